@@ -1,0 +1,1 @@
+"""Analyst Copilot release program: one Pulumi stack per environment."""

@@ -1,0 +1,76 @@
+"""The one way to run a program: argv only, a deadline always, secrets redacted."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+REDACTED = "[redacted]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """What a finished program left: its exit status and redacted output."""
+
+    argv: tuple[str, ...]
+    exit_status: int
+    stdout: str
+    stderr: str
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with every non-empty secret replaced, the longest first."""
+    for secret in sorted({s for s in secrets if s}, key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    return text
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_seconds: float,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    cwd: Path | None = None,
+    redact_values: Iterable[str] = (),
+    check: bool = True,
+) -> Completed:
+    """Run `argv` and return what it left; raise `ToolError` when it is missing, late or (with `check`) fails."""
+    secrets = tuple(redact_values)
+    try:
+        done = subprocess.run(  # noqa: S603 - argv lists only, never a shell
+            list(argv),
+            input=stdin if stdin is not None else "",
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            timeout=timeout_seconds,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ToolError(f"{argv[0]} is not installed", mend="run `acp-release doctor`") from None
+    except subprocess.TimeoutExpired:
+        raise ToolError(
+            f"{argv[0]} did not finish in {timeout_seconds:g} s", where=redact(" ".join(argv), secrets)
+        ) from None
+    completed = Completed(
+        argv=tuple(argv),
+        exit_status=done.returncode,
+        stdout=redact(done.stdout, secrets),
+        stderr=redact(done.stderr, secrets),
+    )
+    if check and completed.exit_status != 0:
+        tail = (completed.stderr or completed.stdout).strip()[-2000:]
+        raise ToolError(
+            f"{argv[0]} exited with status {completed.exit_status}: {tail}", where=redact(" ".join(argv), secrets)
+        )
+    return completed
