@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 REDACTED = "[redacted]"
@@ -74,3 +76,43 @@ def run(
             f"{argv[0]} exited with status {completed.exit_status}: {tail}", where=redact(" ".join(argv), secrets)
         )
     return completed
+
+
+def stream(
+    argv: Sequence[str], *, stdin: str, timeout_seconds: float, on_line: Callable[[str], None]
+) -> tuple[int, str]:
+    """Run `argv`, give each line of its output to `on_line` as it comes, and return exit status and standard error."""
+    try:
+        process = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
+            list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+    except FileNotFoundError:
+        raise ToolError(f"{argv[0]} is not installed", mend="run `acp-release doctor`") from None
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        process.kill()
+
+    deadline = threading.Timer(timeout_seconds, give_up)
+    deadline.start()
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.append(process.stderr.read() if process.stderr else ""), daemon=True)
+    reader.start()
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            if process.stdin:
+                process.stdin.write(stdin)
+                process.stdin.close()
+        for line in process.stdout or ():
+            on_line(line.rstrip("\n"))
+        status = process.wait()
+    finally:
+        deadline.cancel()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        reader.join(timeout=1)
+    if late.is_set():
+        raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s")
+    return status, "".join(errors)

@@ -1,0 +1,59 @@
+"""What version the sources are: `git describe` of the last commit that touched them, and a hash of what is uncommitted."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.adapters.process import run
+from infra.errors import SettingsError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+GIT_TIMEOUT_SECONDS = 30
+DIRTY_LENGTH = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Version and commit of a set of paths."""
+
+    version: str
+    commit: str
+
+
+def describe_sources(root: Path, paths: Sequence[str]) -> Sources:
+    """Return the version of `paths`: stable while they do not change, whatever else is committed."""
+    try:
+        commit = _git(root, "log", "-1", "--format=%H", "--", *paths)
+        version = _git(root, "describe", "--tags", "--always", commit) if commit else "unversioned"
+        dirty = _dirty_hash(root, paths)
+    except ToolError as error:
+        raise SettingsError(
+            "the version of the sources", [error.what], mend="work in a git checkout, or set `acp:version`"
+        ) from None
+    return Sources(version=f"{version}-dirty.{dirty}" if dirty else version, commit=commit)
+
+
+def _dirty_hash(root: Path, paths: Sequence[str]) -> str:
+    """Return a short hash of what is uncommitted below `paths`, or an empty text."""
+    difference = _git(root, "diff", "HEAD", "--binary", "--", *paths) if _has_head(root) else ""
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "--", *paths).splitlines()
+    if not difference and not untracked:
+        return ""
+    digest = hashlib.sha256(difference.encode())
+    for name in sorted(untracked):
+        digest.update(name.encode())
+        digest.update((root / name).read_bytes())
+    return digest.hexdigest()[:DIRTY_LENGTH]
+
+
+def _has_head(root: Path) -> bool:
+    return run(["git", "rev-parse", "--verify", "-q", "HEAD"], timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).exit_status == 0
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return run(["git", *arguments], timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root).stdout.strip()

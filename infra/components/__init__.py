@@ -1,0 +1,1 @@
+"""Pulumi components: each declares resources and decides nothing."""

@@ -1,0 +1,41 @@
+"""What our dynamic providers share: keyed replacement, clean errors, lines shown as they come."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from typing import Any
+
+from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider
+
+KEYS = ("release", "run_id")
+
+
+class KeyedProvider(ResourceProvider):
+    """Runs once per release and run id; a failed run leaves nothing in the state, so the next update runs it again.
+
+    Replacement deletes first: the engine keeps the inputs of a failed *update*, and going back to them would not run the check.
+    """
+
+    serialize_as_secret_always = False
+
+    @abstractmethod
+    def perform(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Do the work and return the outputs; raise a `ReleaseError` to fail the update."""
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Replace when the release or the run id differs, and for no other reason."""
+        changed = [key for key in KEYS if _olds.get(key) != _news.get(key)]
+        return DiffResult(changes=bool(changed), replaces=changed, delete_before_replace=True)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Perform the work; the id is the run's."""
+        # The engine shows the error's message; gRPC's own log would add a traceback to it.
+        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
+        outputs = self.perform({key: value for key, value in props.items() if not key.startswith("__")})
+        return CreateResult(id_=f"{props['release']}.{props['run_id']}", outs={**props, **outputs})
+
+
+def show(message: str) -> None:
+    """Show a line in the update's output now."""
+    print(message, flush=True)  # noqa: T201 - the engine shows a dynamic provider's standard output live

@@ -1,0 +1,95 @@
+"""hostctl, the edge and the data services of a host; they change only when their own inputs change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi_command import remote
+
+from infra.components.connection import connection, hostctl_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from infra.settings.model import Host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAgentArgs:
+    """What is installed on one host."""
+
+    host: Host
+    setup_key: pulumi.Input[str]
+    deploy_public_key: str
+    zipapp: Path
+    hostctl_version: str
+    registry_login: pulumi.Input[Mapping[str, str]]
+    edge: pulumi.Input[Mapping[str, Any]]
+    core: pulumi.Input[Mapping[str, Any] | None]
+    core_secrets: pulumi.Input[Mapping[str, str]]
+    permit_ports: Sequence[int]
+
+
+class HostAgent(pulumi.ComponentResource):
+    """The part of a host that outlives releases: an agent bound to the deploy key, HAProxy, and data services."""
+
+    def __init__(self, name: str, args: HostAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the installation in order: agent, then edge and core side by side."""
+        super().__init__("acp:hosts:HostAgent", name, None, opts)
+        remote_path = f".acp-hostctl-{args.hostctl_version}.pyz"
+        copy = remote.CopyToRemote(
+            f"{name}-hostctl-file",
+            connection=connection(args.host, args.setup_key),
+            source=pulumi.FileAsset(str(args.zipapp)),
+            remote_path=remote_path,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        install = hostctl_command(
+            f"{name}-hostctl",
+            host=args.host,
+            private_key=args.setup_key,
+            command=f"python3 {remote_path} install",
+            request=json.dumps(
+                {
+                    "command": "install",
+                    "deploy_keys": [args.deploy_public_key],
+                    "permit_ports": list(args.permit_ports),
+                }
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[copy]),
+        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=[install])
+        edge = hostctl_command(
+            f"{name}-edge",
+            host=args.host,
+            private_key=args.setup_key,
+            command="acp/bin/hostctl edge",
+            request=_request("edge", args.edge, registry=args.registry_login),
+            opts=options,
+        )
+        resources: list[remote.Command] = [install, edge]
+        if args.core is not None:
+            resources.append(
+                hostctl_command(
+                    f"{name}-core",
+                    host=args.host,
+                    private_key=args.setup_key,
+                    command="acp/bin/hostctl core",
+                    request=_request(
+                        "core", args.core, secrets=args.core_secrets, registry=args.registry_login
+                    ),
+                    opts=options,
+                )
+            )
+        self.register_outputs({"hostctl": args.hostctl_version})
+
+
+def _request(command: str, body: pulumi.Input[Any], **parts: pulumi.Input[Any]) -> pulumi.Output[str]:
+    """Return a hostctl request as JSON text once all its parts are known."""
+    return pulumi.Output.all(body=body, **parts).apply(
+        lambda known: json.dumps({"command": command, **known.pop("body"), **known}, sort_keys=True)
+    )

@@ -1,0 +1,117 @@
+"""The images of a release: built and pushed, or an already published tag; either way only a digest leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_docker_build as docker_build
+
+from infra.adapters.registry import image_error
+from infra.domain.release import ImageRef
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.settings.model import Image, Registry
+
+BUILD_TIMEOUT = "20m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseImageArgs:
+    """What one image is made from and where it goes."""
+
+    image: Image
+    registry: Registry
+    password: pulumi.Input[str]
+    version: str
+    commit: str
+    root: Path
+
+
+class ReleaseImage(pulumi.ComponentResource):
+    """One image built with BuildKit and pushed; `ref` is its digest-pinned name."""
+
+    ref: pulumi.Output[ImageRef]
+
+    def __init__(self, name: str, args: ReleaseImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the build; an unchanged context is not built again."""
+        super().__init__("acp:images:ReleaseImage", name, None, opts)
+        repository = repository_of(args.registry, name)
+        cache = f"{repository}:buildcache"
+        image = docker_build.Image(
+            f"{name}-image",
+            context=docker_build.BuildContextArgs(location=str(args.root / args.image.context)),
+            dockerfile=docker_build.DockerfileArgs(location=str(args.root / args.image.dockerfile)),
+            build_args={**args.image.build_args, "VERSION": args.version, "REVISION": args.commit},
+            labels={"org.opencontainers.image.version": args.version, "org.opencontainers.image.revision": args.commit},
+            platforms=[docker_build.Platform.LINUX_AMD64],
+            tags=[f"{repository}:{args.version}"],
+            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
+            cache_to=[docker_build.CacheToArgs(inline=docker_build.CacheToInlineArgs())],
+            push=True,
+            exec_=True,
+            builder=docker_build.BuilderConfigArgs(name="default"),
+            build_on_preview=False,
+            registries=[
+                docker_build.RegistryArgs(
+                    address=args.registry.server, username=args.registry.username, password=args.password
+                )
+            ],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                retain_on_delete=True,
+                custom_timeouts=pulumi.CustomTimeouts(create=BUILD_TIMEOUT, update=BUILD_TIMEOUT),
+                additional_secret_outputs=["registries"],
+            ),
+        )
+        self.ref = image.digest.apply(
+            lambda digest: ImageRef(name=name, repository=repository, tag=args.version, digest=digest)
+        )
+        self.register_outputs({"ref": self.ref.apply(lambda ref: f"{ref.repository}:{ref.tag}@{ref.digest}")})
+
+
+class PublishedImages:
+    """Tags that are in the registry already, resolved to digests without changing anything."""
+
+    def __init__(self, registry: Registry, password: pulumi.Input[str]) -> None:
+        """Prepare the login for look-ups."""
+        self._registry = registry
+        provider = docker.Provider(
+            "registry",
+            registry_auth=[
+                docker.ProviderRegistryAuthArgs(
+                    address=registry.server, username=registry.username, password=password
+                )
+            ],
+            opts=pulumi.ResourceOptions(additional_secret_outputs=["registryAuth"]),
+        )
+        self._options = pulumi.InvokeOptions(provider=provider)
+
+    def resolve(self, name: str, tag: str) -> pulumi.Output[ImageRef]:
+        """Return the digest of an image of the release; raise `ImageMissingError` when the tag is not there."""
+        return self._lookup(name, repository_of(self._registry, name), tag)
+
+    def pin(self, image: str) -> pulumi.Output[str]:
+        """Return a third-party image as `repository@sha256:…`; what is pinned already stays as it is."""
+        if "@sha256:" in image:
+            return pulumi.Output.from_input(image)
+        path, _, tag = image.rpartition(":")
+        return self._lookup(path, f"{self._registry.server}/{path}", tag).apply(lambda ref: ref.pinned)
+
+    def _lookup(self, name: str, repository: str, tag: str) -> pulumi.Output[ImageRef]:
+        try:
+            found = docker.get_registry_image(name=f"{repository}:{tag}", opts=self._options)
+        except Exception as error:  # noqa: BLE001 - the provider's failures arrive as plain Exception
+            raise image_error(f"{repository}:{tag}", str(error)) from None
+        return pulumi.Output.from_input(
+            ImageRef(name=name, repository=repository, tag=tag, digest=found.sha256_digest)
+        )
+
+
+def repository_of(registry: Registry, image: str) -> str:
+    """Return `server/namespace/image`."""
+    return f"{registry.server}/{registry.namespace}/{image}"

@@ -1,0 +1,1 @@
+"""Pure rules on values: no pulumi, no network, no files, no clock."""

@@ -1,0 +1,96 @@
+"""The verdict on a canary: candidate against current over the same time, from the edge's own counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Verdict(Enum):
+    """What the numbers say."""
+
+    GOOD = "good"
+    BAD = "bad"
+    INSUFFICIENT = "insufficient data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What one release of one service did in a window."""
+
+    requests: int
+    failures: int
+    mean_ms: float
+
+    @property
+    def error_rate(self) -> float:
+        """Return failures per attempt, 0 when there was none."""
+        attempts = max(self.requests, self.failures)
+        return self.failures / attempts if attempts else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """What a candidate may do worse than the current release."""
+
+    min_requests: int
+    max_error_rate_increase: float
+    max_latency_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict with its reason in words."""
+
+    verdict: Verdict
+    reason: str
+
+
+def sample(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sample:
+    """Return what happened between two readings of `hostctl counters` for one release of one service."""
+    return Sample(
+        requests=int(after.get("requests", 0)) - int(before.get("requests", 0)),
+        failures=int(after.get("failures", 0)) - int(before.get("failures", 0)),
+        mean_ms=float(after.get("time_ms_average") or 0),
+    )
+
+
+def merge(samples: list[Sample]) -> Sample:
+    """Return the samples of several hosts as one, latencies weighted by requests."""
+    requests = sum(s.requests for s in samples)
+    return Sample(
+        requests=requests,
+        failures=sum(s.failures for s in samples),
+        mean_ms=sum(s.mean_ms * s.requests for s in samples) / requests if requests else 0.0,
+    )
+
+
+def judge(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement:
+    """Return the verdict on one service; failures are judged even when there is too little for a good verdict."""
+    allowed = current.error_rate + thresholds.max_error_rate_increase
+    enough = candidate.requests >= thresholds.min_requests
+    if candidate.failures and candidate.error_rate > allowed and (enough or candidate.failures > 1):
+        return Judgement(
+            verdict=Verdict.BAD,
+            reason=f"{service}: {candidate.failures} of {max(candidate.requests, candidate.failures)} requests failed on the candidate "
+            f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
+        )
+    if not enough:
+        return Judgement(
+            verdict=Verdict.INSUFFICIENT,
+            reason=f"{service}: {candidate.requests} requests on the candidate, a verdict needs {thresholds.min_requests}",
+        )
+    if current.requests >= thresholds.min_requests and candidate.mean_ms > current.mean_ms * thresholds.max_latency_ratio:
+        return Judgement(
+            verdict=Verdict.BAD,
+            reason=f"{service}: the candidate takes {candidate.mean_ms:.0f} ms on average, current {current.mean_ms:.0f} ms "
+            f"(allowed {thresholds.max_latency_ratio:g} times)",
+        )
+    return Judgement(
+        verdict=Verdict.GOOD,
+        reason=f"{service}: {candidate.requests} requests, {candidate.failures} failed, {candidate.mean_ms:.0f} ms on average",
+    )

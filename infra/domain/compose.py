@@ -1,0 +1,90 @@
+"""The rendered compose file: the app's template with images, limits, networks and environment filled in."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any
+
+from infra.domain.naming import data_network, data_volume, front_network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.settings.model import Core, Service, Settings
+
+RELEASE_PLACEHOLDER = "@RELEASE@"
+PROJECT_PLACEHOLDER = "@PROJECT@"
+VERSION_PLACEHOLDER = "@VERSION@"
+GRACE_MARGIN_SECONDS = 5
+
+
+def render_compose(settings: Settings, template: Mapping[str, Any], images: Mapping[str, str]) -> dict[str, Any]:
+    """Return the app's compose file for these images; release id, project and version stay placeholders."""
+    document = copy.deepcopy(dict(template))
+    for service in settings.services.values():
+        document["services"][service.compose_service] |= _service(settings, service, document, images[service.image])
+    document["networks"] = {
+        name: {**(network or {}), **_external(settings.stack, name)}
+        for name, network in (document.get("networks") or {}).items()
+    }
+    return document
+
+
+def bind_release(compose: Mapping[str, Any], *, release_id: str, project: str, version: str) -> dict[str, Any]:
+    """Return `compose` with the placeholders of one release replaced."""
+    values = {RELEASE_PLACEHOLDER: release_id, PROJECT_PLACEHOLDER: project, VERSION_PLACEHOLDER: version}
+    bound: dict[str, Any] = _replace(compose, values)
+    return bound
+
+
+def render_core(stack: str, template: Mapping[str, Any], images: Mapping[str, str], core: Core) -> dict[str, Any]:
+    """Return the compose file of the data services with pinned images and external volumes and networks."""
+    document = copy.deepcopy(dict(template))
+    for name, image in images.items():
+        document["services"][name]["image"] = image
+    document["networks"] = {
+        name: {**(network or {}), **_external(stack, name)} for name, network in (document.get("networks") or {}).items()
+    }
+    document["volumes"] = {name: {"name": data_volume(stack, name), "external": True} for name in core.volumes}
+    return document
+
+
+def _service(settings: Settings, service: Service, document: Mapping[str, Any], image: str) -> dict[str, Any]:
+    """Return the keys that the settings decide for one service."""
+    base = document["services"][service.compose_service]
+    grace_seconds = math.ceil(service.drain_timeout_seconds) + GRACE_MARGIN_SECONDS
+    return {
+        "image": image,
+        "scale": service.replicas,
+        "mem_limit": int(service.memory_bytes),
+        "cpus": service.cpus,
+        "stop_grace_period": f"{grace_seconds}s",
+        "environment": {
+            **{key: str(value) for key, value in (base.get("environment") or {}).items()},
+            **{key: value.replace("$", "$$") for key, value in settings.environment.items()},
+            **{name: f"${{{name}}}" for name in settings.secrets.names},
+            "ACP_RELEASE": RELEASE_PLACEHOLDER,
+            "ACP_VERSION": VERSION_PLACEHOLDER,
+        },
+        "labels": {"acp.stack": settings.stack, "acp.release": RELEASE_PLACEHOLDER, "acp.service": service.compose_service},
+    }
+
+
+def _external(stack: str, network: str) -> dict[str, Any]:
+    """Return the reference to a network that Pulumi made, for the names that it makes."""
+    made = {"front": front_network(stack), "data": data_network(stack)}
+    return {"name": made[network], "external": True} if network in made else {}
+
+
+def _replace(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `value` with every placeholder in its strings and keys replaced."""
+    if isinstance(value, str):
+        for placeholder, text in values.items():
+            value = value.replace(placeholder, text)
+        return value
+    if isinstance(value, dict):
+        return {_replace(key, values): _replace(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace(item, values) for item in value]
+    return value

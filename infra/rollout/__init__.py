@@ -1,0 +1,1 @@
+"""The driver: decides on the runner what hostctl does on the hosts."""

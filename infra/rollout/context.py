@@ -1,0 +1,88 @@
+"""What the driver works with, made from a dynamic resource's inputs and the runner's environment."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.adapters.hostctl import HostctlClient
+from infra.paths import PROJECT_ROOT
+from infra.rollout.hosts import HostGroup
+from infra.settings.model import Settings
+from infra.settings.secrets import SecretValues, read_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutContext:
+    """One rollout: the settings, the release document, the hosts with their leases, and the secrets."""
+
+    settings: Settings
+    spec: Mapping[str, Any]
+    run_id: str
+    group: HostGroup
+    secrets: SecretValues
+
+    @property
+    def release(self) -> str:
+        """Return the id of the release."""
+        return str(self.spec["release"])
+
+    @property
+    def registry_login(self) -> dict[str, str]:
+        """Return the login that hostctl pulls with."""
+        registry = self.settings.registry
+        return {
+            "server": registry.server,
+            "username": registry.username,
+            "password": self.secrets["REGISTRY_PASSWORD"],
+        }
+
+
+def open_context(props: Mapping[str, Any]) -> RolloutContext:
+    """Return the context of a resource with inputs `settings`, `spec`, `run_id` and, once acquired, `leases`."""
+    settings = Settings.model_validate(props["settings"])
+    secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
+    clients = host_clients(settings, secrets)
+    return RolloutContext(
+        settings=settings,
+        spec=_whole_numbers(props["spec"]),
+        run_id=props["run_id"],
+        group=HostGroup(clients=clients, leases=_whole_numbers(props.get("leases") or {})),
+        secrets=secrets,
+    )
+
+
+def host_clients(settings: Settings, secrets: SecretValues | None = None) -> list[HostctlClient]:
+    """Return a client for every host, with the deploy key."""
+    key_file = key_path(settings.ssh.deploy_key_file)
+    values = tuple(secrets.values.values()) if secrets else ()
+    return [HostctlClient(host=host, key_file=str(key_file), secrets=values) for host in settings.hosts]
+
+
+def key_path(name: str) -> Path:
+    """Return a key file's path: `~` expanded, relative to the project."""
+    return PROJECT_ROOT / Path(name).expanduser()
+
+
+def who() -> str:
+    """Return who releases, for the lease: CI actor or local user, and the machine."""
+    actor = os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    return f"{actor}@{socket.gethostname()}"
+
+
+def _whole_numbers(value: Any) -> Any:
+    """Return `value` with whole floats as integers: the engine knows only one kind of number."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    return value

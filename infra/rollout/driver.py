@@ -1,0 +1,201 @@
+"""The rollout: verify the candidate without traffic, move traffic in lockstep, judge, then commit — or revert and fail."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from infra.adapters.forward import forwarded
+from infra.checks.health import health_probes, run_probes
+from infra.checks.target import candidate_targets, public_targets
+from infra.errors import CheckError, HostError, ReleaseError, RolloutError
+from infra.rollout.canary import bake
+from infra.rollout.context import open_context
+from infra.rollout.heartbeat import Heartbeat
+from infra.rollout.preflight import give_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.adapters.hostctl import HostctlClient
+    from infra.checks.result import CheckResult
+    from infra.rollout.context import RolloutContext
+
+QUICK_SECONDS = 60.0
+START_SECONDS = 900.0
+DRAIN_MARGIN_SECONDS = 60.0
+FULL_WEIGHT = 100
+
+
+def run_rollout(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
+    """Take one release through a whole rollout and return what happened; raise `RolloutError` after a revert."""
+    context = open_context(props)
+    return Rollout(context, show).run()
+
+
+class Rollout:
+    """One rollout over all hosts of a stack."""
+
+    def __init__(self, context: RolloutContext, show: Callable[[str], None]) -> None:
+        """Prepare; nothing happens before `run`."""
+        self._context = context
+        self._group = context.group
+        self._release = context.release
+        self._show = show
+        self._checks: list[CheckResult] = []
+        self._timeline: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._previous: str | None = None
+
+    def run(self) -> dict[str, Any]:
+        """Run every step; whatever fails before the commit is reverted on all hosts."""
+        try:
+            with Heartbeat(self._group, self._release) as heartbeat:
+                verify = self._ensure_candidates()
+                self._verify_candidates(verify)
+                heartbeat.check()
+                self._shift(heartbeat)
+                self._verify_public()
+                heartbeat.check()
+                heartbeat.stop()
+                self._commit()
+        except ReleaseError as error:
+            raise self._revert(error) from None
+        except BaseException as error:
+            raise self._revert(RolloutError(f"{type(error).__name__}: {error}")) from None
+        warnings = self._retire()
+        give_back(self._context, self._group.leases)
+        return {
+            "previous": self._previous,
+            "checks": [result.to_json() for result in self._checks],
+            "timeline": self._timeline,
+            "warnings": warnings,
+        }
+
+    def _ensure_candidates(self) -> dict[str, dict[str, int]]:
+        """Return each host's verification ports; a candidate that a host gave up meanwhile is started again."""
+        context = self._context
+        answers = self._group.call(
+            "start",
+            timeout_seconds=START_SECONDS,
+            spec=dict(context.spec),
+            secrets=context.secrets.subset(context.settings.secrets.names),
+            registry=context.registry_login,
+            confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
+            max_failures=context.settings.rollout.canary.max_failures,
+        )
+        self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
+        self._mark("candidate ready")
+        return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
+
+    def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
+        """Check each candidate alone, through SSH, before it gets any traffic."""
+        context = self._context
+        with contextlib.ExitStack() as stack:
+            targets = [
+                target
+                for client in self._group.clients
+                if client.host.name in verify
+                for target in candidate_targets(
+                    context.settings,
+                    client.host,
+                    stack.enter_context(forwarded(client.host, client.key_file, verify[client.host.name])),
+                    self._release,
+                )
+            ]
+            self._judge(run_probes(health_probes(targets), context.settings.checks), "the candidate")
+        self._mark("candidate verified")
+
+    def _shift(self, heartbeat: Heartbeat) -> None:
+        """Move the traffic: by judged steps for a canary that has something to be judged against, else at once."""
+        rollout = self._context.settings.rollout
+        if rollout.strategy == "canary" and self._previous:
+            for step in rollout.canary.steps:
+                self._group.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
+                self._mark(f"{step} % on the candidate")
+                for reason in bake(self._context, self._previous, heartbeat):
+                    self._show(f"  {reason}")
+        self._group.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
+        self._mark("all traffic on the candidate")
+
+    def _verify_public(self) -> None:
+        """Check the release through the public address of every host."""
+        targets = public_targets(self._context.settings, self._release)
+        self._judge(run_probes(health_probes(targets), self._context.settings.checks), "the public address")
+        self._mark("public address verified")
+
+    def _commit(self) -> None:
+        self._group.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
+        self._mark("committed")
+
+    def _retire(self) -> list[str]:
+        """Drain, park and prune; the release serves and is committed, so a failure here is a warning, not a revert."""
+        settings = self._context.settings
+        limit = max(service.drain_timeout_seconds for service in settings.services.values()) + DRAIN_MARGIN_SECONDS
+        warnings: list[str] = []
+
+        def retire(client: HostctlClient) -> dict[str, Any]:
+            lease = self._group.leases.get(client.host.name)
+            drained = client.call("drain", timeout_seconds=limit, release=self._release, lease=lease)
+            warnings.extend(
+                f"{client.host.name}: {cut['sessions']} requests of {cut['service']} were cut at the drain limit"
+                for cut in drained.get("cut", [])
+            )
+            client.call("park", timeout_seconds=limit, release=self._release, lease=lease)
+            return client.call("prune", timeout_seconds=limit, keep=settings.rollout.keep, pinned=[], lease=lease)
+
+        _, errors = self._group.attempt(retire)
+        warnings.extend(f"{name}: {error.what}; the host finishes this by itself" for name, error in errors.items())
+        for warning in warnings:
+            self._show(f"warning: {warning}")
+        self._mark("previous release drained and parked")
+        return warnings
+
+    def _revert(self, cause: ReleaseError) -> RolloutError:
+        """Revert every host and return the error that fails the update, with the evidence."""
+        self._show(f"reverting: {cause.what}")
+        reason = cause.what.splitlines()[0][:200]
+        results, errors = self._group.attempt(
+            lambda client: client.call(
+                "revert",
+                timeout_seconds=START_SECONDS,
+                release=self._release,
+                reason=reason,
+                lease=self._group.leases.get(client.host.name),
+            )
+        )
+        lines = [f"the release {self._release} was not made", f"  reason: {cause.what}"]
+        for name, result in results.items():
+            how = f"reverted in {result.get('restore_seconds', 0):.2f} s" if result.get("reverted") else "untouched"
+            lines.append(f"  {name}: {how}, serving {result.get('serving') or 'nothing (there was no release before)'}")
+        lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
+        lines += self._old_release_answers(results)
+        give_back(self._context, self._group.leases)
+        return RolloutError("\n".join(lines), where=cause.where, mend=cause.mend or "mend the release, then run again")
+
+    def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Return a line that says whether the release before serves the public again."""
+        serving = {result.get("serving") for result in results.values()}
+        if len(serving) != 1 or None in serving:
+            return []
+        (release,) = serving
+        settings = self._context.settings
+        failed = [r for r in run_probes(health_probes(public_targets(settings, release)), settings.checks) if not r.passed]
+        return [f"  {release} answers on every public address"] if not failed else [f"  {result}" for result in failed]
+
+    def _judge(self, results: list[CheckResult], whom: str) -> None:
+        """Keep the results; raise `CheckError` when one failed."""
+        self._checks += results
+        failed = [result for result in results if not result.passed]
+        if failed:
+            raise CheckError(
+                f"{len(failed)} of {len(results)} checks of {whom} failed\n" + "\n".join(f"    {result}" for result in failed)
+            )
+        if not results:
+            raise HostError(f"there was nothing to check of {whom}")
+
+    def _mark(self, step: str) -> None:
+        """Show a step with the time since the start and keep it."""
+        self._timeline[step] = round(time.monotonic() - self._started, 2)
+        self._show(f"{self._timeline[step]:7.2f} s  {step}")

@@ -1,0 +1,95 @@
+"""Before anything is changed: every host reachable, free and with room for two releases, the running one healthy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from infra.checks.health import health_probes, run_probes
+from infra.checks.target import public_targets
+from infra.errors import CheckError, HostError
+from infra.rollout.context import RolloutContext, open_context, who
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.adapters.hostctl import HostctlClient
+
+CALL_TIMEOUT_SECONDS = 30.0
+LEASE_TTL_SECONDS = 60
+DISK_BYTES = 1024**3
+
+
+def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
+    """Take the lease on every host and check it; return the leases by host, or give back what was taken and raise."""
+    context = open_context(props)
+    leases: dict[str, Any] = {}
+
+    def acquire(client: HostctlClient) -> dict[str, Any]:
+        answer = client.call(
+            "lease",
+            timeout_seconds=CALL_TIMEOUT_SECONDS,
+            action="acquire",
+            holder=context.run_id,
+            purpose=f"release {context.release} by {who()}",
+            ttl_seconds=LEASE_TTL_SECONDS,
+        )
+        leases[client.host.name] = {"holder": answer["lease"]["holder"], "fence": answer["lease"]["fence"]}
+        if answer.get("taken_over_from"):
+            show(f"{client.host.name}: took over a dead deployer's lease ({answer['taken_over_from']})")
+        return answer
+
+    try:
+        context.group.each(acquire)
+        serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name]))
+        if context.settings.checks.healthy_before and all(status["serving"] for status in serving.values()):
+            _refuse_unhealthy(context)
+    except BaseException:
+        give_back(context, leases)
+        raise
+    for name, status in serving.items():
+        show(f"{name}: serving {status['serving'] or 'nothing yet'}, ready for {context.release}")
+    return {"leases": leases}
+
+
+def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) -> None:
+    """Release the leases that are held; what cannot be reached expires by itself."""
+    context.group.attempt(
+        lambda client: client.call(
+            "lease", timeout_seconds=CALL_TIMEOUT_SECONDS, action="release", lease=leases[client.host.name]
+        )
+        if client.host.name in leases
+        else {}
+    )
+
+
+def _inspect(client: HostctlClient, context: RolloutContext, lease: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the host's status; raise what it lacks, with the figures."""
+    answer = client.call(
+        "preflight",
+        timeout_seconds=CALL_TIMEOUT_SECONDS,
+        spec=dict(context.spec),
+        needed={"disk_bytes": DISK_BYTES},
+        lease=dict(lease),
+    )
+    failed = [check for check in answer["checks"] if not check["ok"]]
+    if failed:
+        reasons = "; ".join(f"{check['name']}: {check['detail']}" for check in failed)
+        raise HostError(
+            f"{client.host.name} cannot take a second release beside the running one: {reasons}",
+            where=f"host {client.host.name}",
+            mend="make room or fix what is named, then run again; nothing was changed",
+        )
+    return client.call("status", timeout_seconds=CALL_TIMEOUT_SECONDS)
+
+
+def _refuse_unhealthy(context: RolloutContext) -> None:
+    """Raise when the running release reports a failure already: a new release would only be blamed for it."""
+    checks = context.settings.checks.model_copy(update={"passes": 1, "timeout_seconds": 10.0})
+    results = run_probes(health_probes(public_targets(context.settings, release=None)), checks)
+    failed = [result for result in results if not result.passed]
+    if failed:
+        raise CheckError(
+            "the running release is not healthy before this one begins; nothing was changed\n"
+            + "\n".join(f"  {result}" for result in failed),
+            mend="mend the dependency first; to release a fix for it, set `acp:checks` `healthy_before: false`",
+        )

@@ -1,0 +1,105 @@
+"""From a stack file (or Pulumi's view of it) to validated settings; every problem at once, each with its path."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
+
+from infra.errors import SettingsError
+from infra.settings.model import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NAMESPACE = "acp"
+INVENTORY_KEYS = ("hosts", "ssh", "registry")
+
+
+def load_stack_file(stack: str, root: Path) -> Settings:
+    """Read `stacks/Pulumi.<stack>.yaml` below `root`; raise `SettingsError` naming every problem."""
+    path = root / "stacks" / f"Pulumi.{stack}.yaml"
+    source = str(path.relative_to(root))
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
+        raise SettingsError(
+            source, [f"there is no stack {stack!r}"], mend=f"name one of: {', '.join(known) or 'none yet'}"
+        ) from None
+    except yaml.YAMLError as error:
+        raise SettingsError(source, [f"is not YAML: {error}"]) from None
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise SettingsError(source, ["has no `config:` mapping"])
+    return load_settings(stack, config, root=root, source=source)
+
+
+def load_settings(stack: str, config: Mapping[str, Any], *, root: Path, source: str = "") -> Settings:
+    """Validate `acp:`-keys of a Pulumi configuration; values may be JSON text as Pulumi hands them over."""
+    source = source or f"stacks/Pulumi.{stack}.yaml"
+    problems: list[str] = []
+    values: dict[str, Any] = {"stack": stack}
+    for key, value in config.items():
+        namespace, _, name = key.partition(":")
+        if namespace == "pulumi":
+            continue
+        if namespace != NAMESPACE or not name:
+            problems.append(f"{key}: unknown key (keys begin with `{NAMESPACE}:`)")
+        elif isinstance(value, dict) and set(value) == {"secure"}:
+            problems.append(f"{key}: secrets come from the environment, not from the stack file")
+        else:
+            values[name] = _decode(value)
+    if isinstance(values.get("inventory"), str):
+        problems += _merge_inventory(values, root)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(detail) for detail in error.errors()]
+    else:
+        if not problems:
+            return settings
+    raise SettingsError(source, problems, mend="docs/settings.md lists every key")
+
+
+def _decode(value: object) -> object:
+    """Return what Pulumi flattened to JSON text as the structure it was; leave plain text alone."""
+    if isinstance(value, str) and value[:1] in "{[":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _merge_inventory(values: dict[str, Any], root: Path) -> list[str]:
+    """Fill hosts, ssh, registry and environment from the inventory where the stack file leaves them out."""
+    name = values["inventory"]
+    try:
+        inventory = json.loads((root / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return [f"inventory: {name} does not exist (a lab writes it: `acp-release lab up`)"]
+    except ValueError as error:
+        return [f"inventory: {name} is not JSON: {error}"]
+    if not isinstance(inventory, dict):
+        return [f"inventory: {name} is not a JSON object"]
+    for key in INVENTORY_KEYS:
+        if key in inventory:
+            values.setdefault(key, inventory[key])
+    return []
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Return one pydantic error as `path: message (got value)`."""
+    path = ""
+    for part in detail["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = "unknown key"
+    separator = "" if message.startswith("[") else ": "
+    got = "" if detail["type"] in {"missing", "value_error", "extra_forbidden"} else f" (got {detail['input']!r})"
+    return f"{path}{separator}{message}{got}" if path else f"{message}{got}"

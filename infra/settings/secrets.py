@@ -1,0 +1,77 @@
+"""The secrets of a stack: read from the environment by name, masked wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from infra.errors import SecretMissingError
+from infra.lab.seed import derive, read_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from infra.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretValues:
+    """Names and values; only the names are ever shown."""
+
+    values: Mapping[str, str] = field(repr=False)
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value of `name`."""
+        return self.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self.values)
+
+    def subset(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Return the values of `names`."""
+        return {name: self.values[name] for name in names}
+
+
+def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) -> SecretValues:
+    """Return every required secret; raise `SecretMissingError` naming all that are missing."""
+    derived = _derived(settings, root) if settings.secrets.seed_file else {}
+    values: dict[str, str] = {}
+    missing: list[str] = []
+    for name in settings.secrets.required:
+        wanted = _environment_names(settings, name)
+        found = next((environ[n] for n in wanted if environ.get(n)), None) or derived.get(name)
+        if found:
+            values[name] = found
+        else:
+            missing.append(" or ".join(wanted))
+    if missing:
+        raise SecretMissingError(
+            f"the environment of stack {settings.stack}",
+            [f"{name} is not set" for name in missing],
+            mend="export them (README, Secrets), then run again; nothing was changed",
+        )
+    return SecretValues(values=values)
+
+
+def _environment_names(settings: Settings, name: str) -> tuple[str, ...]:
+    """Return the variables that may hold secret `name`, the most specific first."""
+    own = settings.secrets.prefix + name
+    return (own, name) if name in settings.secrets.shared and own != name else (own,)
+
+
+def _derived(settings: Settings, root: Path) -> dict[str, str]:
+    """Return the generated secrets of a disposable stack: random values from its seed, addresses from its inventory."""
+    seed_path = root / str(settings.secrets.seed_file)
+    if not seed_path.exists():
+        return {}
+    seed = read_seed(seed_path)
+    values = {name: derive(seed, name) for name in settings.secrets.required}
+    values["DATABASE_URL"] = f"postgresql://acp:{derive(seed, 'POSTGRES_PASSWORD')}@postgres:5432/acp"
+    values["REDIS_URL"] = f"redis://:{derive(seed, 'REDIS_PASSWORD')}@redis:6379/0"
+    if settings.inventory:
+        inventory = json.loads((root / settings.inventory).read_text(encoding="utf-8"))
+        values.update(inventory.get("environment", {}))
+    return values
