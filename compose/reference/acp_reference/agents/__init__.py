@@ -1,0 +1,1 @@
+"""acp-agents: answers questions with the model endpoint and what was ingested."""

@@ -1,0 +1,1 @@
+"""acp-ingest: documents in, chunks and embeddings stored, search over them."""

@@ -1,0 +1,180 @@
+"""Documents, their jobs and their chunks in Postgres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from acp_reference.ingest.vectors import cosine, pack, signature, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from acp_reference.core.settings import Settings
+
+    Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+# How many chunks the signatures select before cosine ranks them.
+_SELECTED_CHUNKS: Final = 100
+FILTER_COLUMNS: Final = ("origin", "sensitivity", "job_id")
+
+_JOB_COLUMNS: Final = "id, status, progress, title, origin, sensitivity, error, attempts, release, created_at, updated_at"
+_SEARCH: Final = """
+SELECT c.id, c.job_id, c.position, c.content, c.embedding, j.title, j.origin, j.sensitivity
+FROM chunks c JOIN ingest_jobs j ON j.id = c.job_id
+WHERE c.dimensions = %(dimensions)s
+  AND (%(origin)s::text IS NULL OR j.origin = %(origin)s)
+  AND (%(sensitivity)s::text IS NULL OR j.sensitivity = %(sensitivity)s)
+  AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
+ORDER BY bit_count(c.signature # %(signature)s::bit(64)), c.id DESC
+LIMIT %(selected)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDocument:
+    """A document as it was handed in."""
+
+    title: str
+    origin: str
+    sensitivity: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A chunk that was found, with its similarity to the query (-1 to 1)."""
+
+    row: DictRow
+    similarity: float
+
+
+def open_pool(settings: Settings) -> Pool:
+    """Give a pool of at most DATABASE_POOL_SIZE connections, not yet opened."""
+    return AsyncConnectionPool(
+        settings.database_url,
+        connection_class=AsyncConnection[DictRow],
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "connect_timeout": 2,
+            "application_name": f"{settings.service} {settings.release}",
+        },
+        min_size=1,
+        max_size=settings.database_pool_size,
+        timeout=10.0,
+        # A server that comes back is found soon: the back-off of one attempt never grows past this.
+        reconnect_timeout=5.0,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+        name=settings.service,
+    )
+
+
+class Store:
+    """All that ingest and its worker ask of the database."""
+
+    def __init__(self, pool: Pool, *, release: str) -> None:
+        """Use `pool`; new jobs are marked with `release`."""
+        self._pool = pool
+        self._release = release
+
+    async def check(self) -> None:
+        """Raise unless the database answers now."""
+        async with self._pool.connection(timeout=2.0) as connection:
+            await connection.execute("SELECT 1")
+
+    async def check_vectors(self) -> None:
+        """Raise unless chunks can be read."""
+        async with self._pool.connection(timeout=2.0) as connection:
+            await connection.execute("SELECT 1 FROM chunks LIMIT 1")
+
+    async def create_job(self, document: NewDocument) -> UUID:
+        """Store a document as a pending job."""
+        job_id = uuid4()
+        await self._execute(
+            "INSERT INTO ingest_jobs (id, status, title, origin, sensitivity, content, release) "
+            "VALUES (%s, 'pending', %s, %s, %s, %s, %s)",
+            (job_id, document.title, document.origin, document.sensitivity, document.content, self._release),
+        )
+        return job_id
+
+    async def job(self, job_id: UUID) -> DictRow | None:
+        """Give a job without its text."""
+        return await self._one(f"SELECT {_JOB_COLUMNS} FROM ingest_jobs WHERE id = %s", (job_id,))  # noqa: S608
+
+    async def begin(self, job_id: UUID) -> DictRow | None:
+        """Mark a job as being worked on and give its text and attempts; None if it is gone or was completed."""
+        return await self._one(
+            "UPDATE ingest_jobs SET status = 'processing', progress = 5, attempts = attempts + 1, updated_at = now() "
+            "WHERE id = %s AND status <> 'completed' RETURNING content, attempts",
+            (job_id,),
+        )
+
+    async def progress(self, job_id: UUID, percent: int) -> None:
+        """Say how far a job is."""
+        await self._execute(
+            "UPDATE ingest_jobs SET progress = %s, updated_at = now() WHERE id = %s", (percent, job_id)
+        )
+
+    async def end(self, job_id: UUID, *, status: str, error: str | None = None) -> None:
+        """Give a job another status than completed, with what went wrong."""
+        await self._execute(
+            "UPDATE ingest_jobs SET status = %s, error = %s, updated_at = now() WHERE id = %s",
+            (status, error, job_id),
+        )
+
+    async def complete(self, job_id: UUID, chunks: Sequence[str], embeddings: Sequence[Sequence[float]]) -> None:
+        """Store the chunks of a job in place of any earlier ones and complete it, all or nothing."""
+        rows = [
+            (job_id, position, content, len(vector), pack(vector), signature(vector))
+            for position, (content, vector) in enumerate(zip(chunks, embeddings, strict=True))
+        ]
+        async with self._pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
+            # A document that was deleted meanwhile has no row to lock, and must not come back.
+            await cursor.execute("SELECT 1 FROM ingest_jobs WHERE id = %s FOR UPDATE", (job_id,))
+            if await cursor.fetchone() is None:
+                return
+            await cursor.execute("DELETE FROM chunks WHERE job_id = %s", (job_id,))
+            await cursor.executemany(
+                "INSERT INTO chunks (job_id, position, content, dimensions, embedding, signature) "
+                "VALUES (%s, %s, %s, %s, %s, %s::bit(64))",
+                rows,
+            )
+            await cursor.execute(
+                "UPDATE ingest_jobs SET status = 'completed', progress = 100, error = NULL, updated_at = now() "
+                "WHERE id = %s",
+                (job_id,),
+            )
+
+    async def delete(self, job_id: UUID) -> bool:
+        """Remove a document with its chunks; tell whether it was there."""
+        return await self._one("DELETE FROM ingest_jobs WHERE id = %s RETURNING id", (job_id,)) is not None
+
+    async def search(self, query: Sequence[float], *, limit: int, filters: Mapping[str, Any]) -> list[Hit]:
+        """Give the chunks most similar to the embedding `query`, best first."""
+        parameters: dict[str, Any] = {
+            **{name: filters.get(name) for name in FILTER_COLUMNS},
+            "dimensions": len(query),
+            "signature": signature(query),
+            "selected": max(limit, _SELECTED_CHUNKS),
+        }
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_SEARCH, parameters, binary=True)
+            rows = await cursor.fetchall()
+        hits = [Hit(row=row, similarity=cosine(query, unpack(row.pop("embedding")))) for row in rows]
+        return sorted(hits, key=lambda hit: hit.similarity, reverse=True)[:limit]
+
+    async def _execute(self, sql: str, parameters: Sequence[Any]) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(sql.encode(), parameters)
+
+    async def _one(self, sql: str, parameters: Sequence[Any]) -> DictRow | None:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(sql.encode(), parameters)
+            return await cursor.fetchone()

@@ -1,0 +1,1 @@
+"""acp-worker: turns queued documents into chunks and embeddings."""
