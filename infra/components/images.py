@@ -46,7 +46,7 @@ class ReleaseImage(pulumi.ComponentResource):
             f"{name}-image",
             context=docker_build.BuildContextArgs(location=str(args.root / args.image.context)),
             dockerfile=docker_build.DockerfileArgs(location=str(args.root / args.image.dockerfile)),
-            build_args={**args.image.build_args, "VERSION": args.version, "REVISION": args.commit},
+            build_args=args.image.build_args,
             labels={"org.opencontainers.image.version": args.version, "org.opencontainers.image.revision": args.commit},
             platforms=[docker_build.Platform.LINUX_AMD64],
             tags=[f"{repository}:{args.version}"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from infra.domain.naming import data_network, data_volume, front_network
@@ -17,11 +18,12 @@ RELEASE_PLACEHOLDER = "@RELEASE@"
 PROJECT_PLACEHOLDER = "@PROJECT@"
 VERSION_PLACEHOLDER = "@VERSION@"
 GRACE_MARGIN_SECONDS = 5
+INTERPOLATION = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def render_compose(settings: Settings, template: Mapping[str, Any], images: Mapping[str, str]) -> dict[str, Any]:
     """Return the app's compose file for these images; release id, project and version stay placeholders."""
-    document = copy.deepcopy(dict(template))
+    document = _without_extensions(template)
     for service in settings.services.values():
         document["services"][service.compose_service] |= _service(settings, service, document, images[service.image])
     document["networks"] = {
@@ -40,7 +42,7 @@ def bind_release(compose: Mapping[str, Any], *, release_id: str, project: str, v
 
 def render_core(stack: str, template: Mapping[str, Any], images: Mapping[str, str], core: Core) -> dict[str, Any]:
     """Return the compose file of the data services with pinned images and external volumes and networks."""
-    document = copy.deepcopy(dict(template))
+    document = _without_extensions(template)
     for name, image in images.items():
         document["services"][name]["image"] = image
     document["networks"] = {
@@ -63,12 +65,27 @@ def _service(settings: Settings, service: Service, document: Mapping[str, Any], 
         "environment": {
             **{key: str(value) for key, value in (base.get("environment") or {}).items()},
             **{key: value.replace("$", "$$") for key, value in settings.environment.items()},
-            **{name: f"${{{name}}}" for name in settings.secrets.names},
             "ACP_RELEASE": RELEASE_PLACEHOLDER,
             "ACP_VERSION": VERSION_PLACEHOLDER,
         },
         "labels": {"acp.stack": settings.stack, "acp.release": RELEASE_PLACEHOLDER, "acp.service": service.compose_service},
     }
+
+
+def unknown_secrets(settings: Settings, template: Mapping[str, Any]) -> list[str]:
+    """Return the problem of every `${NAME}` in a service's environment that is not among the stack's secrets."""
+    return [
+        f"services.{name}.environment.{key}: ${{{secret}}} is not in secrets.names"
+        for name, service in template["services"].items()
+        for key, value in (service.get("environment") or {}).items()
+        for secret in INTERPOLATION.findall(str(value).replace("$$", ""))
+        if secret not in settings.secrets.names
+    ]
+
+
+def _without_extensions(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deep copy without the `x-…` keys, which only serve the author of the file."""
+    return {key: copy.deepcopy(value) for key, value in template.items() if not key.startswith("x-")}
 
 
 def _external(stack: str, network: str) -> dict[str, Any]:

@@ -1,0 +1,5 @@
+"""The Pulumi program: settings in, resources declared, outputs out."""
+
+from infra.program import main
+
+main()

@@ -1,0 +1,27 @@
+"""What a Pulumi stack says of itself, through the `pulumi` command."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from infra.adapters.process import run
+from infra.errors import ToolError
+from infra.paths import PROJECT_ROOT
+
+TIMEOUT_SECONDS = 60
+
+
+def stack_outputs(stack: str) -> dict[str, Any]:
+    """Return the outputs of the last successful update; empty for a stack that has none yet."""
+    done = run(
+        ["pulumi", "stack", "output", "--json", "--stack", stack, "--cwd", str(PROJECT_ROOT), "--non-interactive"],
+        timeout_seconds=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if done.exit_status != 0:
+        if "no stack named" in done.stderr:
+            return {}
+        raise ToolError(f"pulumi cannot read stack {stack}: {done.stderr.strip()}", mend="`acp-release doctor`")
+    outputs: dict[str, Any] = json.loads(done.stdout or "{}")
+    return outputs

@@ -1,0 +1,28 @@
+"""`acp-release`: the operator's commands."""
+
+from __future__ import annotations
+
+import click
+
+from infra.cli.check import check
+from infra.cli.history import history
+from infra.cli.options import ErrorGroup
+from infra.cli.show import show
+from infra.cli.status import status
+from infra.lab.cli import lab
+from infra.toolchain.doctor import doctor
+
+
+@click.group(
+    cls=ErrorGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 2 usage, 10 settings, 11 secrets, 20-24 hosts, 30-31 registry, 40 gate, 50 checks, 60 reverted, "
+    "70 tools. A release is made with `pulumi up --stack STACK`.",
+)
+@click.version_option(package_name="acp-release")
+def main() -> None:
+    """Release Analyst Copilot, look at what serves, and take it back."""
+
+
+for command in (check, doctor, history, lab, show, status):
+    main.add_command(command)

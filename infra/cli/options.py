@@ -1,0 +1,55 @@
+"""Options that every command has, and how results and errors leave the program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from infra.errors import ReleaseError
+from infra.paths import PROJECT_ROOT
+from infra.settings import load_stack_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.settings import Settings
+
+stack_option = click.option("--stack", "-s", required=True, metavar="STACK", help="Stack: local, staging, production, …")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text.")
+
+
+def console() -> Console:
+    """Return the console that results go to."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def load(stack: str) -> Settings:
+    """Return the validated settings of a stack."""
+    return load_stack_file(stack, PROJECT_ROOT)
+
+
+def emit(document: Any, *, as_json: bool, text: Callable[[], object]) -> None:
+    """Print `document` as JSON, or call `text` to print it for people."""
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        text()
+
+
+class ErrorGroup(click.Group):
+    """A group whose commands end with the error's message and exit code, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Invoke the command; with `--json` an error is JSON on standard output."""
+        try:
+            return super().invoke(ctx)
+        except ReleaseError as error:
+            if "--json" in sys.argv:
+                click.echo(json.dumps(error.to_json(), indent=2))
+            else:
+                click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)

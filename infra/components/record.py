@@ -1,0 +1,55 @@
+"""The release record: what serves, what served before, and the history; it stands behind the rollout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HISTORY_LENGTH = 50
+
+
+class RecordProvider(ResourceProvider):
+    """Keeps the record; a release that is recorded already changes nothing."""
+
+    serialize_as_secret_always = False
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Update in place when the release or its run is another one."""
+        old, new = _olds.get("entry") or {}, _news.get("entry") or {}
+        changed = any(old.get(key) != new.get(key) for key in ("release", "run_id"))
+        return DiffResult(changes=changed or _olds.get("fingerprint_key") != _news.get("fingerprint_key"))
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Record the first release."""
+        return CreateResult(id_=props["stack"], outs={**props, "history": [props["entry"]], "previous": None})
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Put the release on top of the history."""
+        history = [_news["entry"], *(_olds.get("history") or [])][:HISTORY_LENGTH]
+        return UpdateResult(outs={**_news, "history": history, "previous": previous_release(history)})
+
+
+def previous_release(history: list[dict[str, Any]]) -> str | None:
+    """Return the last release in the history that is not the current one."""
+    current = history[0]["release"] if history else None
+    return next((entry["release"] for entry in history if entry["release"] != current), None)
+
+
+class ReleaseRecord(Resource, name="ReleaseRecord", module="acp"):
+    """Current, previous and history of one stack; every stack output comes from here."""
+
+    entry: pulumi.Output[Mapping[str, Any]]
+    history: pulumi.Output[list[Mapping[str, Any]]]
+    previous: pulumi.Output[str | None]
+    fingerprint_key: pulumi.Output[str]
+
+    provider: ClassVar[ResourceProvider] = RecordProvider()
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the record of `props["entry"]`."""
+        super().__init__(self.provider, name, {**props, "history": None, "previous": None}, opts)

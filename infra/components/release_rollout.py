@@ -1,0 +1,55 @@
+"""The rollout as Pulumi resources: a preflight that takes the leases, and the driver behind all candidates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from infra.components.dynamic import KeyedProvider, show
+from infra.rollout.driver import run_rollout
+from infra.rollout.preflight import run_preflight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class PreflightProvider(KeyedProvider):
+    """Runs the preflight."""
+
+    def perform(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Return the leases by host."""
+        return run_preflight(props, show)
+
+
+class RolloutProvider(KeyedProvider):
+    """Runs the driver."""
+
+    def perform(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Return what the rollout saw."""
+        return {"report": run_rollout(props, show)}
+
+
+class Preflight(Resource, name="Preflight", module="acp"):
+    """Every host checked and its lease taken, before anything on it changes."""
+
+    leases: pulumi.Output[Mapping[str, Any]]
+
+    provider: ClassVar[KeyedProvider] = PreflightProvider()
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the preflight of one release and run."""
+        super().__init__(self.provider, name, {**props, "leases": None}, opts)
+
+
+class Rollout(Resource, name="Rollout", module="acp"):
+    """One release moved, judged and committed on all hosts, or reverted."""
+
+    report: pulumi.Output[Mapping[str, Any]]
+
+    provider: ClassVar[KeyedProvider] = RolloutProvider()
+
+    def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the rollout of one release and run."""
+        super().__init__(self.provider, name, {**props, "report": None}, opts)
