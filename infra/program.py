@@ -18,8 +18,8 @@ from infra.components.images import PublishedImages, ReleaseImage, ReleaseImageA
 from infra.components.record import ReleaseRecord
 from infra.components.release_rollout import Preflight, Rollout
 from infra.domain.compose import render_core, unknown_secrets
-from infra.domain.naming import front_network, tag_of
 from infra.domain.core_secrets import core_secrets
+from infra.domain.naming import front_network, tag_of
 from infra.errors import ReleaseError, SettingsError
 from infra.hostctl.build import build_zipapp
 from infra.paths import CACHE_FOLDER, PROJECT_ROOT
@@ -81,11 +81,11 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     agents = _hosts(settings, secrets, published, password)
     preflight = Preflight("preflight", keyed, pulumi.ResourceOptions(depends_on=agents))
     candidates = _candidates(settings, secrets, keyed, preflight)
-    rollout = Rollout(
-        "rollout", {**keyed, "leases": preflight.leases}, pulumi.ResourceOptions(depends_on=candidates)
-    )
+    rollout = Rollout("rollout", {**keyed, "leases": preflight.leases}, pulumi.ResourceOptions(depends_on=candidates))
     entry = pulumi.Output.all(release=release, run_id=run_id, report=rollout.report).apply(
-        lambda known: entry_of(settings, known["release"], run_id=known["run_id"], report=known["report"], commit=commit)
+        lambda known: entry_of(
+            settings, known["release"], run_id=known["run_id"], report=known["report"], commit=commit
+        )
     )
     record = ReleaseRecord(
         "record",
@@ -97,14 +97,16 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
 
 def release_version(settings: Settings) -> str:
     """Return the version of the release: from the settings, or of the last commit that touched any image's sources."""
-    return settings.image_tag or settings.version or tag_of(describe_sources(PROJECT_ROOT, _all_sources(settings)).version)
+    return (
+        settings.image_tag or settings.version or tag_of(describe_sources(PROJECT_ROOT, _all_sources(settings)).version)
+    )
 
 
 def app_template(settings: Settings) -> dict[str, Any]:
     """Return the app's compose file; raise `SettingsError` when it does not fit the settings."""
     template = read_yaml(settings.compose_file)
     missing = [
-        f"services: {settings.compose_file} has no service {service.compose_service!r} (services.{name}.compose_service)"
+        f"services.{name}.compose_service: there is no service {service.compose_service!r} in the compose file"
         for name, service in settings.services.items()
         if service.compose_service not in template["services"]
     ]
@@ -153,7 +155,9 @@ def _images(
 
 
 def _all_sources(settings: Settings) -> list[str]:
-    return sorted({path for image in settings.images.values() for path in image.sources or (image.context, image.dockerfile)})
+    return sorted(
+        {path for image in settings.images.values() for path in image.sources or (image.context, image.dockerfile)}
+    )
 
 
 def _hosts(
@@ -163,9 +167,7 @@ def _hosts(
     zipapp = build_zipapp(CACHE_FOLDER)
     setup_key = pulumi.Output.secret(_key_text(settings.ssh.setup_key_file, "ssh.setup_key_file"))
     public_key = _key_text(settings.ssh.deploy_key_file + ".pub", "ssh.deploy_key_file").strip()
-    login = pulumi.Output.all(
-        server=settings.registry.server, username=settings.registry.username, password=password
-    )
+    login = pulumi.Output.all(server=settings.registry.server, username=settings.registry.username, password=password)
     edge = published.pin(settings.edge.image).apply(lambda image: edge_request(settings, image))
     core = _core(settings, published)
     agents: list[pulumi.Resource] = []

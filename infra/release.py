@@ -78,9 +78,11 @@ def fingerprint_key(earlier: pulumi.Output[Earlier]) -> pulumi.Output[str]:
 def run_id_of(release: pulumi.Output[Release], earlier: pulumi.Output[Earlier], fresh: str) -> pulumi.Output[str]:
     """Return the recorded run id while the recorded release is the wanted one (nothing to do), else a fresh one."""
     return pulumi.Output.all(release=release, earlier=earlier).apply(
-        lambda known: known["earlier"].entry.get("run_id") or fresh
-        if known["earlier"].entry.get("release") == known["release"].id
-        else fresh
+        lambda known: (
+            known["earlier"].entry.get("run_id") or fresh
+            if known["earlier"].entry.get("release") == known["release"].id
+            else fresh
+        )
     )
 
 
@@ -105,7 +107,10 @@ def entry_of(
 def release_summary(settings: Settings, release: Release) -> dict[str, Any]:
     """Return what a later release is compared with."""
     return summarise(
-        {ref.name: ref.tag for ref in release.images}, settings.environment, release.fingerprints, settings_services(settings)
+        {ref.name: ref.tag for ref in release.images},
+        settings.environment,
+        release.fingerprints,
+        settings_services(settings),
     )
 
 

@@ -1,4 +1,4 @@
-"""Local ports that reach a host's loopback ports through SSH: how checks ask a candidate that the public cannot reach."""
+"""Local ports that reach a host's loopback ports through SSH: how checks ask a candidate without public traffic."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def forwarded(host: Host, key_file: str, remote_ports: Mapping[str, int]) -> Ite
     """Yield a local port for each named remote port; the tunnel ends with the context."""
     local = {name: _free_port() for name in remote_ports}
     argv = forward_argv(host, key_file, forwards={local[name]: remote_ports[name] for name in remote_ports})
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         _wait_until_open(process, host, list(local.values()))
         yield local
@@ -46,7 +48,9 @@ def _wait_until_open(process: subprocess.Popen[str], host: Host, ports: list[int
         if all(_is_open(port) for port in ports):
             return
         time.sleep(POLL_SECONDS)
-    raise HostUnreachableError(f"{host.name}: no tunnel to the candidate in {OPEN_TIMEOUT_SECONDS:g} s", mend="is the host reachable?")
+    raise HostUnreachableError(
+        f"{host.name}: no tunnel to the candidate in {OPEN_TIMEOUT_SECONDS:g} s", mend="is the host reachable?"
+    )
 
 
 def _is_open(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""What version the sources are: `git describe` of the last commit that touched them, and a hash of what is uncommitted."""
+"""The version of sources: `git describe` of the last commit that touched them, and a hash of what is uncommitted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,12 @@ def _dirty_hash(root: Path, paths: Sequence[str]) -> str:
 
 
 def _has_head(root: Path) -> bool:
-    return run(["git", "rev-parse", "--verify", "-q", "HEAD"], timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).exit_status == 0
+    return (
+        run(
+            ["git", "rev-parse", "--verify", "-q", "HEAD"], timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False
+        ).exit_status
+        == 0
+    )
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -20,7 +20,7 @@ from infra.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from infra.settings.model import Host
 
@@ -54,7 +54,7 @@ class HostctlClient:
         timeout_seconds: float,
         label: str = "",
         on_progress: Callable[[str, str], None] = _ignore,
-        **request: Any,  # noqa: ANN401 - JSON values
+        **request: Any,
     ) -> dict[str, Any]:
         """Send one request and return its result; raise the error hostctl answered, or why it could not be asked."""
         answers: list[dict[str, Any]] = []
@@ -98,21 +98,33 @@ class HostctlClient:
     def _no_answer(self, command: str, status: int, errors: str) -> HostError:
         """Return why there is no answer: another host key, no connection, or a hostctl that died."""
         reason = redact(errors.strip(), self.secrets)
-        if "Host key verification failed" in reason or "REMOTE HOST IDENTIFICATION" in reason or "No matching host key" in reason:
+        if (
+            "Host key verification failed" in reason
+            or "REMOTE HOST IDENTIFICATION" in reason
+            or "No matching host key" in reason
+        ):
             return HostKeyError(
                 f"{self.host.name} showed another host key than the pinned one",
                 where=self._where,
                 mend="find out why before you change `hosts[].host_key`: it may be another machine",
             )
         if "Permission denied" in reason:
-            return HostError(f"{self.host.name} refused the deploy key", where=self._where, mend="run `pulumi up` with the setup key: it installs the deploy key")
+            return HostError(
+                f"{self.host.name} refused the deploy key",
+                where=self._where,
+                mend="run `pulumi up` with the setup key: it installs the deploy key",
+            )
         if status == CONNECTION_FAILED_STATUS:
             return HostUnreachableError(
                 f"{self.host.name} is not reachable: {reason.splitlines()[-1] if reason else 'connection lost'}",
                 where=self._where,
-                mend="is the host up, and sshd reachable from here? Nothing was changed by this call, or hostctl reverts it by itself",
+                mend="is the host up, and sshd reachable from here? A step under way is finished or reverted by the host",
             )
-        return HostError(f"{self.host.name}: hostctl {command} ended with status {status} and no answer: {reason[-500:]}", where=self._where, mend="`acp-release status` shows what the host is doing")
+        return HostError(
+            f"{self.host.name}: hostctl {command} ended with status {status} and no answer: {reason[-500:]}",
+            where=self._where,
+            mend="`acp-release status` shows what the host is doing",
+        )
 
 
 def _parse(line: str) -> dict[str, Any]:
@@ -122,8 +134,3 @@ def _parse(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def redacting(client: HostctlClient, secrets: Iterable[str]) -> HostctlClient:
-    """Return `client` with `secrets` masked in everything it reports."""
-    return HostctlClient(host=client.host, key_file=client.key_file, secrets=(*client.secrets, *secrets))

@@ -84,7 +84,12 @@ def stream(
     """Run `argv`, give each line of its output to `on_line` as it comes, and return exit status and standard error."""
     try:
         process = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
-            list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
         )
     except FileNotFoundError:
         raise ToolError(f"{argv[0]} is not installed", mend="run `acp-release doctor`") from None
@@ -97,7 +102,9 @@ def stream(
     deadline = threading.Timer(timeout_seconds, give_up)
     deadline.start()
     errors: list[str] = []
-    reader = threading.Thread(target=lambda: errors.append(process.stderr.read() if process.stderr else ""), daemon=True)
+    reader = threading.Thread(
+        target=lambda: errors.append(process.stderr.read() if process.stderr else ""), daemon=True
+    )
     reader.start()
     try:
         with contextlib.suppress(BrokenPipeError):

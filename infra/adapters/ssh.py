@@ -29,7 +29,13 @@ def ssh_options(host: Host, key_file: str) -> list[str]:
         "ServerAliveCountMax": str(ALIVE_COUNT),
         "LogLevel": "ERROR",
     }
-    return ["-i", key_file, "-F", "/dev/null", *(part for name, value in options.items() for part in ("-o", f"{name}={value}"))]
+    return [
+        "-i",
+        key_file,
+        "-F",
+        "/dev/null",
+        *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
+    ]
 
 
 def ssh_argv(host: Host, key_file: str, *, command: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""Health checks over HTTP: concurrent, with a deadline, passed only after several passes in a row, judged on the body."""
+"""Health checks over HTTP: side by side, with a deadline, K passes in a row, judged on the body."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ async def _ask(client: httpx.AsyncClient, probe: Probe) -> CheckResult:
 
 
 def judge_answer(probe: Probe, status: int, headers: dict[str, str], body: str) -> tuple[bool, str, str]:
-    """Return whether the answer passes, what came in words, and what to look at: status, body and release must all fit."""
-
-
+    """Return whether the answer passes, what came, and what to look at: status, body and release must all fit."""
     lowered = {key.lower(): value for key, value in headers.items()}
     if status != httpx.codes.OK:
         return False, f"status {status}", "the container's log"
@@ -133,7 +131,13 @@ def _look_at(document: object) -> str:
 
 
 def _unstable(answer: CheckResult, passes: int, settings: Checks) -> CheckResult:
+    """Return the failure of a target that passes now and then, but not often enough in a row."""
     return CheckResult(
-        check=answer.check, target=answer.target, passed=False, asked=answer.asked, seconds=answer.seconds,
-        came=f"{passes} of {settings.passes} passes in a row until the deadline", look_at="does it flap? the container's log",
-    )  # fmt: skip
+        check=answer.check,
+        target=answer.target,
+        passed=False,
+        asked=answer.asked,
+        came=f"{passes} of {settings.passes} passes in a row until the deadline",
+        seconds=answer.seconds,
+        look_at="the container's log: does it flap?",
+    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 from rich.table import Table
 
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.checks.health import health_probes, run_probes
-from infra.checks.result import CheckResult
 from infra.checks.target import public_targets
 from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.errors import CheckError
+
+if TYPE_CHECKING:
+    from infra.checks.result import CheckResult
 
 
 @click.command(epilog="Example: acp-release check --stack local")

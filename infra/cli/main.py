@@ -16,8 +16,8 @@ from infra.toolchain.doctor import doctor
 @click.group(
     cls=ErrorGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage, 10 settings, 11 secrets, 20-24 hosts, 30-31 registry, 40 gate, 50 checks, 60 reverted, "
-    "70 tools. A release is made with `pulumi up --stack STACK`.",
+    epilog="Exit codes: 0 done, 2 usage, 10 settings, 11 secrets, 20-24 hosts, 30-31 registry, 40 gate, 50 checks, "
+    "60 reverted, 70 tools. A release is made with `pulumi up --stack STACK`.",
 )
 @click.version_option(package_name="acp-release")
 def main() -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from infra.settings import Settings
 
-stack_option = click.option("--stack", "-s", required=True, metavar="STACK", help="Stack: local, staging, production, …")
+stack_option = click.option(
+    "--stack", "-s", required=True, metavar="STACK", help="Stack: local, staging, production, …"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text.")
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
-from infra.adapters.hostctl import HostctlClient
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.errors import HostError, ReleaseError
 from infra.rollout.context import host_clients
+
+if TYPE_CHECKING:
+    from infra.adapters.hostctl import HostctlClient
 
 CALL_TIMEOUT_SECONDS = 30.0
 
@@ -54,7 +56,9 @@ def differences(release: str | None, hosts: list[dict[str, Any]]) -> list[str]:
             found.append(f"{host['host']}: {host['error']}")
             continue
         if host["serving"] != release:
-            found.append(f"{host['host']} serves {host['serving'] or 'nothing'}, the record says {release or 'nothing'}")
+            found.append(
+                f"{host['host']} serves {host['serving'] or 'nothing'}, the record says {release or 'nothing'}"
+            )
         if host["candidate"]:
             found.append(f"{host['host']} has a candidate on trial: {host['candidate']} ({host['phase']})")
         found += [f"{host['host']}: {line}" for line in host["drift"]]
@@ -92,7 +96,11 @@ def _print(document: dict[str, Any]) -> None:
     table = Table("host", "serving", "candidate", "previous", "phase")
     for host in document["hosts"]:
         table.add_row(
-            host["host"], host["serving"] or "-", host["candidate"] or "-", host["previous"] or "-", host.get("phase", "unreachable")
+            host["host"],
+            host["serving"] or "-",
+            host["candidate"] or "-",
+            host["previous"] or "-",
+            host.get("phase", "unreachable"),
         )
     screen.print(table)
     for line in document["differences"]:

@@ -57,4 +57,3 @@ class Candidate(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"release": args.release_id})
-

@@ -14,7 +14,8 @@ KEYS = ("release", "run_id")
 class KeyedProvider(ResourceProvider):
     """Runs once per release and run id; a failed run leaves nothing in the state, so the next update runs it again.
 
-    Replacement deletes first: the engine keeps the inputs of a failed *update*, and going back to them would not run the check.
+    Replacement deletes first: the engine keeps the inputs of a failed *update*, and going back to them would not run
+    the check.
     """
 
     serialize_as_secret_always = False

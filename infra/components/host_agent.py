@@ -79,9 +79,7 @@ class HostAgent(pulumi.ComponentResource):
                     host=args.host,
                     private_key=args.setup_key,
                     command="acp/bin/hostctl core",
-                    request=_request(
-                        "core", args.core, secrets=args.core_secrets, registry=args.registry_login
-                    ),
+                    request=_request("core", args.core, secrets=args.core_secrets, registry=args.registry_login),
                     opts=options,
                 )
             )

@@ -83,9 +83,7 @@ class PublishedImages:
         provider = docker.Provider(
             "registry",
             registry_auth=[
-                docker.ProviderRegistryAuthArgs(
-                    address=registry.server, username=registry.username, password=password
-                )
+                docker.ProviderRegistryAuthArgs(address=registry.server, username=registry.username, password=password)
             ],
             opts=pulumi.ResourceOptions(additional_secret_outputs=["registryAuth"]),
         )
@@ -107,9 +105,7 @@ class PublishedImages:
             found = docker.get_registry_image(name=f"{repository}:{tag}", opts=self._options)
         except Exception as error:  # noqa: BLE001 - the provider's failures arrive as plain Exception
             raise image_error(f"{repository}:{tag}", str(error)) from None
-        return pulumi.Output.from_input(
-            ImageRef(name=name, repository=repository, tag=tag, digest=found.sha256_digest)
-        )
+        return pulumi.Output.from_input(ImageRef(name=name, repository=repository, tag=tag, digest=found.sha256_digest))
 
 
 def repository_of(registry: Registry, image: str) -> str:

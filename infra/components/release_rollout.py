@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pulumi
 from pulumi.dynamic import Resource
 
 from infra.components.dynamic import KeyedProvider, show
@@ -13,6 +12,8 @@ from infra.rollout.preflight import run_preflight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pulumi
 
 
 class PreflightProvider(KeyedProvider):

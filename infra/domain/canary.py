@@ -27,10 +27,14 @@ class Sample:
     mean_ms: float
 
     @property
+    def attempts(self) -> int:
+        """Return how many requests reached the release; one that was redispatched counts where it failed, too."""
+        return max(self.requests, self.failures)
+
+    @property
     def error_rate(self) -> float:
         """Return failures per attempt, 0 when there was none."""
-        attempts = max(self.requests, self.failures)
-        return self.failures / attempts if attempts else 0.0
+        return self.failures / self.attempts if self.attempts else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,21 +80,20 @@ def judge(service: str, candidate: Sample, current: Sample, thresholds: Threshol
     if candidate.failures and candidate.error_rate > allowed and (enough or candidate.failures > 1):
         return Judgement(
             verdict=Verdict.BAD,
-            reason=f"{service}: {candidate.failures} of {max(candidate.requests, candidate.failures)} requests failed on the candidate "
+            reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "
             f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
         )
     if not enough:
+        asked = f"{candidate.requests} requests on the candidate"
         return Judgement(
-            verdict=Verdict.INSUFFICIENT,
-            reason=f"{service}: {candidate.requests} requests on the candidate, a verdict needs {thresholds.min_requests}",
+            verdict=Verdict.INSUFFICIENT, reason=f"{service}: {asked}, a verdict needs {thresholds.min_requests}"
         )
-    if current.requests >= thresholds.min_requests and candidate.mean_ms > current.mean_ms * thresholds.max_latency_ratio:
+    comparable = current.requests >= thresholds.min_requests
+    if comparable and candidate.mean_ms > current.mean_ms * thresholds.max_latency_ratio:
         return Judgement(
             verdict=Verdict.BAD,
-            reason=f"{service}: the candidate takes {candidate.mean_ms:.0f} ms on average, current {current.mean_ms:.0f} ms "
-            f"(allowed {thresholds.max_latency_ratio:g} times)",
+            reason=f"{service}: the candidate takes {candidate.mean_ms:.0f} ms on average, "
+            f"current {current.mean_ms:.0f} ms (allowed {thresholds.max_latency_ratio:g} times)",
         )
-    return Judgement(
-        verdict=Verdict.GOOD,
-        reason=f"{service}: {candidate.requests} requests, {candidate.failures} failed, {candidate.mean_ms:.0f} ms on average",
-    )
+    done = f"{candidate.requests} requests, {candidate.failures} failed, {candidate.mean_ms:.0f} ms on average"
+    return Judgement(verdict=Verdict.GOOD, reason=f"{service}: {done}")

@@ -41,7 +41,9 @@ def summarise(
         "environment": dict(environment),
         "secrets": dict(secrets),
         "services": {
-            service["name"]: {key: service[key] for key in ("replicas", "memory_bytes", "cpus", "drain_timeout_seconds")}
+            service["name"]: {
+                key: service[key] for key in ("replicas", "memory_bytes", "cpus", "drain_timeout_seconds")
+            }
             for service in services
         },
     }
@@ -56,6 +58,8 @@ def _names(kind: str, old: Mapping[str, str], new: Mapping[str, str], *, show_va
     added = [f"{kind} + {name}" for name in new if old and name not in old]
     removed = [f"{kind} - {name}" for name in old if name not in new]
     changed = [name for name in new if name in old and old[name] != new[name]]
-    return added + removed + [
-        f"{kind} {name} {old[name]} → {new[name]}" if show_values else f"{kind} {name} changed" for name in changed
-    ]
+    return (
+        added
+        + removed
+        + [f"{kind} {name} {old[name]} → {new[name]}" if show_values else f"{kind} {name} changed" for name in changed]
+    )

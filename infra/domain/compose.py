@@ -46,7 +46,8 @@ def render_core(stack: str, template: Mapping[str, Any], images: Mapping[str, st
     for name, image in images.items():
         document["services"][name]["image"] = image
     document["networks"] = {
-        name: {**(network or {}), **_external(stack, name)} for name, network in (document.get("networks") or {}).items()
+        name: {**(network or {}), **_external(stack, name)}
+        for name, network in (document.get("networks") or {}).items()
     }
     document["volumes"] = {name: {"name": data_volume(stack, name), "external": True} for name in core.volumes}
     return document
@@ -68,7 +69,11 @@ def _service(settings: Settings, service: Service, document: Mapping[str, Any], 
             "ACP_RELEASE": RELEASE_PLACEHOLDER,
             "ACP_VERSION": VERSION_PLACEHOLDER,
         },
-        "labels": {"acp.stack": settings.stack, "acp.release": RELEASE_PLACEHOLDER, "acp.service": service.compose_service},
+        "labels": {
+            "acp.stack": settings.stack,
+            "acp.release": RELEASE_PLACEHOLDER,
+            "acp.service": service.compose_service,
+        },
     }
 
 
@@ -94,7 +99,7 @@ def _external(stack: str, network: str) -> dict[str, Any]:
     return {"name": made[network], "external": True} if network in made else {}
 
 
-def _replace(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON value
+def _replace(value: Any, values: Mapping[str, str]) -> Any:
     """Return `value` with every placeholder in its strings and keys replaced."""
     if isinstance(value, str):
         for placeholder, text in values.items():

@@ -1,4 +1,4 @@
-"""The rollout: verify the candidate without traffic, move traffic in lockstep, judge, then commit — or revert and fail."""
+"""The rollout: verify the candidate alone, move traffic in lockstep, judge, then commit, or revert and fail."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Rollout:
                 self._commit()
         except ReleaseError as error:
             raise self._revert(error) from None
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the old release must serve again
             raise self._revert(RolloutError(f"{type(error).__name__}: {error}")) from None
         warnings = self._retire()
         give_back(self._context, self._group.leases)
@@ -181,7 +181,9 @@ class Rollout:
             return []
         (release,) = serving
         settings = self._context.settings
-        failed = [r for r in run_probes(health_probes(public_targets(settings, release)), settings.checks) if not r.passed]
+        failed = [
+            r for r in run_probes(health_probes(public_targets(settings, release)), settings.checks) if not r.passed
+        ]
         return [f"  {release} answers on every public address"] if not failed else [f"  {result}" for result in failed]
 
     def _judge(self, results: list[CheckResult], whom: str) -> None:
@@ -190,7 +192,8 @@ class Rollout:
         failed = [result for result in results if not result.passed]
         if failed:
             raise CheckError(
-                f"{len(failed)} of {len(results)} checks of {whom} failed\n" + "\n".join(f"    {result}" for result in failed)
+                f"{len(failed)} of {len(results)} checks of {whom} failed\n"
+                + "\n".join(f"    {result}" for result in failed)
             )
         if not results:
             raise HostError(f"there was nothing to check of {whom}")

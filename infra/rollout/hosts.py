@@ -49,7 +49,7 @@ class HostGroup:
                 errors[name] = error
         return results, errors
 
-    def call(self, command: str, *, timeout_seconds: float, **request: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+    def call(self, command: str, *, timeout_seconds: float, **request: Any) -> dict[str, dict[str, Any]]:
         """Send the same request to every host, each with its own lease."""
         return self.each(
             lambda client: client.call(

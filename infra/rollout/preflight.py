@@ -54,11 +54,11 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
 def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) -> None:
     """Release the leases that are held; what cannot be reached expires by itself."""
     context.group.attempt(
-        lambda client: client.call(
-            "lease", timeout_seconds=CALL_TIMEOUT_SECONDS, action="release", lease=leases[client.host.name]
+        lambda client: (
+            client.call("lease", timeout_seconds=CALL_TIMEOUT_SECONDS, action="release", lease=leases[client.host.name])
+            if client.host.name in leases
+            else {}
         )
-        if client.host.name in leases
-        else {}
     )
 
 

@@ -92,7 +92,7 @@ def _merge_inventory(values: dict[str, Any], root: Path) -> list[str]:
     return []
 
 
-def _problem(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+def _problem(detail: Any) -> str:
     """Return one pydantic error as `path: message (got value)`."""
     path = ""
     for part in detail["loc"]:

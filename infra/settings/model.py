@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Annotated, Literal, Self
 
@@ -112,7 +113,9 @@ class Service(Model):
     """One service of a release: a set of equal containers."""
 
     image: str = Field(description="Key of `images`.")
-    role: Literal["web", "worker"] = Field(default="web", description="`web` gets traffic, `worker` takes from a queue.")
+    role: Literal["web", "worker"] = Field(
+        default="web", description="`web` gets traffic, `worker` takes from a queue."
+    )
     compose_service: Name = Field(description="Name in the compose file.")
     port: Port | None = Field(default=None, description="Port inside the container; required for `web`.")
     replicas: int = Field(default=1, ge=1, le=16, description="Containers per host.")
@@ -161,11 +164,15 @@ class Tls(Model):
 class Edge(Model):
     """The HAProxy in front of the releases."""
 
-    image: str = Field(default="library/haproxy:3.0", description="Pinned `repository@sha256:…`, or a tag in the registry.")
+    image: str = Field(
+        default="library/haproxy:3.0", description="Pinned `repository@sha256:…`, or a tag in the registry."
+    )
     bind_address: str = Field(default="0.0.0.0", description="Interface of the host that serves the public.")  # noqa: S104
     http_port: Port = Field(default=80, description="Shared HTTP port.")
     https_port: Port = Field(default=443, description="Shared HTTPS port; used with `tls`.")
-    verify_base_port: Port = Field(default=18000, description="First loopback port of the routes to the candidate alone.")
+    verify_base_port: Port = Field(
+        default=18000, description="First loopback port of the routes to the candidate alone."
+    )
     tls: Tls | None = Field(default=None, description="TLS; without it only HTTP is served.")
 
 
@@ -190,7 +197,9 @@ class Canary(Model):
         default=0.01, ge=0, le=1, description="Error rate of the candidate above the current release's."
     )
     max_latency_ratio: float = Field(default=1.5, gt=1, description="Mean latency against the current release's.")
-    max_failures: int = Field(default=5, ge=1, description="Failed unrepeatable requests until the edge itself ejects it.")
+    max_failures: int = Field(
+        default=5, ge=1, description="Failed unrepeatable requests until the edge itself ejects it."
+    )
 
     @field_validator("steps")
     @classmethod
@@ -199,7 +208,7 @@ class Canary(Model):
             if not 1 <= step <= 99:  # noqa: PLR2004 - percent
                 msg = f"[{index}]: must be 1..99 (got {step})"
                 raise ValueError(msg)
-        if any(later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
             msg = f"must rise (got {list(steps)})"
             raise ValueError(msg)
         return steps
@@ -234,7 +243,9 @@ class Settings(Model):
     version: Tag | None = Field(default=None, description="Version to release; default from `git describe`.")
     image_tag: Tag | None = Field(default=None, description="Release this published tag instead of building.")
     inventory: str | None = Field(default=None, description="JSON file with hosts, ssh, registry and environment.")
-    compose_file: str = Field(default="compose/app.yaml", description="Compose file of the app, relative to the project.")
+    compose_file: str = Field(
+        default="compose/app.yaml", description="Compose file of the app, relative to the project."
+    )
     hosts: tuple[Host, ...] = Field(min_length=1, description="Hosts of the stack, released in lockstep.")
     ssh: Ssh = Field(description="SSH keys.")
     registry: Registry = Field(description="Image registry.")
@@ -267,7 +278,9 @@ class Settings(Model):
         overlap = sorted(set(self.environment) & set(self.secrets.names))
         problems += [f"environment.{name}: is a secret; set it in the runner's environment" for name in overlap]
         ports = [s.routes.public_port for s in self.services.values() if s.routes]
-        problems += [f"services: public_port {port} stands twice" for port in sorted({p for p in ports if ports.count(p) > 1})]
+        problems += [
+            f"services: public_port {port} stands twice" for port in sorted({p for p in ports if ports.count(p) > 1})
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
