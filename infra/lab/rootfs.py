@@ -1,0 +1,85 @@
+"""The Debian base image, made on this machine: debootstrap, then `docker import`; the result is kept for all checkouts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.adapters.process import run
+from infra.errors import ToolError
+from infra.lab.docker import docker
+from infra.lab.lock import cache_folder, locked
+from infra.lab.mirror import read_mirror
+
+if TYPE_CHECKING:
+    from infra.lab.mirror import Mirror
+    from infra.lab.progress import Progress
+
+SUITE = "trixie"
+DEBOOTSTRAP_SECONDS = 900.0
+_EMPTIED = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
+
+
+def bootstrap_command(target: Path, mirror: Mirror) -> tuple[str, ...]:
+    """Return the debootstrap command that fills `target`."""
+    return ("debootstrap", "--variant=minbase", SUITE, str(target), mirror.archive)
+
+
+def import_base(image: str, key: str, overlay: Path, progress: Progress) -> None:
+    """Give docker the Debian base as `image`, from the cache or made anew; `key` names the recipe."""
+    archive = cache_folder() / f"debian-{SUITE}-{key}.tar"
+    with locked(cache_folder() / "debian.lock", timeout_seconds=DEBOOTSTRAP_SECONDS):
+        if not archive.exists():
+            _require_debootstrap(progress)
+            with progress.step("Making the Debian base image (debootstrap)"):
+                _make_archive(archive, overlay)
+        docker("import", "--change", 'CMD ["bash"]', str(archive), image, timeout_seconds=300)
+
+
+def _require_debootstrap(progress: Progress) -> None:
+    """See to it that debootstrap can run here."""
+    mend = "run `acp-release lab images` once as root; what it makes serves every user of this docker engine"
+    if os.geteuid() != 0:
+        raise ToolError("making base images needs root", mend=mend)
+    if shutil.which("debootstrap"):
+        return
+    if not shutil.which("apt-get"):
+        raise ToolError("debootstrap is not installed", mend="install debootstrap, then run this again")
+    lock = ("-o", "DPkg::Lock::Timeout=300")
+    with progress.step("Installing debootstrap"):
+        run(("apt-get", *lock, "update"), timeout_seconds=600)
+        run(("apt-get", *lock, "install", "--yes", "--no-install-recommends", "debootstrap"), timeout_seconds=600)
+
+
+def _make_archive(archive: Path, overlay: Path) -> None:
+    """Make the root file system and pack it into `archive`, which appears only when complete."""
+    mirror = read_mirror()
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=archive.parent) as temporary:
+        target = Path(temporary) / "rootfs"
+        # A mode of 0755 for the root folder matters: it becomes `/` of every container.
+        target.mkdir(mode=0o755)
+        run(bootstrap_command(target, mirror), timeout_seconds=DEBOOTSTRAP_SECONDS)
+        shutil.copytree(overlay, target, dirs_exist_ok=True)
+        (target / "usr/sbin/policy-rc.d").chmod(0o755)
+        (target / "etc/apt/sources.list").write_text(mirror.sources_list(SUITE), encoding="utf-8")
+        inside = ("chroot", str(target), "env", "DEBIAN_FRONTEND=noninteractive")
+        run((*inside, "apt-get", "update"), timeout_seconds=300)
+        run((*inside, "apt-get", "--yes", "dist-upgrade"), timeout_seconds=600)
+        for folder in _EMPTIED:
+            _empty(target / folder)
+        (target / "etc/resolv.conf").write_text("", encoding="utf-8")
+        (target / "etc/hostname").unlink(missing_ok=True)
+        packed = Path(temporary) / "packed.tar"
+        run(("tar", "--numeric-owner", "-C", str(target), "-cf", str(packed), "."), timeout_seconds=300)
+        packed.replace(archive)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what is in `folder`, keeping it and the folders directly in it that programs expect."""
+    for path in folder.rglob("*"):
+        if path.is_file() or path.is_symlink():
+            path.unlink()

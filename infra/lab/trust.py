@@ -1,0 +1,87 @@
+"""Trust of the build machine in the lab's authority: docker's and the system's store, both undone by `lab down`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.adapters.process import run
+from infra.errors import ToolError
+
+if TYPE_CHECKING:
+    from infra.lab.plan import AddressPlan
+
+DOCKER_CERTS = Path("/etc/docker/certs.d")
+SYSTEM_CERTS = Path("/usr/local/share/ca-certificates")
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def docker_file(plan: AddressPlan, folder: Path = DOCKER_CERTS) -> Path:
+    """Return where docker looks for the authority of the lab's registry."""
+    return folder / plan.registry_server / "ca.crt"
+
+
+def system_file(plan: AddressPlan, folder: Path = SYSTEM_CERTS) -> Path:
+    """Return where the system's store takes the lab's authority from."""
+    return folder / f"{plan.network}.crt"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def trust(plan: AddressPlan, certificate: str, source: Path) -> None:
+    """Make this machine trust the authority; raise `ToolError` with the commands to run when it may not."""
+    in_docker = _read(docker_file(plan)) == certificate
+    in_system = _read(system_file(plan)) == certificate
+    if in_docker and in_system:
+        return
+    if os.geteuid() != 0:
+        commands = (
+            f"sudo install -D -m 644 {source} {docker_file(plan)}"
+            f" && sudo install -m 644 {source} {system_file(plan)} && sudo update-ca-certificates"
+        )
+        raise ToolError("this machine does not trust the lab's registry, and only root can change that", mend=commands)
+    replaced = _read(system_file(plan))
+    for path in (docker_file(plan), system_file(plan)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(certificate, encoding="utf-8")
+        path.chmod(0o644)
+    _update_store(leaving=replaced)
+
+
+def distrust(plan: AddressPlan) -> list[str]:
+    """Take the authority out of both stores; return the commands left to run as root, empty when all is done."""
+    present = [path for path in (docker_file(plan), system_file(plan)) if path.exists()]
+    if not present:
+        return []
+    if os.geteuid() != 0:
+        return [f"sudo rm {' '.join(str(path) for path in present)} && sudo update-ca-certificates"]
+    removed = _read(system_file(plan))
+    for path in present:
+        path.unlink()
+    if docker_file(plan).parent.exists() and not any(docker_file(plan).parent.iterdir()):
+        docker_file(plan).parent.rmdir()
+    if removed:
+        _update_store(leaving=removed)
+    return []
+
+
+def _certificates(bundle: str) -> set[str]:
+    """Return the certificates of a PEM bundle."""
+    return {part.strip() for part in bundle.split("-----END CERTIFICATE-----") if "-----BEGIN" in part}
+
+
+def _update_store(*, leaving: str) -> None:
+    """Write the system's bundle anew without `leaving`; raise `ToolError` when it would lose what was added by hand."""
+    if not shutil.which("update-ca-certificates"):
+        raise ToolError("update-ca-certificates is not installed", mend="install the package ca-certificates")
+    before = _read(BUNDLE)
+    run(("update-ca-certificates",), timeout_seconds=120)
+    lost = len(_certificates(before) - _certificates(_read(BUNDLE)) - _certificates(leaving))
+    if lost:
+        BUNDLE.write_text(before, encoding="utf-8")
+        mend = f"put the certificates that are only in {BUNDLE} into {SYSTEM_CERTS}, then run this again"
+        raise ToolError(f"update-ca-certificates would drop {lost} trusted certificates; undone", mend=mend)

@@ -1,0 +1,192 @@
+"""`lab up`: bring the lab of a checkout to what was asked for, from nothing, from half of it, or after a hard stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import RegistryError, SettingsError, ToolError, UsageError
+from infra.lab import hosts, model_service, registry
+from infra.lab.catalogue import RECIPES
+from infra.lab.converge import converge
+from infra.lab.docker import docker, labelled, remove
+from infra.lab.engine import ensure_engine
+from infra.lab.folder import LabFolder, Memory, new_identity, read_memory, write_atomically, write_memory
+from infra.lab.images import Images
+from infra.lab.inventory import make_inventory
+from infra.lab.keys import ensure_key
+from infra.lab.lock import locked
+from infra.lab.network import ensure_network
+from infra.lab.plan import MAX_HOSTS, AddressMode, AddressPlan
+from infra.lab.push import push_missing
+from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
+from infra.lab.trust import distrust, trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.lab.progress import Progress
+
+ANSWER_SECONDS = 30.0
+OTHER_COMMAND_SECONDS = 900.0
+MODE_SETTING = "ACP_LAB_ADDRESSES"
+
+
+def up(folder: LabFolder, count: int | None, progress: Progress) -> dict[str, Any]:
+    """Bring the lab up with `count` hosts (default: as many as it has, 1 for a new one) and return its inventory."""
+    if count is not None and not 1 <= count <= MAX_HOSTS:
+        raise UsageError(f"--hosts must be 1..{MAX_HOSTS} (got {count})")
+    mode = read_mode()
+    ensure_engine(progress)
+    folder.prepare()
+    with locked(folder.path / "lock", timeout_seconds=OTHER_COMMAND_SECONDS):
+        return _Up(folder, count, mode, progress).run()
+
+
+def read_mode() -> AddressMode:
+    """Return the address mode the environment asks for; raise `SettingsError` when it is unknown."""
+    value = os.environ.get(MODE_SETTING, AddressMode.LOOPBACK.value)
+    try:
+        return AddressMode(value)
+    except ValueError:
+        problem = f"{MODE_SETTING}: must be loopback or ports (got {value})"
+        raise SettingsError("the environment", [problem]) from None
+
+
+class _Up:
+    """One run of `lab up`: every step looks at what is there and does what is missing."""
+
+    def __init__(self, folder: LabFolder, count: int | None, mode: AddressMode, progress: Progress) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._memory = self._remembered(count, mode)
+
+    @property
+    def _plan(self) -> AddressPlan:
+        return self._memory.plan
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {LABEL_LAB: self._memory.identity, LABEL_FOLDER: str(self._folder.path)}
+
+    def run(self) -> dict[str, Any]:
+        for name in ("setup", "deploy"):
+            ensure_key(self._folder.keys / name, f"acp-{name}")
+        authority = registry.ensure_authority(self._folder, self._plan)
+        trust(self._plan, authority.certificate, self._folder.ca_file)
+        images = Images(self._progress)
+        self._run_registry(images, registry.ensure_files(self._folder, self._plan, authority))
+        host_keys = self._run_hosts(images, authority.certificate)
+        self._push(images)
+        self._run_model(images)
+        inventory = make_inventory(self._folder, self._plan, host_keys)
+        text = json.dumps(inventory, indent=2) + "\n"
+        if not self._folder.inventory_file.exists() or self._folder.inventory_file.read_text("utf-8") != text:
+            write_atomically(self._folder.inventory_file, text)
+        return inventory
+
+    def _remembered(self, count: int | None, mode: AddressMode) -> Memory:
+        """Return what the lab is from now on, with its network made; kept at once, so that an interrupted run is found."""
+        old = read_memory(self._folder)
+        identity = old.identity if old else new_identity()
+        plan = ensure_network(identity, str(self._folder.path), mode, old.number if old else None)
+        if old and plan.number != old.number:
+            self._progress.note(f"Network {old.plan.network} was taken meanwhile: the lab moves to {plan.network}.")
+            self._leave(old)
+        memory = Memory(
+            identity=identity,
+            number=plan.number,
+            mode=mode,
+            hosts=count or (old.hosts if old else 1),
+            pushed=old.pushed if old and plan.number == old.number else {},
+        )
+        if memory != old:
+            write_memory(self._folder, memory)
+        return memory
+
+    def _leave(self, old: Memory) -> None:
+        """Remove what stands under the number the lab had."""
+        for kind in ("container", "volume"):
+            label = f"{LABEL_LAB}={old.identity}"
+            remove(kind, [name for name in labelled(kind, label) if name.startswith(f"{old.plan.network}-")])
+        for command in distrust(old.plan):
+            self._progress.note(f"Run as root: {command}")
+
+    def _run_registry(self, images: Images, content: str) -> None:
+        self._ensure_volumes(registry.volume(self._plan))
+        spec = registry.spec(self._folder, self._plan, images.ensure("registry"), content)
+        converge([spec], self._labels)
+        if not _comes_true(lambda: registry.answers(self._folder, self._plan)):
+            raise RegistryError(
+                "the lab's registry does not let its user in",
+                where=f"https://{self._plan.registry_server}/v2/",
+                mend=f"see `docker logs {spec.name}`",
+            )
+
+    def _push(self, images: Images) -> None:
+        wanted: dict[str, tuple[str, str]] = {}
+        for name, recipe in RECIPES.items():
+            if recipe.pushed_as:
+                local = images.ensure(name)
+                wanted[recipe.pushed_as] = (local, images.identity(local))
+        pushed = push_missing(self._folder, self._plan, wanted, self._memory.pushed, self._progress)
+        if pushed != self._memory.pushed:
+            self._memory = replace(self._memory, pushed=pushed)
+            write_memory(self._folder, self._memory)
+
+    def _run_model(self, images: Images) -> None:
+        spec = model_service.spec(self._folder, self._plan, images.ensure("model"))
+        converge([spec], self._labels)
+        if not _comes_true(lambda: model_service.answers(self._plan)):
+            raise ToolError("the model endpoint does not answer", where=spec.name, mend=f"see `docker logs {spec.name}`")
+
+    def _run_hosts(self, images: Images, authority: str) -> dict[int, str]:
+        """See to the hosts, remove those above the count, and return the public host keys by index."""
+        image = images.ensure("host")
+        indexes = range(1, self._memory.hosts + 1)
+        specs = []
+        for index in indexes:
+            content = hosts.ensure_files(self._folder, self._plan, self._plan.host_name(index), authority)
+            specs.append(hosts.spec(self._folder, self._plan, index, image, content))
+        self._ensure_volumes(*[volume for index in indexes for volume in hosts.volumes(self._plan, index)])
+        if any(action != "nothing" for action in converge(specs, self._labels).values()):
+            with self._progress.step(f"Starting {len(specs)} host{'s' if len(specs) > 1 else ''}"):
+                hosts.wait_up(self._plan, indexes)
+        else:
+            hosts.wait_up(self._plan, indexes)
+        self._remove_surplus()
+        return {index: hosts.host_key(self._folder, self._plan.host_name(index)) for index in indexes}
+
+    def _ensure_volumes(self, *names: str) -> None:
+        """Make the volumes that are missing, labelled so that `lab down` finds them."""
+        present = set(labelled("volume", f"{LABEL_LAB}={self._memory.identity}"))
+        labels = [word for key, value in self._labels.items() for word in ("--label", f"{key}={value}")]
+        for name in names:
+            if name not in present:
+                docker("volume", "create", *labels, name)
+
+    def _remove_surplus(self) -> None:
+        """Remove the hosts above the count, with their data and keys."""
+        kept = {self._plan.host_name(index) for index in range(1, self._memory.hosts + 1)}
+        prefix = f"{self._plan.network}-"
+        for name in labelled("container", f"{LABEL_LAB}={self._memory.identity}"):
+            host = name.removeprefix(prefix)
+            if host.startswith("h") and host not in kept:
+                with self._progress.step(f"Removing {name}"):
+                    remove("container", [name])
+                    remove("volume", hosts.volumes(self._plan, int(host[1:])))
+                    shutil.rmtree(self._folder.host(host), ignore_errors=True)
+
+
+def _comes_true(condition: Callable[[], bool]) -> bool:
+    """Wait for `condition`, at most 30 s; say whether it came true."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
