@@ -142,8 +142,8 @@ class Secrets(Model):
     shared: tuple[EnvironmentName, ...] = Field(
         default=("OPENAI_API_KEY",), description="Names read without the prefix as well."
     )
-    seed_file: str | None = Field(
-        default=None, description="Disposable stacks only: secrets missing in the environment are derived from it."
+    lab_folder: str | None = Field(
+        default=None, description="Disposable stacks only: secrets missing in the environment are derived from its seed."
     )
 
     @property

@@ -37,7 +37,7 @@ class SecretValues:
 
 def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) -> SecretValues:
     """Return every required secret; raise `SecretMissingError` naming all that are missing."""
-    derived = _derived(settings, root) if settings.secrets.seed_file else {}
+    derived = _derived(settings, root)
     values: dict[str, str] = {}
     missing: list[str] = []
     for name in settings.secrets.required:
@@ -64,10 +64,10 @@ def _environment_names(settings: Settings, name: str) -> tuple[str, ...]:
 
 def _derived(settings: Settings, root: Path) -> dict[str, str]:
     """Return the generated secrets of a disposable stack: random values from its seed, addresses from its inventory."""
-    seed_path = root / str(settings.secrets.seed_file)
-    if not seed_path.exists():
+    folder = root / settings.secrets.lab_folder if settings.secrets.lab_folder else None
+    if folder is None or not folder.exists():
         return {}
-    seed = read_seed(seed_path)
+    seed = read_seed(folder)
     values = {name: derive(seed, name) for name in settings.secrets.required}
     values["DATABASE_URL"] = f"postgresql://acp:{derive(seed, 'POSTGRES_PASSWORD')}@postgres:5432/acp"
     values["REDIS_URL"] = f"redis://:{derive(seed, 'REDIS_PASSWORD')}@redis:6379/0"

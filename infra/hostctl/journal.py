@@ -1,0 +1,105 @@
+"""The journal: what this host did, one JSON line per step's begin and end, on disk before the step goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any, Callable
+
+from .files import file_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .clock import Clock
+
+Observer = Callable[["dict[str, Any]"], None]
+TAIL_BYTES = 512 * 1024
+
+
+class Journal:
+    """Appends entries, each flushed to disk; `context` fields are in every entry."""
+
+    def __init__(self, path: Path, clock: Clock, *, observer: Observer | None = None) -> None:
+        """Write to `path`; tell `observer` of each entry once it is on disk."""
+        self._path = path
+        self._clock = clock
+        self._observer = observer
+        self._sequence: int | None = None
+        self.context: dict[str, Any] = {}
+        self.lenient = False
+
+    @contextlib.contextmanager
+    def step(self, phase: str, step: str, **fields: Any) -> Iterator[None]:  # noqa: ANN401 - JSON values
+        """Journal a step's begin, run it, journal its end or failure."""
+        self._append({"phase": phase, "step": step, "mark": "begin", **fields})
+        try:
+            yield
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                self._append({"phase": phase, "step": step, "mark": "failed", "error": type(error).__name__, "code": getattr(error, "code", None), **fields})
+            raise
+        self._append({"phase": phase, "step": step, "mark": "end", **fields})
+
+    def note(self, phase: str, step: str, **fields: Any) -> None:  # noqa: ANN401 - JSON values
+        """Journal something that has no duration."""
+        self._append({"phase": phase, "step": step, "mark": "note", **fields})
+
+    def tail(self, lines: int) -> list[dict[str, Any]]:
+        """Return the last entries, oldest first; a torn line is left out."""
+        return _parse(_read_tail(self._path))[-lines:] if lines > 0 else []
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        """Write one entry and flush it; when `lenient`, a full disk does not stop the step."""
+        full = {"at": self._clock.now(), "seq": self._next(), **self.context, **entry}
+        try:
+            self._write(json.dumps(full, sort_keys=True))
+        except OSError as error:
+            if not self.lenient:
+                raise file_error(self._path, error) from error
+        if self._observer is not None:
+            self._observer(full)
+
+    def _write(self, line: str) -> None:
+        """Append a line, ending a torn one first."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            os.write(descriptor, (("\n" if torn else "") + line + "\n").encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _next(self) -> int:
+        """Return the next sequence number, going on from what the file has."""
+        if self._sequence is None:
+            entries = _parse(_read_tail(self._path))
+            self._sequence = int(entries[-1].get("seq", 0)) if entries else 0
+        self._sequence += 1
+        return self._sequence
+
+
+def _read_tail(path: Path) -> bytes:
+    """Return the end of a file, or nothing when it is absent."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - TAIL_BYTES))
+            return stream.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _parse(content: bytes) -> list[dict[str, Any]]:
+    """Return the entries of whole lines."""
+    entries = []
+    for line in content.split(b"\n"):
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                entries.append(entry)
+    return entries

@@ -1,0 +1,1 @@
+"""What both drop-in plugins need: values, serving, failures."""
