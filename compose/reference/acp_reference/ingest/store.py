@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # How many chunks the signatures select before cosine ranks them.
 _SELECTED_CHUNKS: Final = 100
+# Below the patience of whoever probes, so that an outage is answered and not timed out.
+_PROBE_SECONDS: Final = 1.5
 FILTER_COLUMNS: Final = ("origin", "sensitivity", "job_id")
 
 _JOB_COLUMNS: Final = "id, status, progress, title, origin, sensitivity, error, attempts, release, created_at, updated_at"
@@ -67,7 +69,7 @@ def open_pool(settings: Settings) -> Pool:
         },
         min_size=1,
         max_size=settings.database_pool_size,
-        timeout=10.0,
+        timeout=3.0,
         # A server that comes back is found soon: the back-off of one attempt never grows past this.
         reconnect_timeout=5.0,
         check=AsyncConnectionPool.check_connection,
@@ -86,12 +88,12 @@ class Store:
 
     async def check(self) -> None:
         """Raise unless the database answers now."""
-        async with self._pool.connection(timeout=2.0) as connection:
+        async with self._pool.connection(timeout=_PROBE_SECONDS) as connection:
             await connection.execute("SELECT 1")
 
     async def check_vectors(self) -> None:
         """Raise unless chunks can be read."""
-        async with self._pool.connection(timeout=2.0) as connection:
+        async with self._pool.connection(timeout=_PROBE_SECONDS) as connection:
             await connection.execute("SELECT 1 FROM chunks LIMIT 1")
 
     async def create_job(self, document: NewDocument) -> UUID:
