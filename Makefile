@@ -1,0 +1,46 @@
+# What people type. Every target sets up what it needs; `make help` lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := . .venv/bin/activate &&
+PYTEST := $(VENV) pytest
+STACK := local
+
+.PHONY: help up test unit lint bench faults down lock set-up
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+up: ## set up this machine, start the lab and release to it
+	@python3 -m infra.toolchain up
+	@$(VENV) acp-release lab up
+	@$(VENV) pulumi stack select --create $(STACK)
+	@$(VENV) pulumi up --stack $(STACK) --yes
+	@$(VENV) acp-release status --stack $(STACK)
+
+test: set-up ## run all tests
+	@$(PYTEST) tests
+
+unit: set-up ## run the tests that need neither Docker nor a lab
+	@$(PYTEST) tests/unit tests/components
+
+lint: set-up ## run every static check
+	@$(VENV) python -m infra.toolchain.lint
+
+bench: set-up ## measure; one JSON line per figure
+	@$(VENV) acp-release bench
+
+faults: set-up ## run the fault matrix
+	@$(VENV) acp-release faults
+
+down: ## remove the lab, the local stack and the virtual environment
+	@if [ -x .venv/bin/acp-release ]; then $(VENV) acp-release lab down && \
+		if pulumi stack ls 2>/dev/null | grep -q '^$(STACK)\b'; then pulumi stack rm --stack $(STACK) --force --yes; fi; fi
+	@python3 -m infra.toolchain down
+
+lock: set-up ## renew requirements/*.txt from requirements/*.in
+	@$(VENV) python -m infra.toolchain.relock
+	@python3 -m infra.toolchain up
+
+set-up:
+	@python3 -m infra.toolchain up --quiet

@@ -1,0 +1,36 @@
+"""Removing what set-up made: in the checkout, and on request in the cache that all checkouts share."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from infra.toolchain import prerequisites
+from infra.toolchain.engine import Engine
+
+if TYPE_CHECKING:
+    from infra.toolchain.places import Places
+    from infra.toolchain.progress import Progress
+
+MADE = (".venv", "acp_release.egg-info", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "build", "dist")
+
+
+def run(places: Places, progress: Progress, *, cache: bool) -> None:
+    """Remove what is in the checkout, stop an engine of ours that nothing uses, and with `cache` remove the rest."""
+    Engine(cache=places.cache).stop(progress)
+    for name in MADE:
+        made = places.checkout / name
+        if made.exists():
+            progress.say(f"removing {made}")
+            shutil.rmtree(made)
+    for compiled in places.checkout.glob("*/**/__pycache__"):
+        shutil.rmtree(compiled, ignore_errors=True)
+    if not cache:
+        progress.say(f"kept for other checkouts: {places.cache} (`python3 -m infra.toolchain down --cache` removes it)")
+        return
+    for plugin in prerequisites.plugins(places):
+        plugin.remove()
+    for shared in (places.tools, places.logs):
+        if shared.exists():
+            progress.say(f"removing {shared}")
+            shutil.rmtree(shared)
