@@ -1,4 +1,4 @@
-"""The images of the lab: which public one each stands for, what it is built on, and its fingerprint; pure but for reading."""
+"""The images of the lab: which public one each stands for, what it is built on, and its fingerprint."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CA_DAYS = 1825
 SERVER_DAYS = 90
 RENEW_DAYS = 30
-# The authority is trusted by the build machine, so it can vouch for nothing but this machine and names that never exist.
+# The build machine trusts the authority, so it can vouch only for this machine and for names that never exist.
 PERMITTED_DNS = ("test", "localhost")
 PERMITTED_LOOPBACK = "127.0.0.0/8"
 
@@ -45,7 +45,9 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _start(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
+def _start(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
+) -> x509.CertificateBuilder:
     """Return a builder with what every certificate has; valid from an hour ago, for clocks that differ."""
     now = _now()
     return (

@@ -13,9 +13,9 @@ from infra.lab.down import down
 from infra.lab.engine import ensure_engine
 from infra.lab.folder import LabFolder
 from infra.lab.images import Images
-from infra.lab.progress import Progress
 from infra.lab.status import LabStatus, status
 from infra.lab.up import up
+from infra.toolchain.progress import Progress
 
 NOT_UP = 3
 
@@ -33,7 +33,9 @@ def lab() -> None:
 def up_command(hosts: int | None, *, as_json: bool) -> None:
     """Bring the lab up, or repair it; does nothing when it is up."""
     started = time.monotonic()
-    inventory = up(LabFolder.default(), hosts, Progress())
+    progress = Progress()
+    with progress.heartbeat():
+        inventory = up(LabFolder.default(), hosts, progress)
     if as_json:
         click.echo(json.dumps(inventory))
         return
@@ -49,7 +51,9 @@ def up_command(hosts: int | None, *, as_json: bool) -> None:
 @json_option
 def down_command(*, images: bool, as_json: bool) -> None:
     """Remove the lab: containers, volumes with their data, network, trust, keys and secrets."""
-    left = down(LabFolder.default(), Progress(), images=images)
+    progress = Progress()
+    with progress.heartbeat():
+        left = down(LabFolder.default(), progress, images=images)
     if as_json:
         click.echo(json.dumps({"left_for_root": left}))
         return
@@ -73,9 +77,10 @@ def status_command(*, as_json: bool) -> None:
 def images_command(*, as_json: bool) -> None:
     """Make the images of the lab only; needs root once where no public registry is reachable."""
     progress = Progress()
-    ensure_engine(progress)
-    images = Images(progress)
-    made = {name: images.ensure(name) for name in RECIPES}
+    with progress.heartbeat():
+        ensure_engine(progress)
+        images = Images(progress)
+        made = {name: images.ensure(name) for name in RECIPES}
     click.echo(json.dumps(made) if as_json else "\n".join(made.values()))
 
 

@@ -10,28 +10,26 @@ from infra.lab import docker as engine
 from infra.lab.engine import ensure_engine
 from infra.lab.folder import LabFolder, read_memory
 from infra.lab.images import remove_images
-from infra.lab.lock import locked
 from infra.lab.plan import AddressPlan
 from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
 from infra.lab.trust import distrust
+from infra.toolchain.lock import exclusive
 
 if TYPE_CHECKING:
-    from infra.lab.progress import Progress
-
-OTHER_COMMAND_SECONDS = 60.0
+    from infra.toolchain.progress import Progress
 
 
 def down(folder: LabFolder, progress: Progress, *, images: bool) -> list[str]:
     """Remove the lab of `folder`, found by its memory or by its label; return what is left to do as root."""
     ensure_engine(progress)
     if folder.path.exists():
-        with locked(folder.path / "lock", timeout_seconds=OTHER_COMMAND_SECONDS):
+        with exclusive(folder.path / "lock", on_wait=lambda pid: progress.say(f"lab: waiting for process {pid}")):
             left = _remove(folder, progress)
             shutil.rmtree(folder.path)
     else:
         left = _remove(folder, progress)
     if images:
-        with progress.step("Removing the lab's images"):
+        with progress.work("images of the lab", "removing them"):
             remove_images()
     return left
 
@@ -40,7 +38,7 @@ def _remove(folder: LabFolder, progress: Progress) -> list[str]:
     """Remove containers, volumes, network, pushed tags and trust; the folder stays for the caller."""
     plans = _plans(folder)
     labels = [f"{LABEL_FOLDER}={folder.path}", *_identity_label(folder)]
-    with progress.step("Removing the lab"):
+    with progress.work("lab", "removing it"):
         for kind in ("container", "volume", "network"):
             engine.remove(kind, {name for label in labels for name in engine.labelled(kind, label)})
         for plan in plans:

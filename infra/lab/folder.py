@@ -14,8 +14,8 @@ from typing import Any
 from infra.errors import ToolError
 from infra.lab.plan import AddressMode, AddressPlan
 from infra.lab.seed import SEED_BYTES
+from infra.paths import PROJECT_ROOT
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
@@ -42,7 +42,7 @@ class LabFolder:
     @classmethod
     def default(cls) -> LabFolder:
         """Return the folder of this checkout, or the one `ACP_LAB_DIR` names."""
-        return cls(path=Path(os.environ.get("ACP_LAB_DIR") or CHECKOUT / ".lab").resolve())
+        return cls(path=Path(os.environ.get("ACP_LAB_DIR") or PROJECT_ROOT / ".lab").resolve())
 
     @property
     def keys(self) -> Path:
@@ -81,7 +81,7 @@ class LabFolder:
     def shown(self, path: Path) -> str:
         """Return `path` as the inventory shows it: relative to the checkout where it lies inside."""
         with contextlib.suppress(ValueError):
-            return str(path.relative_to(CHECKOUT))
+            return str(path.relative_to(PROJECT_ROOT))
         return str(path)
 
     def prepare(self) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 USER = "deploy"
 UP_SECONDS = 60.0
 SHUTDOWN_SECONDS = 30
-# What an engine inside a container needs; `--privileged` would do as well, but is refused where CAP_SYS_RESOURCE is missing.
+# What an engine inside a container needs; `--privileged` does too, but is refused where CAP_SYS_RESOURCE is missing.
 NESTED_ENGINE = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
@@ -186,7 +186,6 @@ class Machine:
         """Put the machine back on the network under its address."""
         address = self.plan.host_bridge_address(self.index)
         docker("network", "connect", "--ip", address, self.plan.network, self.container)
-
 
 
 def machines(folder: LabFolder) -> list[Machine]:

@@ -12,7 +12,7 @@ from infra.lab.docker import docker
 from infra.lab.rootfs import import_base
 
 if TYPE_CHECKING:
-    from infra.lab.progress import Progress
+    from infra.toolchain.progress import Progress
 
 BUILD_SECONDS = 1200.0
 PULL_SECONDS = 300.0
@@ -72,12 +72,12 @@ class Images:
         """Pull `public`; when the first pull finds no public registry, no other is tried."""
         if self._registry_reachable is False:
             return False
-        with self._progress.step(f"Pulling {public}"):
+        with self._progress.work(f"image {public}", "pulling it"):
             done = engine.try_docker("pull", "--quiet", public, timeout_seconds=PULL_SECONDS)
         if self._registry_reachable is None:
             self._registry_reachable = done is not None
             if done is None:
-                self._progress.note("No public registry is reachable: the images are built on this machine.")
+                self._progress.say("No public registry is reachable: the images are built on this machine.")
         if done is not None:
             self._remember(public)
         return done is not None
@@ -87,7 +87,7 @@ class Images:
         if recipe.base is None:
             import_base(image, recipe.fingerprint(""), recipe.context, self._progress)
         else:
-            with self._progress.step(f"Building {recipe.public or image}"):
+            with self._progress.work(f"image {recipe.public or image}", "building it"):
                 environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
                 docker(*build_arguments(recipe, image), timeout_seconds=BUILD_SECONDS, env=environment)
         self._remember(image)

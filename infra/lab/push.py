@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from infra.lab.folder import LabFolder
     from infra.lab.plan import AddressPlan
-    from infra.lab.progress import Progress
+    from infra.toolchain.progress import Progress
 
 PUSH_SECONDS = 600.0
 HELPER = "acp-lab-environment"
@@ -44,7 +44,11 @@ def login_environment(home: Path, environment: Mapping[str, str], word: str) -> 
 
 
 def push_missing(
-    folder: LabFolder, plan: AddressPlan, images: Mapping[str, tuple[str, str]], pushed: Mapping[str, str], progress: Progress
+    folder: LabFolder,
+    plan: AddressPlan,
+    images: Mapping[str, tuple[str, str]],
+    pushed: Mapping[str, str],
+    progress: Progress,
 ) -> dict[str, str]:
     """Push what the registry lacks of `images` (name there → local tag, image id).
 
@@ -58,7 +62,7 @@ def push_missing(
             if known_identity == identity and known_digest and registry.digest(http, name) == known_digest:
                 result[name] = pushed[name]
                 continue
-            with progress.step(f"Pushing {name}"):
+            with progress.work(f"image {name}", "pushing it to the lab's registry"):
                 _push(f"{plan.registry_server}/{name}", local, environment)
             result[name] = f"{identity} {registry.digest(http, name)}"
     return result

@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 USERNAME = "acp"
 # The password is 160 random bits, which no hash has to slow a guess at; the registry checks it on every request.
 BCRYPT_ROUNDS = 5
-MANIFEST_TYPES = ", ".join(
-    (
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-    ),
+MANIFEST_TYPES = (
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
 )
 REQUEST_SECONDS = 10.0
 

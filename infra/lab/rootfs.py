@@ -1,4 +1,4 @@
-"""The Debian base image, made on this machine: debootstrap, then `docker import`; the result is kept for all checkouts."""
+"""The Debian base image, made on this machine by debootstrap and kept for all checkouts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from infra.adapters.process import run
 from infra.errors import ToolError
 from infra.lab.docker import docker
-from infra.lab.lock import cache_folder, locked
 from infra.lab.mirror import read_mirror
+from infra.toolchain.lock import exclusive
+from infra.toolchain.places import find
 
 if TYPE_CHECKING:
     from infra.lab.mirror import Mirror
-    from infra.lab.progress import Progress
+    from infra.toolchain.progress import Progress
 
 SUITE = "trixie"
 DEBOOTSTRAP_SECONDS = 900.0
@@ -30,11 +31,12 @@ def bootstrap_command(target: Path, mirror: Mirror) -> tuple[str, ...]:
 
 def import_base(image: str, key: str, overlay: Path, progress: Progress) -> None:
     """Give docker the Debian base as `image`, from the cache or made anew; `key` names the recipe."""
-    archive = cache_folder() / f"debian-{SUITE}-{key}.tar"
-    with locked(cache_folder() / "debian.lock", timeout_seconds=DEBOOTSTRAP_SECONDS):
+    folder = find().cache / "lab"
+    archive = folder / f"debian-{SUITE}-{key}.tar"
+    with exclusive(folder / "debian.lock", on_wait=lambda pid: progress.say(f"base image: waiting for process {pid}")):
         if not archive.exists():
             _require_debootstrap(progress)
-            with progress.step("Making the Debian base image (debootstrap)"):
+            with progress.work("image debian:trixie-slim", "making it with debootstrap"):
                 _make_archive(archive, overlay)
         docker("import", "--change", 'CMD ["bash"]', str(archive), image, timeout_seconds=300)
 
@@ -49,7 +51,7 @@ def _require_debootstrap(progress: Progress) -> None:
     if not shutil.which("apt-get"):
         raise ToolError("debootstrap is not installed", mend="install debootstrap, then run this again")
     lock = ("-o", "DPkg::Lock::Timeout=300")
-    with progress.step("Installing debootstrap"):
+    with progress.work("debootstrap", "installing it"):
         run(("apt-get", *lock, "update"), timeout_seconds=600)
         run(("apt-get", *lock, "install", "--yes", "--no-install-recommends", "debootstrap"), timeout_seconds=600)
 
@@ -79,7 +81,7 @@ def _make_archive(archive: Path, overlay: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what is in `folder`, keeping it and the folders directly in it that programs expect."""
+    """Remove all files in `folder`; its folders stay, programs expect them."""
     for path in folder.rglob("*"):
         if path.is_file() or path.is_symlink():
             path.unlink()

@@ -19,20 +19,19 @@ from infra.lab.folder import LabFolder, Memory, new_identity, read_memory, write
 from infra.lab.images import Images
 from infra.lab.inventory import make_inventory
 from infra.lab.keys import ensure_key
-from infra.lab.lock import locked
 from infra.lab.network import ensure_network
 from infra.lab.plan import MAX_HOSTS, AddressMode, AddressPlan
 from infra.lab.push import push_missing
 from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
 from infra.lab.trust import distrust, trust
+from infra.toolchain.lock import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.lab.progress import Progress
+    from infra.toolchain.progress import Progress
 
 ANSWER_SECONDS = 30.0
-OTHER_COMMAND_SECONDS = 900.0
 MODE_SETTING = "ACP_LAB_ADDRESSES"
 
 
@@ -43,7 +42,7 @@ def up(folder: LabFolder, count: int | None, progress: Progress) -> dict[str, An
     mode = read_mode()
     ensure_engine(progress)
     folder.prepare()
-    with locked(folder.path / "lock", timeout_seconds=OTHER_COMMAND_SECONDS):
+    with exclusive(folder.path / "lock", on_wait=lambda pid: progress.say(f"lab: waiting for process {pid}")):
         return _Up(folder, count, mode, progress).run()
 
 
@@ -90,12 +89,13 @@ class _Up:
         return inventory
 
     def _remembered(self, count: int | None, mode: AddressMode) -> Memory:
-        """Return what the lab is from now on, with its network made; kept at once, so that an interrupted run is found."""
+        """Make the network, and return what the lab is from now on; written at once, for a run that is interrupted."""
         old = read_memory(self._folder)
         identity = old.identity if old else new_identity()
-        plan = ensure_network(identity, str(self._folder.path), mode, old.number if old else None)
+        preferred = old.number if old else None
+        plan = ensure_network(identity, str(self._folder.path), mode, preferred, self._progress)
         if old and plan.number != old.number:
-            self._progress.note(f"Network {old.plan.network} was taken meanwhile: the lab moves to {plan.network}.")
+            self._progress.say(f"Network {old.plan.network} was taken meanwhile: the lab moves to {plan.network}.")
             self._leave(old)
         memory = Memory(
             identity=identity,
@@ -114,7 +114,7 @@ class _Up:
             label = f"{LABEL_LAB}={old.identity}"
             remove(kind, [name for name in labelled(kind, label) if name.startswith(f"{old.plan.network}-")])
         for command in distrust(old.plan):
-            self._progress.note(f"Run as root: {command}")
+            self._progress.say(f"Run as root: {command}")
 
     def _run_registry(self, images: Images, content: str) -> None:
         self._ensure_volumes(registry.volume(self._plan))
@@ -142,7 +142,8 @@ class _Up:
         spec = model_service.spec(self._folder, self._plan, images.ensure("model"))
         converge([spec], self._labels)
         if not _comes_true(lambda: model_service.answers(self._plan)):
-            raise ToolError("the model endpoint does not answer", where=spec.name, mend=f"see `docker logs {spec.name}`")
+            mend = f"see `docker logs {spec.name}`"
+            raise ToolError("the model endpoint does not answer", where=self._plan.model_url, mend=mend)
 
     def _run_hosts(self, images: Images, authority: str) -> dict[int, str]:
         """See to the hosts, remove those above the count, and return the public host keys by index."""
@@ -154,7 +155,7 @@ class _Up:
             specs.append(hosts.spec(self._folder, self._plan, index, image, content))
         self._ensure_volumes(*[volume for index in indexes for volume in hosts.volumes(self._plan, index)])
         if any(action != "nothing" for action in converge(specs, self._labels).values()):
-            with self._progress.step(f"Starting {len(specs)} host{'s' if len(specs) > 1 else ''}"):
+            with self._progress.work("hosts", f"waiting for {len(specs)} to boot"):
                 hosts.wait_up(self._plan, indexes)
         else:
             hosts.wait_up(self._plan, indexes)
@@ -176,7 +177,7 @@ class _Up:
         for name in labelled("container", f"{LABEL_LAB}={self._memory.identity}"):
             host = name.removeprefix(prefix)
             if host.startswith("h") and host not in kept:
-                with self._progress.step(f"Removing {name}"):
+                with self._progress.work(name, "removing it"):
                     remove("container", [name])
                     remove("volume", hosts.volumes(self._plan, int(host[1:])))
                     shutil.rmtree(self._folder.host(host), ignore_errors=True)

@@ -117,5 +117,5 @@ def chunks(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 def models() -> dict[str, Any]:
     """Answer `GET /v1/models`."""
-    names = (CHAT_MODEL, EMBEDDING_MODEL)
-    return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "lab"} for name in names]}
+    head = {"object": "model", "created": 0, "owned_by": "lab"}
+    return {"object": "list", "data": [{"id": name, **head} for name in (CHAT_MODEL, EMBEDDING_MODEL)]}
