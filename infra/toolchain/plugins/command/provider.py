@@ -12,6 +12,7 @@ from infra.toolchain.plugins.command.copy_to_remote import CopyToRemote
 from infra.toolchain.plugins.command.remote_command import RemoteCommand
 from infra.toolchain.plugins.common.deadline import deadline
 from infra.toolchain.plugins.common.failure import PluginError
+from infra.toolchain.plugins.common.values import own_type
 
 if TYPE_CHECKING:
     from infra.toolchain.plugins.common.engine_log import EngineLog
@@ -67,6 +68,7 @@ class CommandProvider(sdk.Provider):
 
     def _resource(self, token: str) -> Any:
         """Return the resource of a type token."""
+        token = own_type(token)
         if token not in self._resources:
             message = f"resource type {token} is not in this drop-in plugin; it has {', '.join(self._resources)}"
             raise PluginError(message)

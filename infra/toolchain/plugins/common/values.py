@@ -13,6 +13,11 @@ Properties: TypeAlias = dict[str, PropertyValue]
 UNKNOWN: str = rpc.UNKNOWN
 
 
+def own_type(token: str) -> str:
+    """Return a resource's own type: the SDK hands over the one of its URN, which begins with its parents' types."""
+    return token.rpartition("$")[2]
+
+
 def plain(value: PropertyValue) -> Any:
     """Return `value` without secret marks: None, bool, float, str, list or dict."""
     inner = value.value

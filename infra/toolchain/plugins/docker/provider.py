@@ -13,7 +13,7 @@ from pulumi.provider.experimental import provider as sdk
 from infra.toolchain.plugins.common.deadline import deadline
 from infra.toolchain.plugins.common.diffing import diff_response
 from infra.toolchain.plugins.common.failure import PluginError, terraform_error
-from infra.toolchain.plugins.common.values import plain_properties, wrap
+from infra.toolchain.plugins.common.values import own_type, plain_properties, wrap
 from infra.toolchain.plugins.docker.address import DEFAULT_HOST, parse_address
 from infra.toolchain.plugins.docker.comparison import changed_inputs
 from infra.toolchain.plugins.docker.engine import Engine, EngineError, connected
@@ -154,6 +154,7 @@ class DockerProvider(sdk.Provider):
 
     def _kind(self, token: str) -> tuple[str, Kind]:
         """Return the kind of a type token, with its name in messages."""
+        token = own_type(token)
         if token not in self._kinds:
             message = f"resource type {token} is not in this drop-in plugin; it has {', '.join(self._kinds)}"
             raise PluginError(message)
