@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from infra.errors import SettingsError
 from infra.settings.model import Settings
+from infra.settings.references import reference_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,10 +56,11 @@ def load_settings(stack: str, config: Mapping[str, Any], *, root: Path, source: 
             values[name] = _decode(value)
     if isinstance(values.get("inventory"), str):
         problems += _merge_inventory(values, root)
+    problems += reference_problems(values)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(detail) for detail in error.errors()]
+        problems += [_problem(detail) for detail in error.errors() if not _is_echo(detail)]
     else:
         if not problems:
             return settings
@@ -82,6 +84,8 @@ def _merge_inventory(values: dict[str, Any], root: Path) -> list[str]:
         inventory = json.loads((root / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return [f"inventory: {name} does not exist (a lab writes it: `acp-release lab up`)"]
+    except OSError as error:
+        return [f"inventory: {name} cannot be read: {error.strerror}"]
     except ValueError as error:
         return [f"inventory: {name} is not JSON: {error}"]
     if not isinstance(inventory, dict):
@@ -90,6 +94,11 @@ def _merge_inventory(values: dict[str, Any], root: Path) -> list[str]:
         if key in inventory:
             values.setdefault(key, inventory[key])
     return []
+
+
+def _is_echo(detail: Any) -> bool:
+    """Return whether a list only seems too short because its malformed items, which are reported, were left out."""
+    return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
 
 
 def _problem(detail: Any) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+# With the longest version and two digits of replicas, `acp-<release id>-<name>-<n>` is 63 characters: a DNS label.
+ComposeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,13}$")]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -116,7 +118,7 @@ class Service(Model):
     role: Literal["web", "worker"] = Field(
         default="web", description="`web` gets traffic, `worker` takes from a queue."
     )
-    compose_service: Name = Field(description="Name in the compose file.")
+    compose_service: ComposeName = Field(description="Name in the compose file.")
     port: Port | None = Field(default=None, description="Port inside the container; required for `web`.")
     replicas: int = Field(default=1, ge=1, le=16, description="Containers per host.")
     memory_bytes: ByteSize = Field(default=ByteSize(512 * 1024**2), description="Memory limit of one container.")
@@ -143,7 +145,8 @@ class Secrets(Model):
         default=("OPENAI_API_KEY",), description="Names read without the prefix as well."
     )
     lab_folder: str | None = Field(
-        default=None, description="Disposable stacks only: secrets missing in the environment are derived from its seed."
+        default=None,
+        description="Disposable stacks only: secrets missing in the environment are derived from its seed.",
     )
 
     @property
@@ -265,22 +268,3 @@ class Settings(Model):
             msg = "`latest` moves; name a version"
             raise ValueError(msg)
         return tag
-
-    @model_validator(mode="after")
-    def _references_exist(self) -> Self:
-        problems = [
-            f"services.{name}.image: no image {service.image!r} in images"
-            for name, service in self.services.items()
-            if service.image not in self.images
-        ]
-        names = [host.name for host in self.hosts]
-        problems += [f"hosts: name {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
-        overlap = sorted(set(self.environment) & set(self.secrets.names))
-        problems += [f"environment.{name}: is a secret; set it in the runner's environment" for name in overlap]
-        ports = [s.routes.public_port for s in self.services.values() if s.routes]
-        problems += [
-            f"services: public_port {port} stands twice" for port in sorted({p for p in ports if ports.count(p) > 1})
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
