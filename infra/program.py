@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import yaml
 
-from infra.adapters.build_residue import sweep_build_residue
+from infra.adapters.build_residue import start_janitor
 from infra.adapters.git import describe_sources
 from infra.components.candidate import Candidate, CandidateArgs
 from infra.components.host_agent import HostAgent, HostAgentArgs
@@ -46,7 +46,7 @@ VERIFY_COUNT = 4
 
 def main() -> None:
     """Declare the stack; what is wrong with its settings is said before anything is declared."""
-    sweep_build_residue()
+    start_janitor()
     stack = pulumi.get_stack()
     settings = load_settings(stack, dict(pulumi.runtime.config.CONFIG.get()), root=PROJECT_ROOT)
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)

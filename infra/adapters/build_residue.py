@@ -1,29 +1,67 @@
-"""Removes what the image builder leaves behind: a Docker configuration that holds the registry password."""
+"""Removes what the image builder leaves behind: temporary folders with a Docker configuration that holds a password.
+
+The docker-build provider writes one folder per build below the temporary directory and never removes it. The program may be
+ended at any moment by a failing resource, so a small process of its own cleans up: it takes the password away as soon as a
+build is over, and everything else when the engine has ended, however it ended.
+"""
 
 from __future__ import annotations
 
-import atexit
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 PATTERN = "pulumi-docker-*"
-STALE_SECONDS = 3600
+ENGINE = "pulumi"
+POLL_SECONDS = 0.3
 
 
-def sweep_build_residue() -> None:
-    """Remove what dead runs left now, and what this run leaves at its end."""
-    started = time.time()
-    _remove(older_than=started - STALE_SECONDS)
-    atexit.register(_remove, newer_than=started)
+def start_janitor() -> None:
+    """Start the process that cleans up after this run's builds."""
+    subprocess.Popen(  # noqa: S603 - an argv list, never a shell
+        [sys.executable, "-m", "infra.adapters.build_residue", str(_engine().pid), str(time.time())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
-def _remove(*, older_than: float = float("inf"), newer_than: float = 0.0) -> None:
-    for folder in Path(tempfile.gettempdir()).glob(PATTERN):
+def clean_until_end(engine_pid: int, since: float, folder: Path) -> None:
+    """Take passwords out of finished builds below `folder` until the engine has ended, then remove them all."""
+    engine = psutil.Process(engine_pid) if psutil.pid_exists(engine_pid) else None
+    while engine is not None and engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE:
+        for build in _builds(folder, since):
+            if (build / "metadata.json").exists():
+                (build / "config.json").unlink(missing_ok=True)
+        time.sleep(POLL_SECONDS)
+    for build in _builds(folder, since):
+        shutil.rmtree(build, ignore_errors=True)
+
+
+def _builds(folder: Path, since: float) -> list[Path]:
+    """Return the folders that builds made since a moment."""
+    found: list[Path] = []
+    for build in folder.glob(PATTERN):
         try:
-            changed = folder.stat().st_mtime
-        except OSError:
+            changed = build.stat().st_mtime
+        except FileNotFoundError:
             continue
-        if newer_than <= changed < older_than:
-            shutil.rmtree(folder, ignore_errors=True)
+        if changed >= since:
+            found.append(build)
+    return found
+
+
+def _engine() -> psutil.Process:
+    """Return the Pulumi engine this program runs under, or the nearest parent."""
+    parents = psutil.Process().parents()
+    return next((parent for parent in parents if parent.name() == ENGINE), parents[0])
+
+
+if __name__ == "__main__":
+    clean_until_end(int(sys.argv[1]), float(sys.argv[2]), Path(tempfile.gettempdir()))
