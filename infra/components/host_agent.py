@@ -40,6 +40,7 @@ class HostAgent(pulumi.ComponentResource):
     def __init__(self, name: str, args: HostAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the installation in order: agent, then edge and core side by side."""
         super().__init__("acp:hosts:HostAgent", name, None, opts)
+        _uninstaller(name, args, pulumi.ResourceOptions(parent=self))
         remote_path = f".acp-hostctl-{args.hostctl_version}.pyz"
         copy = remote.CopyToRemote(
             f"{name}-hostctl-file",
@@ -84,6 +85,22 @@ class HostAgent(pulumi.ComponentResource):
                 )
             )
         self.register_outputs({"hostctl": args.hostctl_version})
+
+
+def _uninstaller(name: str, args: HostAgentArgs, opts: pulumi.ResourceOptions) -> remote.Command:
+    """Return the resource that empties the host when the stack is destroyed; no release ever replaces it.
+
+    Docker cannot remove a network that containers are on, so this goes before the networks; volumes stay.
+    """
+    return remote.Command(
+        f"{name}-uninstall",
+        connection=connection(args.host, args.setup_key),
+        create="true",
+        delete="acp/bin/hostctl uninstall </dev/null",
+        logging=remote.Logging.NONE,
+        add_previous_output_in_env=False,
+        opts=opts,
+    )
 
 
 def _request(command: str, body: pulumi.Input[Any], **parts: pulumi.Input[Any]) -> pulumi.Output[str]:
