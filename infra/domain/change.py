@@ -10,13 +10,15 @@ if TYPE_CHECKING:
 
 def describe_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return one line per difference between two release summaries (see `summarise`); none when they are equal."""
+    versions = old.get("versions", {})
     lines = [
-        f"{name} {_version(old.get('versions', {}).get(name))} → {_version(version)}"
-        for name, version in new["versions"].items()
-        if old.get("versions", {}).get(name) != version
+        f"{name} {_version(versions.get(name))} → {_version(new['versions'].get(name))}"
+        for name in dict.fromkeys([*new["versions"], *versions])
+        if versions.get(name) != new["versions"].get(name)
     ]
-    lines += _names("environment", old.get("environment", {}), new["environment"])
-    lines += _names("secret", old.get("secrets", {}), new["secrets"], show_values=False)
+    if old:
+        lines += _names("environment", old.get("environment", {}), new["environment"])
+        lines += _names("secret", old.get("secrets", {}), new["secrets"], show_values=False)
     for service, limits in new["services"].items():
         before = old.get("services", {}).get(service, {})
         lines += [
@@ -55,7 +57,7 @@ def _version(version: str | None) -> str:
 
 def _names(kind: str, old: Mapping[str, str], new: Mapping[str, str], *, show_values: bool = True) -> list[str]:
     """Return added, removed and changed names; a secret's fingerprint is never shown."""
-    added = [f"{kind} + {name}" for name in new if old and name not in old]
+    added = [f"{kind} + {name}" for name in new if name not in old]
     removed = [f"{kind} - {name}" for name in old if name not in new]
     changed = [name for name in new if name in old and old[name] != new[name]]
     return (

@@ -64,7 +64,7 @@ def _service(settings: Settings, service: Service, document: Mapping[str, Any], 
         "cpus": service.cpus,
         "stop_grace_period": f"{grace_seconds}s",
         "environment": {
-            **{key: str(value) for key, value in (base.get("environment") or {}).items()},
+            **{key: _text(value) for key, value in (base.get("environment") or {}).items()},
             **{key: value.replace("$", "$$") for key, value in settings.environment.items()},
             "ACP_RELEASE": RELEASE_PLACEHOLDER,
             "ACP_VERSION": VERSION_PLACEHOLDER,
@@ -86,6 +86,13 @@ def unknown_secrets(settings: Settings, template: Mapping[str, Any]) -> list[str
         for secret in INTERPOLATION.findall(str(value).replace("$$", ""))
         if secret not in settings.secrets.names
     ]
+
+
+def _text(value: Any) -> str:
+    """Return a value of the template as YAML means it: `true` and nothing, not Python's `True` and `None`."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _without_extensions(template: Mapping[str, Any]) -> dict[str, Any]:

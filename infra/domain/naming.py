@@ -6,6 +6,7 @@ import re
 
 PROJECT_PREFIX = "acp-"
 VERSION_LENGTH = 32
+UNNAMED = "unversioned"
 
 
 def project_name(release_id: str) -> str:
@@ -19,8 +20,8 @@ def container_name(project: str, compose_service: str, index: int) -> str:
 
 
 def tag_of(version: str) -> str:
-    """Return `version` as an image tag: what a tag cannot hold becomes a dash, at most 32 characters."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", version).lstrip(".-")[:VERSION_LENGTH]
+    """Return `version` as an image tag that also begins a release id: odd characters become a dash, at most 32."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", version).lstrip("._-")[:VERSION_LENGTH] or UNNAMED
 
 
 def front_network(stack: str) -> str:

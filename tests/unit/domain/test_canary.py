@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.domain.canary import Sample, Thresholds, Verdict, judge, merge, sample
+
+THRESHOLDS = Thresholds(min_requests=50, max_error_rate_increase=0.01, max_latency_ratio=1.5)
+SAMPLES = st.builds(
+    Sample,
+    requests=st.integers(0, 10_000),
+    failures=st.integers(0, 10_000),
+    mean_ms=st.floats(0, 10_000),
+)
+
+
+def seen(requests: int, failures: int = 0, mean_ms: float = 10.0) -> Sample:
+    """Return what a release did."""
+    return Sample(requests=requests, failures=failures, mean_ms=mean_ms)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "current", "verdict"),
+    [
+        pytest.param(seen(100), seen(900), Verdict.GOOD, id="no failures"),
+        pytest.param(seen(50), seen(900), Verdict.GOOD, id="just enough requests"),
+        pytest.param(seen(49), seen(900), Verdict.INSUFFICIENT, id="one request too few"),
+        pytest.param(seen(0), seen(900), Verdict.INSUFFICIENT, id="no traffic is no success"),
+        pytest.param(seen(100, 1), seen(900), Verdict.GOOD, id="exactly the allowed error rate"),
+        pytest.param(seen(100, 2), seen(900), Verdict.BAD, id="more than the allowed error rate"),
+        pytest.param(seen(100, 5), seen(100, 4), Verdict.GOOD, id="as bad as current plus the allowance"),
+        pytest.param(seen(100, 6), seen(100, 4), Verdict.BAD, id="worse than current plus the allowance"),
+        pytest.param(seen(10, 1), seen(900), Verdict.INSUFFICIENT, id="one failure of few is no verdict"),
+        pytest.param(seen(10, 2), seen(900), Verdict.BAD, id="two failures of few are enough"),
+        pytest.param(seen(0, 3), seen(900), Verdict.BAD, id="every attempt redispatched"),
+        pytest.param(seen(100, 0, 15.0), seen(900), Verdict.GOOD, id="exactly the allowed latency"),
+        pytest.param(seen(100, 0, 15.1), seen(900), Verdict.BAD, id="slower than allowed"),
+        pytest.param(seen(100, 0, 99.0), seen(49), Verdict.GOOD, id="no latency of current to compare with"),
+        pytest.param(seen(100, 0, 99.0), seen(50), Verdict.BAD, id="just enough of current to compare with"),
+    ],
+)
+def test_verdicts(candidate: Sample, current: Sample, verdict: Verdict) -> None:
+    """Error rate and latency are judged against the current release at the same time, at each boundary."""
+    assert judge("acp-ingest", candidate, current, THRESHOLDS).verdict is verdict
+
+
+def test_reasons_have_the_figures() -> None:
+    """A reason names service, figures and what was allowed."""
+    assert judge("acp-ingest", seen(100, 4), seen(900, 9), THRESHOLDS).reason == (
+        "acp-ingest: 4 of 100 requests failed on the candidate (4.0%, current 1.0%, allowed 2.0%)"
+    )
+    assert judge("acp-ingest", seen(7), seen(900), THRESHOLDS).reason == (
+        "acp-ingest: 7 requests on the candidate, a verdict needs 50"
+    )
+    assert judge("acp-ingest", seen(100, 0, 40), seen(900), THRESHOLDS).reason == (
+        "acp-ingest: the candidate takes 40 ms on average, current 10 ms (allowed 1.5 times)"
+    )
+    assert judge("acp-ingest", seen(100), seen(900), THRESHOLDS).reason == (
+        "acp-ingest: 100 requests, 0 failed, 10 ms on average"
+    )
+
+
+@given(SAMPLES, SAMPLES)
+def test_too_little_is_never_good(candidate: Sample, current: Sample) -> None:
+    """Whatever else is true, fewer requests than the minimum never pass."""
+    if candidate.requests < THRESHOLDS.min_requests:
+        assert judge("s", candidate, current, THRESHOLDS).verdict is not Verdict.GOOD
+
+
+@given(SAMPLES, SAMPLES, st.integers(1, 1_000))
+def test_more_failures_never_make_a_verdict_better(candidate: Sample, current: Sample, more: int) -> None:
+    """What is bad stays bad when the candidate fails more often."""
+    worse = Sample(requests=candidate.requests, failures=candidate.failures + more, mean_ms=candidate.mean_ms)
+    if judge("s", candidate, current, THRESHOLDS).verdict is Verdict.BAD:
+        assert judge("s", worse, current, THRESHOLDS).verdict is Verdict.BAD
+
+
+@given(SAMPLES)
+def test_a_rate_is_between_0_and_1(found: Sample) -> None:
+    """Redispatched failures, counted where they failed, never give more than 100 %."""
+    assert 0 <= found.error_rate <= 1
+
+
+def test_a_sample_is_what_happened_between_two_readings() -> None:
+    """Counters are differences; a release that was not there before counts from zero."""
+    before = {"requests": 100, "failures": 3, "time_ms_average": 9}
+    after = {"requests": 160, "failures": 5, "time_ms_average": 12}
+    assert sample(before, after) == Sample(requests=60, failures=2, mean_ms=12.0)
+    assert sample({}, after) == Sample(requests=160, failures=5, mean_ms=12.0)
+    assert sample({}, {}) == Sample(requests=0, failures=0, mean_ms=0.0)
+
+
+def test_hosts_are_merged_by_their_requests() -> None:
+    """A busy host weighs more in the mean latency than an idle one."""
+    assert merge([seen(90, 1, 10), seen(10, 2, 110)]) == Sample(requests=100, failures=3, mean_ms=20.0)
+    assert merge([]) == Sample(requests=0, failures=0, mean_ms=0.0)
+
+
+@given(st.lists(SAMPLES, min_size=1, max_size=5))
+def test_a_merged_mean_lies_between_the_means(samples: list[Sample]) -> None:
+    """Merging neither invents nor loses requests, failures or latency."""
+    merged = merge(samples)
+    assert merged.requests == sum(s.requests for s in samples)
+    assert merged.failures == sum(s.failures for s in samples)
+    if merged.requests:
+        busy = [s.mean_ms for s in samples if s.requests]
+        assert min(busy) - 1e-6 <= merged.mean_ms <= max(busy) + 1e-6
