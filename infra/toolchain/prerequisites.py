@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.toolchain.client_plugins import ClientPlugins
+from infra.toolchain.cosign import Cosign
 from infra.toolchain.engine import Engine
 from infra.toolchain.go_tools import Tool, all_tools
 from infra.toolchain.provider_plugins import ProviderPlugin, all_plugins
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 def system(places: Places) -> list[Step]:
     """Return what the machine itself needs, in the order in which it is brought about."""
-    return [SystemPackages(logs=places.logs), ClientPlugins(logs=places.logs), Engine(cache=places.cache)]
+    logs = places.logs
+    return [SystemPackages(logs=logs), ClientPlugins(logs=logs), Cosign(logs=logs), Engine(cache=places.cache)]
 
 
 def python(places: Places) -> VirtualEnvironment:

@@ -13,6 +13,7 @@ GO = (1, 26)
 DOCKER_ENGINE = (20, 10)
 COMPOSE = (2, 20)
 BUILDX = (0, 12)
+COSIGN = (2, 2)
 TRIXIE = "trixie"  # the Debian release whose compose and buildx packages also run on the release before it
 
 
@@ -94,6 +95,13 @@ GO_TOOLS = (
         ldflags="-X github.com/rhysd/actionlint.version=1.7.12",
         about_seconds=10,
         version_argv=("-version",),
+    ),
+    GoTool(
+        name="trivy-database",
+        version="0.1.0",
+        executable="acp-trivy-database",
+        package=".",
+        about_seconds=5,
     ),
     GoTool(
         name="trivy",
