@@ -28,10 +28,10 @@ lint: set-up ## run every static check
 	@$(VENV) python -m infra.toolchain.lint
 
 bench: set-up ## measure; one JSON line per figure
-	@$(VENV) acp-release bench
+	@$(VENV) python -m tests.bench
 
 faults: set-up ## run the fault matrix
-	@$(VENV) acp-release faults
+	@$(VENV) python -m tests.faults
 
 down: ## remove the lab, the local stack and the virtual environment
 	@if [ -x .venv/bin/acp-release ]; then $(VENV) acp-release lab down && \

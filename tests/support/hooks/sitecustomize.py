@@ -1,0 +1,49 @@
+"""What a test changes in every Python process of an update: the runner's clock, and a hostctl that can be held.
+
+Python imports this by itself where the test's environment has this folder in PYTHONPATH. Without one of the two
+variables it does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+CLOCK_SETTING = "ACP_TEST_CLOCK_OFFSET_SECONDS"
+POINTS_SETTING = "ACP_TEST_FAULT_POINTS"
+ENTRY = """\
+import sys
+
+from fault_points import observe
+from hostctl.cli import main
+
+sys.exit(main(observe))
+"""
+
+
+def shift_clock(seconds: float) -> None:
+    """Let this process believe that it is `seconds` later."""
+    real_time, real_gmtime, real_localtime, real_strftime = time.time, time.gmtime, time.localtime, time.strftime
+    time.time = lambda: real_time() + seconds
+    time.time_ns = lambda: int((real_time() + seconds) * 1e9)
+    time.gmtime = lambda when=None: real_gmtime(time.time() if when is None else when)
+    time.localtime = lambda when=None: real_localtime(time.time() if when is None else when)
+    time.strftime = lambda form, when=None: real_strftime(form, time.localtime() if when is None else when)
+
+
+def build_with_fault_points() -> None:
+    """Let the program build a hostctl that stops at the journal entry a test names."""
+    try:
+        from infra.hostctl import build  # noqa: PLC0415 - not every Python has it
+    except ImportError:
+        return
+    real_build = build.build_zipapp
+    source = Path(__file__).with_name("fault_points.py").read_text(encoding="utf-8")
+    build.build_zipapp = lambda folder: real_build(folder, extra={"fault_points.py": source}, entry=ENTRY)
+
+
+if os.environ.get(CLOCK_SETTING):
+    shift_clock(float(os.environ[CLOCK_SETTING]))
+if os.environ.get(POINTS_SETTING):
+    build_with_fault_points()

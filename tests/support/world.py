@@ -1,0 +1,284 @@
+"""A scratch copy of this checkout with a lab and a Pulumi state of its own, where tests may release and break things."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from infra.adapters.process import run
+from infra.lab.folder import LabFolder
+from infra.lab.hosts import Machine, machines
+from infra.settings import Settings, load_stack_file
+from tests.support.overrides import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FOLDER_SETTING = "ACP_TEST_WORLD"
+STACK = "local"
+HOOKS = CHECKOUT / "tests" / "support" / "hooks"
+CREDENTIAL = re.compile(r"^(LOCAL|STAGING|PRODUCTION)_|^(PULUMI_|GITHUB_|SSH_AUTH_SOCK$|ACP_LAB_DIR$)")
+UP_SECONDS = 900.0
+LAB_SECONDS = 1800.0
+QUICK_SECONDS = 120.0
+COPY_NAME = "checkout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpResult:
+    """How a `pulumi` run ended: exit status, all its output and how long it took."""
+
+    exit_status: int
+    output: str
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Whether it succeeded."""
+        return self.exit_status == 0
+
+    def tail(self, lines: int = 20) -> str:
+        """Return the last `lines` of the output, empty ones left out."""
+        return "\n".join([line for line in self.output.splitlines() if line.strip()][-lines:])
+
+
+class Update:
+    """A `pulumi` run under way, in a process group of its own so that all of it can be killed at once."""
+
+    def __init__(self, argv: list[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> None:
+        """Start it; its output goes to `log`."""
+        self._log = log
+        self._began = time.monotonic()
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                argv, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def output(self) -> str:
+        """Return what it has printed so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def terminate(self) -> None:
+        """Ask it to stop, as a cancelled job does."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """Kill `pulumi`, its language host and its dynamic providers without a word."""
+        for group in sorted({self.process.pid, *_groups_below(self.process.pid)}):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        self.process.wait(timeout=30)
+
+    def wait(self, timeout_seconds: float = UP_SECONDS) -> UpResult:
+        """Wait for its end and return how it went; kill it when it takes too long."""
+        try:
+            status = self.process.wait(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            status = -1
+        return UpResult(exit_status=status, output=self.output, seconds=time.monotonic() - self._began)
+
+
+def _groups_below(pid: int) -> set[int]:
+    """Return the process groups of all descendants of `pid`: providers put themselves into groups of their own."""
+    parents: dict[int, tuple[int, int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = (int(fields[1]), int(fields[2]))
+    below, groups = {pid}, set()
+    grown = True
+    while grown:
+        more = {child for child, (parent, _) in parents.items() if parent in below} - below
+        below |= more
+        grown = bool(more)
+    for child in below:
+        if child in parents:
+            groups.add(parents[child][1])
+    return groups - {os.getpgrp()}
+
+
+class World:
+    """The scratch checkout; it stays between runs, so that its lab and its image layers are warm."""
+
+    def __init__(self, folder: Path) -> None:
+        """Describe the world in `folder`; nothing is made before `prepare`."""
+        self.folder = folder
+        self.path = folder / COPY_NAME
+        self.lab = LabFolder(path=self.path / ".lab")
+        self.environment: dict[str, str] = {}
+
+    @classmethod
+    def default(cls) -> World:
+        """Return the world of this checkout, or the one `ACP_TEST_WORLD` names."""
+        return cls(Path(os.environ.get(FOLDER_SETTING) or CHECKOUT / ".acp" / "world").resolve())
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[World]:
+        """Hold the world for one test run: two at once would break each other's releases."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self
+
+    def prepare(self, *, hosts: int | None = None) -> World:
+        """Bring the copy to this checkout's working tree, its lab up and its stack into being."""
+        self.refresh()
+        self.lab_up(hosts)
+        self.unlock()
+        self.pulumi("stack", "select", "--create", STACK)
+        return self
+
+    def refresh(self) -> None:
+        """Copy what git knows or would add of this checkout, undo earlier edits, and commit it in the copy."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        wanted = set(_listed(CHECKOUT))
+        for name in sorted(wanted):
+            _copy(CHECKOUT / name, self.path / name)
+        if not (self.path / ".git").exists():
+            self._git("init", "--quiet")
+        for name in set(_listed(self.path)) - wanted:
+            (self.path / name).unlink(missing_ok=True)
+        self.commit("Copy the checkout")
+
+    def commit(self, subject: str) -> None:
+        """Commit everything in the copy, if anything changed."""
+        self._git("add", "--all")
+        identity = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
+        self._git(*identity, "commit", "--quiet", "--no-verify", "--message", subject, check=False)
+
+    def lab_up(self, hosts: int | None = None) -> None:
+        """Bring the lab of the copy up."""
+        argv = ["python", "-m", "infra.lab", "up", *(["--hosts", str(hosts)] if hosts else [])]
+        run(argv, timeout_seconds=LAB_SECONDS, env=self.env, cwd=self.path)
+
+    def destroy(self) -> None:
+        """Remove the lab and the copy."""
+        if self.path.exists():
+            run(["python", "-m", "infra.lab", "down"], timeout_seconds=LAB_SECONDS, env=self.env, cwd=self.path)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return the environment of programs in the copy: its sources first, no credentials of the caller's."""
+        kept = {name: value for name, value in os.environ.items() if not CREDENTIAL.match(name)}
+        binaries = CHECKOUT / ".venv" / "bin"
+        return {
+            **kept,
+            "PATH": f"{binaries}{os.pathsep}{kept.get('PATH', '')}",
+            "VIRTUAL_ENV": str(CHECKOUT / ".venv"),
+            "PYTHONPATH": f"{self.path}{os.pathsep}{HOOKS}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.lab.path / "passphrase"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **self.environment,
+        }
+
+    @property
+    def stack_file(self) -> Path:
+        """Return the stack file of the copy."""
+        return self.path / "stacks" / f"Pulumi.{STACK}.yaml"
+
+    def configure(self, overrides: Mapping[str, Any] | None = None) -> None:
+        """Write the stack file: the checkout's, with `overrides` merged into `config` (keys without `acp:`)."""
+        document = yaml.safe_load((CHECKOUT / "stacks" / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
+        if self.stack_file.exists():
+            current = yaml.safe_load(self.stack_file.read_text(encoding="utf-8")) or {}
+            document |= {key: value for key, value in current.items() if key != "config"}
+        prefixed = {f"acp:{key}": value for key, value in (overrides or {}).items()}
+        document["config"] = merged(document["config"], prefixed)
+        self.stack_file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+    @property
+    def settings(self) -> Settings:
+        """Return the validated settings of the stack as it is configured now."""
+        return load_stack_file(STACK, self.path)
+
+    @property
+    def machines(self) -> list[Machine]:
+        """Return the lab's hosts, h1 first."""
+        return machines(self.lab)
+
+    def pulumi(self, *arguments: str, check: bool = True, timeout_seconds: float = QUICK_SECONDS) -> UpResult:
+        """Run a short `pulumi` command in the copy."""
+        began = time.monotonic()
+        argv = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        done = run(argv, timeout_seconds=timeout_seconds, env=self.env, cwd=self.path, check=check)
+        seconds = time.monotonic() - began
+        return UpResult(exit_status=done.exit_status, output=done.stdout + done.stderr, seconds=seconds)
+
+    def start_up(self, *, preview: bool = False) -> Update:
+        """Start `pulumi up`; without `preview` it saves the seconds that a preview takes."""
+        argv = ["pulumi", "up", "--stack", STACK, "--yes", "--non-interactive", "--color", "never"]
+        return Update(
+            argv if preview else [*argv, "--skip-preview"], cwd=self.path, env=self.env, log=self.folder / "up.log"
+        )
+
+    def up(self, *, preview: bool = False, timeout_seconds: float = UP_SECONDS) -> UpResult:
+        """Run `pulumi up` to its end."""
+        return self.start_up(preview=preview).wait(timeout_seconds)
+
+    def unlock(self) -> None:
+        """Take the lock of a dead update off the stack, as `pulumi cancel` does."""
+        locks = self.path / ".pulumi" / "locks"
+        if locks.exists():
+            shutil.rmtree(locks)
+
+    def command(self, *arguments: str, check: bool = False, timeout_seconds: float = QUICK_SECONDS) -> UpResult:
+        """Run `acp-release` in the copy; standard output alone is the result's output when it is JSON."""
+        began = time.monotonic()
+        argv = ["acp-release", *arguments]
+        done = run(argv, timeout_seconds=timeout_seconds, env=self.env, cwd=self.path, check=check)
+        output = done.stdout if "--json" in arguments else done.stdout + done.stderr
+        return UpResult(exit_status=done.exit_status, output=output, seconds=time.monotonic() - began)
+
+    def twin(self) -> World:
+        """Return another machine's checkout of the same stack: its own Pulumi state, the same lab."""
+        twin = World(self.folder / "twin")
+        shutil.rmtree(twin.folder, ignore_errors=True)
+        shutil.copytree(self.path, twin.path, ignore=shutil.ignore_patterns(".lab"), symlinks=True)
+        (twin.path / ".lab").symlink_to(self.lab.path)
+        twin.environment = dict(self.environment)
+        twin.unlock()
+        return twin
+
+    def _git(self, *arguments: str, check: bool = True) -> str:
+        return run(["git", *arguments], timeout_seconds=QUICK_SECONDS, cwd=self.path, check=check).stdout
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the files of a git checkout: tracked, and untracked ones that are not ignored."""
+    arguments = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = run(arguments, timeout_seconds=QUICK_SECONDS, cwd=folder).stdout.split("\0")
+    return [name for name in names if name and (folder / name).is_file()]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file when its content or mode differs, so that build caches see no change where there is none."""
+    if (
+        target.exists()
+        and target.stat().st_mode == source.stat().st_mode
+        and target.read_bytes() == source.read_bytes()
+    ):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
