@@ -1,4 +1,4 @@
-"""A scratch copy of this checkout with a lab and a Pulumi state of its own, where tests may release and break things."""
+"""A scratch copy of this checkout with its own lab and Pulumi state, where tests may release and break things."""
 
 from __future__ import annotations
 
