@@ -14,6 +14,11 @@ _KEEP_SECONDS: Final = 7 * 24 * 3600
 FINAL_STATUSES: Final = frozenset({"completed", "failed"})
 
 
+def now_text() -> str:
+    """Give the time as ISO 8601 in UTC."""
+    return datetime.now(tz=UTC).isoformat()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A question and how far its answer is.
@@ -34,8 +39,8 @@ class Job:
     notes: tuple[dict[str, Any], ...] = ()
     result: dict[str, Any] | None = None
     error: str | None = None
-    created_at: str = field(default_factory=lambda: now_text())
-    updated_at: str = field(default_factory=lambda: now_text())
+    created_at: str = field(default_factory=now_text)
+    updated_at: str = field(default_factory=now_text)
 
     @property
     def progress(self) -> int:
@@ -47,11 +52,6 @@ class Job:
     def public(self) -> dict[str, Any]:
         """Give what a client sees."""
         return {**asdict(self), "progress": self.progress}
-
-
-def now_text() -> str:
-    """Give the time as ISO 8601 in UTC."""
-    return datetime.now(tz=UTC).isoformat()
 
 
 class JobStore:

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Response
@@ -14,7 +14,9 @@ from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from acp_reference.agents.jobs import FINAL_STATUSES, Job, JobStore
-from acp_reference.core.queue import ReliableQueue
+
+if TYPE_CHECKING:
+    from acp_reference.core.queue import ReliableQueue
 
 _POLL_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 300

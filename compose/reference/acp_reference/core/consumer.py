@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("acp.consumer")
 
-_TAKE_SECONDS: Final = 1.0
+_TAKE_SECONDS: Final = 1
 _PAUSE_SECONDS: Final = 2.0
 
 

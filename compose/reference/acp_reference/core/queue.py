@@ -1,24 +1,29 @@
 """A reliable work queue in Redis: nothing is lost when a worker dies, and a release works on what it took in.
 
-Each release has its own list of pending items and each worker a list of taken ones. A worker says every few seconds that it
-lives; the items of a dead worker, and the pending ones of a release without live workers, are adopted by those that live.
+Each release has its own list of pending items and each worker a list of taken ones. A worker says every few seconds
+that it lives; the items of a dead worker, and the pending ones of a release without live workers, are adopted by those
+that live.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from redis.asyncio import Redis
 
 logger = logging.getLogger("acp.queue")
 
 HEARTBEAT_SECONDS: Final = 3.0
 ALIVE_SECONDS: Final = 15
+
+_Answer = TypeVar("_Answer")
 
 
 class ReliableQueue:
@@ -42,14 +47,14 @@ class ReliableQueue:
             pipe.lpush(self._pending, item)
             await pipe.execute()
 
-    async def take(self, timeout_seconds: float) -> str | None:
+    async def take(self, timeout_seconds: int) -> str | None:
         """Take the oldest item, waiting for one at most `timeout_seconds`; it stays listed as taken until `done`."""
         item = await self._redis.blmove(self._pending, self._taken, timeout_seconds, "RIGHT", "LEFT")
         return None if item is None else _text(item)
 
     async def done(self, item: str) -> None:
         """Forget a taken item."""
-        await self._redis.lrem(self._taken, 1, item)
+        await _answer(self._redis.lrem(self._taken, 1, item))
 
     async def give_back(self, item: str) -> None:
         """Put a taken item back at the front."""
@@ -79,15 +84,15 @@ class ReliableQueue:
         """Take over what dead workers held and what waits for releases without workers; give the number of items."""
         count = 0
         live_releases = {self._release}
-        for worker_id, release in (await self._redis.hgetall(self._workers)).items():
+        for worker_id, release in (await _answer(self._redis.hgetall(self._workers))).items():
             if await self._redis.exists(self._alive_key(_text(worker_id))):
                 live_releases.add(_text(release))
             else:
                 count += await self._move_all(self._taken_by(_text(worker_id)), self._pending)
-                await self._redis.hdel(self._workers, _text(worker_id))
-        for release in map(_text, await self._redis.smembers(self._releases)):
+                await _answer(self._redis.hdel(self._workers, _text(worker_id)))
+        for release in map(_text, await _answer(self._redis.smembers(self._releases))):
             if release not in live_releases:
-                await self._redis.srem(self._releases, release)
+                await _answer(self._redis.srem(self._releases, release))
                 count += await self._move_all(self._pending_of(release), self._pending)
         return count
 
@@ -120,6 +125,11 @@ class ReliableQueue:
 
     def _alive_key(self, worker_id: str) -> str:
         return f"{self._prefix}:alive:{worker_id}"
+
+
+async def _answer(command: Awaitable[_Answer] | _Answer) -> _Answer:
+    """Await a command; the client's types leave open whether it is the asynchronous one."""
+    return await cast("Awaitable[_Answer]", command)
 
 
 def _text(value: bytes | str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def connect_redis(settings: Settings) -> Redis:
     """Give a client; it connects when first used and again after an outage."""
-    return Redis.from_url(
+    client: Redis = Redis.from_url(
         settings.redis_url,
         # Above the longest blocking read (1 s), below the patience of a probe's caller.
         socket_timeout=5.0,
@@ -21,3 +21,4 @@ def connect_redis(settings: Settings) -> Redis:
         decode_responses=True,
         client_name=settings.service,
     )
+    return client

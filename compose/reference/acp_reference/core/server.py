@@ -48,7 +48,7 @@ def start(service: str, run: Callable[[Settings], Awaitable[None]], *, port: int
     logger.info("stopped")
 
 
-async def serve(app: Any, settings: Settings, *, on_stop: Callable[[], None] = lambda: None) -> None:  # noqa: ANN401
+async def serve(app: Any, settings: Settings, *, on_stop: Callable[[], None] = lambda: None) -> None:
     """Serve an ASGI app; at SIGTERM or SIGINT call `on_stop`, refuse new connections, finish what runs."""
     server = _Server(
         uvicorn.Config(

@@ -11,7 +11,14 @@ from acp_reference.core.faults import Fault, FaultError, parse_fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COMMON_REQUIRED: Final = ("REDIS_URL", "SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "LLM_ENDPOINT", "OPENAI_API_KEY")
+_COMMON_REQUIRED: Final = (
+    "REDIS_URL",
+    "SECRET_KEY",
+    "JWT_SECRET_KEY",
+    "ENCRYPTION_KEY",
+    "LLM_ENDPOINT",
+    "OPENAI_API_KEY",
+)
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "acp-ingest": (*_COMMON_REQUIRED, "DATABASE_URL", "EMBEDDING_ENDPOINT"),
     "acp-worker": (*_COMMON_REQUIRED, "DATABASE_URL", "EMBEDDING_ENDPOINT"),

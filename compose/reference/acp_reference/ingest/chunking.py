@@ -8,12 +8,10 @@ CHUNK_CHARACTERS: Final = 800
 OVERLAP_CHARACTERS: Final = 120
 
 
-def split_into_chunks(
-    text: str, *, size: int = CHUNK_CHARACTERS, overlap: int = OVERLAP_CHARACTERS
-) -> tuple[str, ...]:
-    """Give chunks of at most `size` characters (a longer word is cut), each repeating about `overlap` of the one before.
+def split_into_chunks(text: str, *, size: int = CHUNK_CHARACTERS, overlap: int = OVERLAP_CHARACTERS) -> tuple[str, ...]:
+    """Give chunks of at most `size` characters, each repeating about `overlap` of the one before.
 
-    Runs of white space become one blank; a text without words gives no chunks.
+    A longer word is cut. Runs of white space become one blank; a text without words gives no chunks.
     """
     if not 0 <= overlap < size:
         message = f"overlap must be from 0 to below the size {size} (got {overlap})"

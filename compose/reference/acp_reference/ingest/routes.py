@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, HTTPException, Response, UploadFile
@@ -15,8 +15,10 @@ from pydantic import BaseModel, Field, field_validator
 from redis.exceptions import RedisError
 
 from acp_reference.core.model import ModelClient, ModelError
-from acp_reference.core.queue import ReliableQueue
 from acp_reference.ingest.store import NewDocument, Store
+
+if TYPE_CHECKING:
+    from acp_reference.core.queue import ReliableQueue
 
 logger = logging.getLogger("acp.ingest")
 
@@ -99,9 +101,7 @@ def work_router(parts: IngestParts) -> APIRouter:
     ) -> JobAccepted:
         content = await _read_text(file)
         title = (file.filename or "upload")[:200].replace("\x00", "")
-        return await _accept(
-            parts, NewDocument(title=title, origin=origin, sensitivity=sensitivity, content=content)
-        )
+        return await _accept(parts, NewDocument(title=title, origin=origin, sensitivity=sensitivity, content=content))
 
     @router.get("/ingest/status/{job_id}")
     async def status(job_id: UUID) -> dict[str, Any]:

@@ -25,7 +25,9 @@ _SELECTED_CHUNKS: Final = 100
 _PROBE_SECONDS: Final = 1.5
 FILTER_COLUMNS: Final = ("origin", "sensitivity", "job_id")
 
-_JOB_COLUMNS: Final = "id, status, progress, title, origin, sensitivity, error, attempts, release, created_at, updated_at"
+_JOB_COLUMNS: Final = (
+    "id, status, progress, title, origin, sensitivity, error, attempts, release, created_at, updated_at"
+)
 _SEARCH: Final = """
 SELECT c.id, c.job_id, c.position, c.content, c.embedding, j.title, j.origin, j.sensitivity
 FROM chunks c JOIN ingest_jobs j ON j.id = c.job_id
@@ -120,9 +122,7 @@ class Store:
 
     async def progress(self, job_id: UUID, percent: int) -> None:
         """Say how far a job is."""
-        await self._execute(
-            "UPDATE ingest_jobs SET progress = %s, updated_at = now() WHERE id = %s", (percent, job_id)
-        )
+        await self._execute("UPDATE ingest_jobs SET progress = %s, updated_at = now() WHERE id = %s", (percent, job_id))
 
     async def end(self, job_id: UUID, *, status: str, error: str | None = None) -> None:
         """Give a job another status than completed, with what went wrong."""
@@ -153,6 +153,16 @@ class Store:
                 "WHERE id = %s",
                 (job_id,),
             )
+
+    async def forgotten(self, after_seconds: int) -> list[UUID]:
+        """Give unfinished jobs that nothing happened to for `after_seconds`, each only once in such a time."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "UPDATE ingest_jobs SET updated_at = now() WHERE status IN ('pending', 'processing') "
+                "AND updated_at < now() - make_interval(secs => %s) RETURNING id",
+                (after_seconds,),
+            )
+            return [row["id"] for row in await cursor.fetchall()]
 
     async def delete(self, job_id: UUID) -> bool:
         """Remove a document with its chunks; tell whether it was there."""

@@ -9,6 +9,10 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from psycopg import Error as PsycopgError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
 from acp_reference.core.consumer import Consumer
 from acp_reference.core.health import Health
 from acp_reference.core.model import ModelClient
@@ -26,6 +30,8 @@ logger = logging.getLogger("acp.worker")
 
 STATE_FILE: Final = Path("/tmp/worker.json")  # noqa: S108  (the container's own tmpfs)
 _REPORT_SECONDS: Final = 2.0
+_SWEEP_SECONDS: Final = 30.0
+_FORGOTTEN_SECONDS: Final = 120
 
 
 async def run(settings: Settings) -> None:
@@ -47,15 +53,29 @@ async def run(settings: Settings) -> None:
     await pool.open(wait=False)
     reporting = asyncio.create_task(_report(health))
     starting = asyncio.create_task(prepare(pool, health))
+    sweeping = asyncio.create_task(_queue_forgotten(store, queue))
+    helpers = (reporting, starting, sweeping)
     try:
         await consumer.run()
     finally:
-        reporting.cancel()
-        starting.cancel()
-        await asyncio.gather(reporting, starting, return_exceptions=True)
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
         await model.aclose()
         await redis.aclose()
         await pool.close()
+
+
+async def _queue_forgotten(store: Store, queue: ReliableQueue) -> None:
+    """Queue again what a Redis that lost its last second no longer knows; a job that is done twice does no harm."""
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            for job_id in await store.forgotten(_FORGOTTEN_SECONDS):
+                logger.warning("queued again", extra={"fields": {"job_id": str(job_id)}})
+                await queue.push(str(job_id))
+        except (PsycopgError, PoolTimeout, RedisError, OSError) as error:
+            logger.warning("could not look for forgotten jobs", extra={"fields": {"error": type(error).__name__}})
 
 
 async def _report(health: Health) -> None:
