@@ -67,9 +67,14 @@ def expected_digest(checksums: str, name: str) -> str:
 
 def unpack(archive: Path, target: Path, tool: GoTool) -> None:
     """Move the files of the archive's one folder to `target`, refusing any that leads out of it."""
-    with tarfile.open(archive) as packed:
-        packed.extractall(target.parent / "unpacked", filter="data")
-    (target.parent / "unpacked" / "pulumi").rename(target)
+    unpacked = target.parent / "unpacked"
+    try:
+        with tarfile.open(archive) as packed:
+            packed.extractall(unpacked, filter="data")
+        (unpacked / "pulumi").rename(target)
+    except (tarfile.TarError, OSError) as error:
+        raise SetupError(f"the vendor's archive cannot be unpacked ({error})") from error
+    shutil.rmtree(unpacked)
     if not (target / tool.executable).exists():
         raise SetupError(f"the vendor's archive has no {tool.executable}")
 
