@@ -27,6 +27,8 @@ class LineFormatter(logging.Formatter):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
+        escaped = (json.dumps(secret)[1:-1] for secret in settings.secret_values)
+        self._secrets = (*settings.secret_values, *escaped)
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the record as one redacted line."""
@@ -50,7 +52,7 @@ class LineFormatter(logging.Formatter):
                 },
                 default=str,
             )
-        return redact(line, self._settings.secret_values)
+        return redact(line, self._secrets)
 
 
 def configure_logging(settings: Settings) -> None:
