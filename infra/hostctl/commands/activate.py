@@ -1,0 +1,39 @@
+"""`activate`: a warm start of a parked release, from its kept containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import fleet, trial
+from ..converge import converge
+from ..errors import HostctlError
+from ..launch import Timer, is_serving, launch, outcome, read_confirm_seconds
+from ..lease import read_lease
+from ..preflight import check_release
+from ..resources import require
+from ..spec import RELEASE, RELEASE_HINT
+
+if TYPE_CHECKING:
+    from ..fields import Fields
+    from ..host import Host
+
+
+def run(host: Host, fields: Fields) -> dict[str, Any]:
+    """Start the kept containers and put them on trial."""
+    release = fields.text("release", pattern=RELEASE, hint=RELEASE_HINT)
+    confirm_seconds, lease = read_confirm_seconds(fields), read_lease(fields)
+    fields.done()
+    with host.changing(f"activate {release}", lease):
+        converge(host, keep=release, finish_retiring=True)
+        spec = fleet.load_spec(host, release)
+        existing = host.state.trial
+        if is_serving(host, release) or (existing is not None and existing.phase != "starting"):
+            if existing is not None:
+                trial.renew(host, existing)
+            return outcome(host, spec, Timer(host.clock), changed=False)
+        if not fleet.has_all(host, spec):
+            raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
+        require(check_release(host, spec, 0))
+        timer = Timer(host.clock)
+        launch(host, spec, timer, confirm_seconds, lambda: fleet.start(host, spec), fastest_seconds=trial.WARM_INTERVAL_SECONDS)
+        return outcome(host, spec, timer, changed=True)

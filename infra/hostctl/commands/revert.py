@@ -1,0 +1,29 @@
+"""`revert`: back to the release before, from any phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import trial
+from ..lease import read_lease
+from ..rollback import return_to_previous
+from ..spec import RELEASE, RELEASE_HINT
+
+if TYPE_CHECKING:
+    from ..fields import Fields
+    from ..host import Host
+
+
+def run(host: Host, fields: Fields) -> dict[str, Any]:
+    """End the trial of a release, or, after its commit, bring the previous release back."""
+    release = fields.text("release", pattern=RELEASE, hint=RELEASE_HINT)
+    reason = fields.text("reason", "asked for")
+    lease = read_lease(fields)
+    fields.done()
+    with host.changing(f"revert {release}", lease):
+        state = host.state
+        if state.trial is not None and state.trial.release == release:
+            return {"release": release, "reverted": True, **trial.revert(host, reason)}
+        if state.trial is None and state.current == release and state.previous:
+            return {"release": release, "reverted": True, **return_to_previous(host, release, state.previous, reason)}
+        return {"release": release, "reverted": False, "serving": state.current, "restore_seconds": 0.0, "seconds": 0.0}

@@ -1,0 +1,56 @@
+"""`start`: a candidate beside the running release, ready and without traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import fleet, trial
+from ..converge import converge
+from ..images import ensure_images, read_registry
+from ..launch import Timer, is_serving, launch, outcome, read_confirm_seconds
+from ..lease import read_lease
+from ..compose import on_trial
+from ..preflight import check_release, read_needed
+from ..resources import require
+from ..spec import read_spec
+from ..state import READY
+
+if TYPE_CHECKING:
+    from ..fields import Fields
+    from ..host import Host
+    from ..spec import ReleaseSpec
+
+
+def run(host: Host, fields: Fields) -> dict[str, Any]:
+    """Pull, start and wait for the candidate; again for the same release it goes on or says that it is done."""
+    raw = fields.take("spec")
+    inner = fields.object("spec")
+    spec = read_spec(inner) if inner else None
+    secrets = fields.mapping("secrets", optional=True)
+    confirm_seconds = read_confirm_seconds(fields)
+    needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
+    if spec is not None:
+        for name in sorted(set(spec.secret_names) - set(secrets)):
+            fields.problem(f"secrets.{name}", "is required by spec.secret_names")
+    fields.done()
+    assert spec is not None  # noqa: S101 - done() raised otherwise
+    with host.changing(f"start {spec.release}", lease):
+        converge(host, keep=spec.release, finish_retiring=True)
+        if is_serving(host, spec.release):
+            return outcome(host, spec, Timer(host.clock), changed=False)
+        existing = host.state.trial
+        if existing is not None and existing.phase != "starting":
+            trial.renew(host, existing)
+            return outcome(host, spec, Timer(host.clock), changed=False)
+        timer = Timer(host.clock)
+        require(check_release(host, spec, needed))
+        with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
+            ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
+        fleet.save_spec(host, raw)
+        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, secrets))
+        return outcome(host, spec, timer, changed=True)
+
+
+def _up(host: Host, spec: ReleaseSpec, secrets: dict[str, str]) -> None:
+    """Create and start the candidate's containers."""
+    host.compose.up(spec.project, on_trial(spec.compose), secrets={name: secrets[name] for name in spec.secret_names})

@@ -1,0 +1,93 @@
+"""What every changing call does first: finish or undo what a dead one left, so that exactly one release serves."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from . import fleet, trial
+from .docker_socket import DockerError
+from .errors import HostctlError
+from .state import REVERTING, STARTING
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .state import State
+
+
+def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = False) -> None:
+    """Bring the host to its state; the trial of `keep` goes on if it is whole, any other is reverted."""
+    state = host.state
+    if state.trial is not None:
+        reason = trouble(host, state, keep)
+        if reason:
+            host.progress("converge", f"reverting {state.trial.release}: {reason}")
+            trial.revert(host, reason)
+            state = host.state
+    if state.retiring is not None and finish_retiring:
+        host.progress("converge", f"parking {state.retiring.release}")
+        trial.drain(host, state.retiring)
+        trial.park(host, state.retiring)
+    _heal(host)
+
+
+def trouble(host: Host, state: State, keep: str | None) -> str | None:
+    """Return why the trial cannot go on, or None."""
+    current = state.trial
+    if current is None:
+        return None
+    if current.boot_id != host.clock.boot_id():
+        return "the host was rebooted during the trial"
+    if current.phase == REVERTING:
+        return current.reason or "a revert was interrupted"
+    if current.release != keep:
+        return f"another release was asked for while {current.release} was on trial"
+    if current.phase == STARTING:
+        return None
+    if host.clock.monotonic() > current.deadline:
+        return f"nobody confirmed within {current.confirm_timeout_seconds:g} seconds"
+    return sickness(host, state)
+
+
+def sickness(host: Host, state: State) -> str | None:
+    """Return what broke the candidate or its routes by itself, or None."""
+    current = state.trial
+    if current is None or current.phase in {STARTING, REVERTING}:
+        return None
+    if host.edge.routes_in_use() != "trial":
+        return "the edge was restarted during the trial and is back on the committed routes"
+    spec = fleet.load_spec(host, current.release)
+    for container in fleet.containers(host, spec):
+        if container.is_oom_killed:
+            return f"{container.name} was killed: it used more memory than its limit"
+    stopped = fleet.stopped(host, spec)
+    if stopped:
+        return f"{', '.join(stopped)} ended by itself"
+    if current.weight:
+        return _taken_out(host, current.release)
+    return None
+
+
+def _taken_out(host: Host, release: str) -> str | None:
+    """Return which service's candidates HAProxy has all taken out."""
+    by_service: dict[str, list[bool]] = {}
+    for stat in host.edge.stats():
+        if stat.release == release and not stat.is_verify and not stat.is_fallback:
+            by_service.setdefault(stat.service, []).append(stat.is_up)
+    dead = sorted(service for service, ups in by_service.items() if not any(ups))
+    return f"the edge took {', '.join(dead)} of {release} out: it failed too often" if dead else None
+
+
+def _heal(host: Host) -> None:
+    """Make the committed release and its routes what they should be, as far as that is possible now."""
+    state = host.state
+    spec = fleet.find_spec(host, state.current)
+    if spec is not None:
+        down = fleet.stopped(host, spec)
+        if down:
+            with host.journal.step("converge", "start_current", release=spec.release, containers=down), contextlib.suppress(DockerError):
+                fleet.start(host, spec)
+        fleet.keep_running(host, spec, is_kept=True)
+    if state.trial is None and state.retiring is None and host.edge.is_set_up and host.edge.is_running():
+        with contextlib.suppress(HostctlError):
+            trial.restore_committed(host)

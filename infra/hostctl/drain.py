@@ -1,0 +1,60 @@
+"""Waiting until a release has no requests left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import HostctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .edge.control import WorkerReading
+    from .host import Host
+    from .spec import ReleaseSpec
+
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Left:
+    """Requests of a service that a release has, and connections of old workers that know no other release."""
+
+    service: str
+    sessions: int
+
+
+def left_over(readings: Iterable[WorkerReading], release: str) -> list[Left]:
+    """Return what still depends on `release`: its running requests, and clients of old workers that could only send to it."""
+    found: dict[str, int] = {}
+    for reading in readings:
+        for stat in reading.stats:
+            if stat.release == release and stat.sessions and not stat.is_verify:
+                found[stat.service] = found.get(stat.service, 0) + stat.sessions
+        if reading.is_old and reading.client_sessions and _knows_only(reading, release):
+            found["connections"] = found.get("connections", 0) + reading.client_sessions
+    return [Left(service, sessions) for service, sessions in sorted(found.items())]
+
+
+def wait_drained(host: Host, spec: ReleaseSpec, *, limit_seconds: float | None = None) -> list[Left]:
+    """Wait until nothing depends on a release, each service for its own time; return what was cut."""
+    limits = {service.name: service.drain_timeout_seconds for service in spec.web_services}
+    longest = max([*limits.values(), 0.0]) if limit_seconds is None else limit_seconds
+    began = host.clock.monotonic()
+    while True:
+        try:
+            left = left_over(host.edge.readings(), spec.release)
+        except HostctlError:
+            return []  # no edge: nobody's requests
+        taken = host.clock.monotonic() - began
+        waiting = [item for item in left if taken < min(longest, limits.get(item.service, longest))]
+        if not waiting:
+            return left
+        host.clock.sleep(POLL_SECONDS)
+
+
+def _knows_only(reading: WorkerReading, release: str) -> bool:
+    """Return whether a worker can send requests to no other release than this one."""
+    weighted = {stat.release for stat in reading.stats if stat.weight and not stat.is_verify}
+    return weighted == {release}

@@ -1,0 +1,1 @@
+"""The edge: one HAProxy that owns the switch between releases."""

@@ -1,0 +1,43 @@
+"""The TLS certificate: placed atomically, and given to the running HAProxy without a reload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import HostctlError
+from ..files import PRIVATE, write_atomic
+from .config import CERTIFICATE
+
+if TYPE_CHECKING:
+    from .control import Edge
+    from .files import EdgeFiles
+
+
+def place_certificate(files: EdgeFiles, pem: str | None, source: str | None) -> bool:
+    """Write the certificate where HAProxy reads it; return whether it is another one than before."""
+    text = pem if pem is not None else _read(source) if source is not None else None
+    if text is None:
+        return False
+    if "-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY-----" not in text:
+        raise HostctlError("certificate_invalid", "the PEM must have a certificate and a private key")
+    text = text.strip() + "\n"
+    if files.certificate.exists() and files.certificate.read_text(encoding="utf-8") == text:
+        return False
+    write_atomic(files.certificate, text, mode=PRIVATE)
+    return True
+
+
+def put_into_haproxy(edge: Edge) -> None:
+    """Replace the certificate in the running HAProxy; connections that are open go on."""
+    pem = "\n".join(line for line in edge.files.certificate.read_text(encoding="utf-8").splitlines() if line.strip())
+    edge.transact(f"set ssl cert {CERTIFICATE} <<\n{pem}\n\n", expected="Transaction created")
+    edge.transact(f"commit ssl cert {CERTIFICATE}", expected="Success!")
+
+
+def _read(source: str) -> str:
+    """Return the text of a certificate file on the host."""
+    try:
+        return Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostctlError("certificate_invalid", f"{source} cannot be read: {error}") from error

@@ -1,0 +1,240 @@
+"""HAProxy's configuration as text; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .settings import METRICS_PORT
+
+if TYPE_CHECKING:
+    from .routing import Backend, Routing, Server
+    from .settings import EdgeSettings
+
+HARD_STOP_SECONDS = 900
+CERTIFICATE = "/edge/certs/edge.pem"
+LONGEST_JSON_VALUE_GAP = 20
+RETRY_ALWAYS = "conn-failure empty-response"
+RETRY_ON_TRIAL = "conn-failure empty-response response-timeout 500 502 503 504"
+
+
+def render_config(settings: EdgeSettings, routing: Routing) -> str:
+    """Return the whole configuration for these routes."""
+    sections = [_global(), _defaults(settings), _resolvers(), _metrics()]
+    sections += _frontends(settings, routing)
+    sections += [_verify(settings, routing, index, port) for index, port in enumerate(settings.verify_ports)]
+    for backend in routing.backends:
+        sections += _backends(settings, backend, is_trial=routing.is_trial)
+    return "\n\n".join(sections) + "\n"
+
+
+def fallback_name(service: str) -> str:
+    """Return the backend that has only the committed release, for when no candidate is left."""
+    return f"{service}:fallback"
+
+
+def verify_name(service: str) -> str:
+    """Return the backend that has only the candidate."""
+    return f"{service}:verify"
+
+
+def _section(title: str, lines: list[str]) -> str:
+    """Return one section."""
+    return "\n".join([title, *(f"    {line}" for line in lines)])
+
+
+def _global() -> str:
+    return _section(
+        "global",
+        [
+            "log stdout format raw local0 notice",
+            "fd-hard-limit 50000",
+            'stats socket "${ACP_RUN}/worker.sock" mode 600 level admin expose-fd listeners',
+            f"hard-stop-after {HARD_STOP_SECONDS}s",
+            "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets",
+            "ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
+        ],
+    )
+
+
+def _defaults(settings: EdgeSettings) -> str:
+    return _section(
+        "defaults",
+        [
+            "mode http",
+            "log global",
+            "option httplog",
+            "option dontlog-normal",
+            "option http-server-close",
+            "option idle-close-on-response",
+            "option redispatch 1",
+            "retries 3",
+            "timeout connect 2s",
+            "timeout queue 5s",
+            "timeout check 2s",
+            "timeout http-request 10s",
+            f"timeout http-keep-alive {_ms(settings.keep_alive_seconds)}",
+            f"timeout client {_ms(settings.client_seconds)}",
+            f"timeout server {_ms(settings.server_seconds)}",
+            "timeout tunnel 1h",
+            "timeout client-fin 5s",
+            "default-server init-addr last,libc,none resolvers docker resolve-prefer ipv4",
+        ],
+    )
+
+
+def _resolvers() -> str:
+    return _section(
+        "resolvers docker",
+        [
+            "nameserver docker 127.0.0.11:53",
+            "resolve_retries 2",
+            "timeout resolve 1s",
+            "timeout retry 1s",
+            "hold valid 2s",
+            "hold obsolete 5s",
+            "hold nx 5s",
+            "hold other 10s",
+            "hold timeout 10s",
+            "hold refused 10s",
+        ],
+    )
+
+
+def _metrics() -> str:
+    return _section(
+        "frontend metrics",
+        [f"bind :{METRICS_PORT}", "http-request use-service prometheus-exporter if { path /metrics }", "http-request return status 404"],
+    )
+
+
+def _frontends(settings: EdgeSettings, routing: Routing) -> list[str]:
+    """Return the shared frontends and one per public port."""
+    sections = []
+    shared = [(prefix, backend) for backend in routing.backends for prefix in backend.path_prefixes]
+    if settings.http_port:
+        if settings.has_tls and settings.redirect:
+            sections.append(_redirect(settings, settings.http_port))
+        else:
+            sections.append(_frontend(settings, f"http-{settings.http_port}", settings.http_port, shared, routing, tls=False))
+    if settings.https_port and settings.has_tls:
+        sections.append(_frontend(settings, f"https-{settings.https_port}", settings.https_port, shared, routing, tls=True))
+    for port in settings.public_ports:
+        if port in settings.shared_ports:
+            continue
+        own = [("/", backend) for backend in routing.backends if backend.public_port == port]
+        sections.append(_frontend(settings, f"public-{port}", port, own, routing, tls=settings.has_tls))
+    return sections
+
+
+def _redirect(settings: EdgeSettings, port: int) -> str:
+    target = "" if settings.https_port == 443 else f":{settings.https_port}"  # noqa: PLR2004 - https
+    location = f"https://%[req.hdr(host),field(1,:)]{target}%[pathq]"
+    return _section(f"frontend http-{port}", [f"bind :{port}", f"http-request redirect location {location} code 308"])
+
+
+def _frontend(settings: EdgeSettings, name: str, port: int, rules: list[tuple[str, Backend]], routing: Routing, *, tls: bool) -> str:  # noqa: PLR0913
+    """Return one public frontend; the longest matching path prefix wins."""
+    bind = f"bind :{port} ssl crt {CERTIFICATE} alpn h2,http/1.1" if tls else f"bind :{port}"
+    lines = [bind, *_request_id(), "option forwardfor", f"http-request set-header X-Forwarded-Proto {'https' if tls else 'http'}"]
+    lines.append(f"http-request set-header X-Forwarded-Port {port}")
+    if tls and settings.hsts_seconds:
+        lines.append(f'http-after-response set-header Strict-Transport-Security "max-age={settings.hsts_seconds}"')
+    if not routing.backends:
+        lines.append(_answer(503, "no release is serving"))
+    for prefix, backend in sorted(rules, key=lambda rule: -len(rule[0])):
+        condition = _prefix(prefix)
+        if routing.is_trial and backend.candidates and backend.currents:
+            lines.append(f"use_backend {fallback_name(backend.service)} if {condition}{{ nbsrv({backend.service}) eq 0 }}")
+        lines.append(f"use_backend {backend.service}{f' if {condition.strip()}' if condition else ''}")
+    if routing.backends and not any(prefix == "/" for prefix, _ in rules):
+        conditions = " ".join(f"!{_prefix(prefix).strip()}" for prefix, _ in rules)
+        lines.append(_answer(404, "no service has this path") + (f" if {conditions}" if conditions else ""))
+    return _section(f"frontend {name}", lines)
+
+
+def _prefix(prefix: str) -> str:
+    """Return the condition of a path prefix, matched by whole segments; nothing for all paths."""
+    if prefix == "/":
+        return ""
+    clean = prefix.rstrip("/")
+    return f"{{ path -m reg ^{_escape(clean)}(/|$) }} "
+
+
+def _escape(text: str) -> str:
+    """Return text as a regular expression for HAProxy's configuration."""
+    return "".join(character if character.isalnum() or character in "/_-~" else f"\\\\{character}" for character in text)
+
+
+def _request_id() -> list[str]:
+    return [
+        "http-request set-var(txn.request_id) req.hdr(X-Request-ID) if { req.hdr(X-Request-ID) -m reg ^[A-Za-z0-9._-]{1,128}$ }",
+        "http-request set-var(txn.request_id) uuid unless { var(txn.request_id) -m found }",
+        "http-request set-header X-Request-ID %[var(txn.request_id)]",
+        "http-after-response set-header X-Request-ID %[var(txn.request_id)]",
+    ]
+
+
+def _answer(status: int, text: str) -> str:
+    return f"http-request return status {status} content-type application/json string '{{\"error\":\"{text}\"}}'"
+
+
+def _verify(settings: EdgeSettings, routing: Routing, index: int, port: int) -> str:
+    """Return the frontend of a loopback port that reaches only the candidate."""
+    lines = [f"bind :{port}", *_request_id()]
+    services = routing.candidate_services
+    lines.append(f"use_backend {verify_name(services[index])}" if index < len(services) else _answer(503, "there is no candidate"))
+    return _section(f"frontend verify-{port}", lines)
+
+
+def _backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool) -> list[str]:
+    """Return a service's backends: all replicas, and during a trial the candidate alone and the committed release alone."""
+    sections = [_backend(backend.service, backend, [_server(backend, server, settings, is_trial=is_trial) for server in backend.servers], is_trial=is_trial)]
+    if not is_trial:
+        return sections
+    if backend.candidates:
+        alone = [f"server {server.name} {server.container}:{server.port}" for server in backend.candidates]
+        sections.append(_section(f"backend {verify_name(backend.service)}", ["retries 0", _release_header(), *alone]))
+    if backend.candidates and backend.currents:
+        alone = [f"server {server.name} {server.container}:{server.port} track {backend.service}/{server.name}" for server in backend.currents]
+        sections.append(_backend(fallback_name(backend.service), backend, alone, is_trial=False, is_checked=False))
+    return sections
+
+
+def _backend(name: str, backend: Backend, servers: list[str], *, is_trial: bool, is_checked: bool = True) -> str:
+    """Return one backend; what is not safe to send twice is never retried after it was sent."""
+    repeatable = " or ".join(["METH_GET", "{ method OPTIONS }", *(f"{{ path {path} }}" for path in backend.repeatable_paths)])
+    lines = ["balance roundrobin", f"retry-on {RETRY_ON_TRIAL if is_trial else RETRY_ALWAYS}", f"http-request disable-l7-retry unless {repeatable}"]
+    lines.append(_release_header())
+    if is_checked and backend.readiness:
+        readiness = backend.readiness
+        key = readiness.field.rpartition(".")[2]
+        lines += [
+            "option httpchk",
+            f"http-check send meth GET uri {readiness.path} hdr Host edge.internal",
+            "http-check expect status 200-299",
+            f"http-check expect rstring \\\"{_escape(key)}\\\"[[:space:]]*:[[:space:]]*\\\"?{_spaced(readiness.equals)}\\\"?[[:space:]]*[,}}]",
+        ]
+    return _section(f"backend {name}", [*lines, *servers])
+
+
+def _spaced(text: str) -> str:
+    """Return plain text as a regular expression; spaces are escaped for the configuration."""
+    return "".join("\\ " if character == " " else _escape(character) for character in text)
+
+
+def _release_header() -> str:
+    return "http-response set-header X-ACP-Release %[srv_name,field(1,:)]"
+
+
+def _server(backend: Backend, server: Server, settings: EdgeSettings, *, is_trial: bool) -> str:
+    """Return a replica's line; a candidate that fails too often in a row is taken out and stays out."""
+    line = f"server {server.name} {server.container}:{server.port} weight {server.weight} check"
+    if is_trial and server.is_candidate:
+        limit = max(1, settings.max_failures // len(backend.candidates))
+        return f"{line} inter 1s fall 2 rise 1000 observe layer7 error-limit {limit} on-error mark-down"
+    return f"{line} inter 2s fastinter 500ms downinter 500ms fall 2 rise 1"
+
+
+def _ms(seconds: float) -> str:
+    """Return a duration for HAProxy."""
+    return f"{round(seconds * 1000)}ms"

@@ -1,0 +1,116 @@
+"""HAProxy's `show stat` and `show proc`, read into values; pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+
+FALLBACK_SUFFIX = ":fallback"
+VERIFY_SUFFIX = ":verify"
+NOT_SERVERS = {"FRONTEND", "BACKEND"}
+
+
+@dataclass(frozen=True)
+class ServerStat:
+    """One replica in one worker of HAProxy; counts since that worker started."""
+
+    backend: str
+    server: str
+    status: str
+    weight: int
+    sessions: int
+    requests: int
+    http_2xx: int
+    http_3xx: int
+    http_4xx: int
+    http_5xx: int
+    connect_errors: int
+    response_errors: int
+    retries: int
+    redispatches: int
+    time_ms_average: int
+
+    @property
+    def release(self) -> str:
+        """Return the release it belongs to."""
+        return self.server.partition(":")[0]
+
+    @property
+    def service(self) -> str:
+        """Return the service it belongs to."""
+        return self.backend.partition(":")[0]
+
+    @property
+    def is_fallback(self) -> bool:
+        """Return whether this is the stand-by entry of a committed replica."""
+        return self.backend.endswith(FALLBACK_SUFFIX)
+
+    @property
+    def is_verify(self) -> bool:
+        """Return whether this entry has only requests of checks."""
+        return self.backend.endswith(VERIFY_SUFFIX)
+
+    @property
+    def is_up(self) -> bool:
+        """Return whether HAProxy would send it requests."""
+        return self.status.startswith(("UP", "no check", "DRAIN"))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One HAProxy worker process; old ones finish what they have."""
+
+    pid: int
+    is_old: bool
+
+
+def parse_stats(text: str) -> list[ServerStat]:
+    """Return the replicas in the answer to `show stat`."""
+    rows = csv.DictReader(io.StringIO(text.lstrip("# ")))
+    return [_server(row) for row in rows if row.get("svname") and row["svname"] not in NOT_SERVERS]
+
+
+def frontend_sessions(text: str) -> int:
+    """Return how many connections the public frontends of a worker have."""
+    rows = csv.DictReader(io.StringIO(text.lstrip("# ")))
+    return sum(_count(row, "scur") for row in rows if row.get("svname") == "FRONTEND" and row.get("pxname") != "metrics")
+
+
+def parse_workers(text: str) -> list[Worker]:
+    """Return the workers in the master's answer to `show proc`."""
+    workers, is_old = [], False
+    for line in text.splitlines():
+        if line.startswith("# old workers"):
+            is_old = True
+        parts = line.split()
+        if len(parts) > 1 and parts[0].isdigit() and parts[1] == "worker":
+            workers.append(Worker(pid=int(parts[0]), is_old=is_old))
+    return workers
+
+
+def _server(row: dict[str, Any]) -> ServerStat:
+    """Return one row of the CSV."""
+    return ServerStat(
+        backend=row["pxname"],
+        server=row["svname"],
+        status=row.get("status") or "",
+        weight=_count(row, "weight"),
+        sessions=_count(row, "scur"),
+        requests=_count(row, "stot"),
+        http_2xx=_count(row, "hrsp_2xx"),
+        http_3xx=_count(row, "hrsp_3xx"),
+        http_4xx=_count(row, "hrsp_4xx"),
+        http_5xx=_count(row, "hrsp_5xx"),
+        connect_errors=_count(row, "econ"),
+        response_errors=_count(row, "eresp"),
+        retries=_count(row, "wretr"),
+        redispatches=_count(row, "wredis"),
+        time_ms_average=_count(row, "ttime"),
+    )
+
+
+def _count(row: dict[str, Any], name: str) -> int:
+    """Return a numeric cell, 0 when it is empty."""
+    return int(row.get(name) or 0)

@@ -1,0 +1,237 @@
+"""The Docker Engine as hostctl uses it: containers, images, networks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from .docker_socket import NOT_FOUND, DockerError, DockerSocket
+from .streams import demultiplex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+STOP_MARGIN_SECONDS = 15.0
+CONFLICT = 409
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as it is now."""
+
+    id: str
+    name: str
+    image: str
+    project: str
+    service: str
+    state: str
+    health: str | None
+    exit_code: int
+    is_oom_killed: bool
+    restarts: int
+    restart_policy: str
+    started_at: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    environment: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether it runs."""
+        return self.state == "running"
+
+    def address_on(self, network: str) -> str | None:
+        """Return its IP address on a network, or on any when it is not on that one."""
+        return self.addresses.get(network) or next(iter(self.addresses.values()), None)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a status shows."""
+        return {
+            "name": self.name,
+            "service": self.service,
+            "state": self.state,
+            "health": self.health,
+            "image": self.image,
+            "restarts": self.restarts,
+        }
+
+
+class Engine:
+    """Docker's API on this host."""
+
+    def __init__(self, socket: DockerSocket | None = None) -> None:
+        """Talk through `socket`."""
+        self._socket = socket or DockerSocket()
+
+    def version(self) -> str:
+        """Return Docker's version."""
+        return str(self._socket.json("GET", "/version", timeout_seconds=10)["Version"])
+
+    def info(self) -> dict[str, Any]:
+        """Return what Docker says about itself and the host."""
+        info: dict[str, Any] = self._socket.json("GET", "/info")
+        return info
+
+    def containers(self, project: str) -> list[Container]:
+        """Return all containers of a compose project, running or not, in the order of their names."""
+        return sorted(self._containers([f"{PROJECT_LABEL}={project}"]), key=lambda container: container.name)
+
+    def projects(self, prefix: str) -> dict[str, list[Container]]:
+        """Return the containers of all compose projects whose name starts with `prefix`."""
+        found: dict[str, list[Container]] = {}
+        for container in self._containers([PROJECT_LABEL], prefix):
+            found.setdefault(container.project, []).append(container)
+        return found
+
+    def _containers(self, labels: list[str], prefix: str = "") -> list[Container]:
+        """Return containers with the labels, inspected; one that goes away meanwhile is left out."""
+        query = {"all": "true", "filters": json.dumps({"label": labels})}
+        rows = self._socket.json("GET", "/containers/json", query=query)
+        chosen = [row["Id"] for row in rows if str(row["Labels"].get(PROJECT_LABEL, "")).startswith(prefix)]
+        return [container for container in map(self.container, chosen) if container is not None]
+
+    def container(self, name: str) -> Container | None:
+        """Return a container by name or id, or None."""
+        try:
+            return parse_container(self._socket.json("GET", f"/containers/{quote(name)}/json"))
+        except DockerError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def start(self, name: str) -> None:
+        """Start a container; one that runs is left alone."""
+        self._socket.call("POST", f"/containers/{quote(name)}/start", timeout_seconds=60)
+
+    def stop(self, name: str, *, timeout_seconds: float) -> None:
+        """Send the stop signal, wait, then kill; one that is stopped or gone is left alone."""
+        limit = max(0, round(timeout_seconds))
+        self._tolerate_missing("POST", f"/containers/{quote(name)}/stop", query={"t": limit}, timeout_seconds=limit + STOP_MARGIN_SECONDS)
+
+    def kill(self, name: str, signal: str) -> None:
+        """Send a signal to a running container's first process; one that does not run is left alone."""
+        try:
+            self._tolerate_missing("POST", f"/containers/{quote(name)}/kill", query={"signal": signal})
+        except DockerError as error:
+            if error.status != CONFLICT:
+                raise
+
+    def remove(self, name: str) -> None:
+        """Kill and remove a container; one that is gone is left alone."""
+        try:
+            self._tolerate_missing("DELETE", f"/containers/{quote(name)}", query={"force": "true", "v": "true"}, timeout_seconds=60)
+        except DockerError as error:
+            if error.status != CONFLICT:  # its removal is in progress already
+                raise
+
+    def set_restart_policy(self, name: str, policy: str) -> None:
+        """Say whether Docker starts a container again by itself: `no` or `unless-stopped`."""
+        self._tolerate_missing("POST", f"/containers/{quote(name)}/update", body={"RestartPolicy": {"Name": policy}})
+
+    def log_tail(self, name: str, lines: int) -> list[str]:
+        """Return the last log lines of a container."""
+        query = {"stdout": 1, "stderr": 1, "tail": lines}
+        try:
+            content = self._socket.call("GET", f"/containers/{quote(name)}/logs", query=query)
+        except DockerError as error:
+            return [f"(no logs: {error.message})"]
+        return demultiplex(content).decode(errors="replace").splitlines()[-lines:]
+
+    def stats(self, name: str) -> dict[str, Any]:
+        """Return one reading of a container's use of memory and processor."""
+        stats: dict[str, Any] = self._socket.json("GET", f"/containers/{quote(name)}/stats", query={"stream": "false", "one-shot": "true"}) or {}
+        return stats
+
+    def execute(self, name: str, argv: list[str], *, timeout_seconds: float = 30.0) -> tuple[int, str]:
+        """Run a command in a running container; return its exit status and output."""
+        body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
+        exec_id = self._socket.json("POST", f"/containers/{quote(name)}/exec", body=body)["Id"]
+        content = self._socket.call("POST", f"/exec/{exec_id}/start", body={"Detach": False, "Tty": False}, timeout_seconds=timeout_seconds)
+        status = self._socket.json("GET", f"/exec/{exec_id}/json")["ExitCode"]
+        return int(status if status is not None else -1), demultiplex(content).decode(errors="replace")
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """Return an image that is on the host, or None."""
+        try:
+            image: dict[str, Any] = self._socket.json("GET", f"/images/{quote(reference, safe='/:@')}/json")
+        except DockerError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        return image
+
+    def pull(self, reference: str, *, auth_header: str | None, on_message: Callable[[str], None], timeout_seconds: float) -> None:
+        """Pull an image; raise DockerError with the message of the registry or the disk."""
+        headers = {"X-Registry-Auth": auth_header} if auth_header else {}
+        name, _, digest = reference.partition("@")
+        query = {"fromImage": name, "tag": digest}
+        for line in self._socket.lines("POST", "/images/create", query=query, headers=headers, timeout_seconds=timeout_seconds):
+            if "error" in line:
+                raise DockerError(0, str(line["error"]))
+            on_message(str(line.get("status", "")))
+
+    def remove_image(self, reference: str) -> bool:
+        """Remove an image unless a container uses it; return whether it is gone."""
+        try:
+            self._socket.call("DELETE", f"/images/{quote(reference, safe='/:@')}", timeout_seconds=60)
+        except DockerError as error:
+            if error.status in {NOT_FOUND, CONFLICT}:
+                return False
+            raise
+        return True
+
+    def network_exists(self, name: str) -> bool:
+        """Return whether there is such a network."""
+        try:
+            self._socket.call("GET", f"/networks/{quote(name)}")
+        except DockerError as error:
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def remove_project_networks(self, project: str) -> None:
+        """Remove the networks that compose made for a project; one in use is left alone."""
+        query = {"filters": json.dumps({"label": [f"{PROJECT_LABEL}={project}"]})}
+        for network in self._socket.json("GET", "/networks", query=query) or []:
+            try:
+                self._socket.call("DELETE", f"/networks/{network['Id']}")
+            except DockerError as error:
+                if error.status not in {NOT_FOUND, CONFLICT, 403}:
+                    raise
+
+    def _tolerate_missing(self, method: str, path: str, **options: Any) -> None:  # noqa: ANN401 - passed on
+        """Make a call whose object may be gone."""
+        try:
+            self._socket.call(method, path, **options)
+        except DockerError as error:
+            if error.status != NOT_FOUND:
+                raise
+
+
+def parse_container(raw: dict[str, Any]) -> Container:
+    """Return a container from Docker's inspection."""
+    state, config, host = raw["State"], raw["Config"], raw["HostConfig"]
+    labels = config.get("Labels") or {}
+    networks = raw.get("NetworkSettings", {}).get("Networks") or {}
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        image=config["Image"],
+        project=labels.get(PROJECT_LABEL, ""),
+        service=labels.get(SERVICE_LABEL, ""),
+        state=state["Status"],
+        health=(state.get("Health") or {}).get("Status"),
+        exit_code=int(state.get("ExitCode") or 0),
+        is_oom_killed=bool(state.get("OOMKilled")),
+        restarts=int(raw.get("RestartCount") or 0),
+        restart_policy=(host.get("RestartPolicy") or {}).get("Name") or "no",
+        started_at=str(state.get("StartedAt", "")),
+        addresses={name: network["IPAddress"] for name, network in networks.items() if network.get("IPAddress")},
+        environment=tuple(config.get("Env") or ()),
+        error=str(state.get("Error") or ""),
+    )

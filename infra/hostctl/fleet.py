@@ -1,0 +1,102 @@
+"""The containers of a release on this host."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from .errors import HostctlError
+from .fields import Fields
+from .files import read_json, write_json
+from .spec import ReleaseSpec, read_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .engine import Container
+    from .host import Host
+
+WEB_STOP_SECONDS = 10.0
+
+
+def save_spec(host: Host, raw: dict[str, Any]) -> None:
+    """Keep a release's description; it has no secret values."""
+    write_json(host.paths.release(str(raw["release"])), raw)
+
+
+def load_spec(host: Host, release: str) -> ReleaseSpec:
+    """Return the kept description of a release, or raise `unknown_release`."""
+    raw = read_json(host.paths.release(release))
+    if raw is None:
+        raise HostctlError("unknown_release", f"this host does not know the release {release}")
+    fields = Fields(raw, f"releases/{release}.json")
+    spec = read_spec(fields)
+    fields.done()
+    return spec
+
+
+def find_spec(host: Host, release: str | None) -> ReleaseSpec | None:
+    """Return the description of a release, or None for no release."""
+    return load_spec(host, release) if release else None
+
+
+def containers(host: Host, spec: ReleaseSpec) -> list[Container]:
+    """Return the containers of a release, running or not."""
+    return host.engine.containers(spec.project)
+
+
+def has_all(host: Host, spec: ReleaseSpec) -> bool:
+    """Return whether every replica's container exists."""
+    existing = {container.name for container in containers(host, spec)}
+    return all(name in existing for service in spec.services for name in spec.containers(service))
+
+
+def stopped(host: Host, spec: ReleaseSpec) -> list[str]:
+    """Return the replicas that do not run."""
+    running = {container.name for container in containers(host, spec) if container.is_running}
+    return [name for service in spec.services for name in spec.containers(service) if name not in running]
+
+
+def start(host: Host, spec: ReleaseSpec) -> None:
+    """Start every kept container of a release."""
+    _each(host.engine.start, [name for service in spec.services for name in spec.containers(service)])
+
+
+def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:
+    """Say whether Docker starts the release's containers again after a crash or a reboot."""
+    policy = "unless-stopped" if is_kept else "no"
+    changed = [container.name for container in containers(host, spec) if container.restart_policy != policy]
+    _each(lambda name: host.engine.set_restart_policy(name, policy), changed)
+
+
+def stop(host: Host, spec: ReleaseSpec, *, role: str | None = None) -> None:
+    """Stop containers of a release, all or those of one role; workers get the time to finish their task."""
+    limits = {}
+    for container in containers(host, spec):
+        service = spec.service_of(container.service)
+        if role is None or (service and service.role == role):
+            limits[container.name] = service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
+    _each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
+
+
+def remove(host: Host, spec: ReleaseSpec) -> None:
+    """Remove everything that compose made for a release."""
+    _each(host.engine.remove, [container.name for container in containers(host, spec)])
+    host.engine.remove_project_networks(spec.project)
+
+
+def know_secrets(host: Host, spec: ReleaseSpec) -> None:
+    """Teach the redactor the secret values that the release's containers have."""
+    names = set(spec.secret_names)
+    for container in containers(host, spec):
+        pairs = (entry.partition("=") for entry in container.environment)
+        host.redactor.add(value for name, _, value in pairs if name in names)
+
+
+def _each(action: Callable[[str], None], names: Iterable[str]) -> None:
+    """Do something with several containers at once; raise the first error when all are done."""
+    chosen = list(names)
+    with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:
+        futures = [pool.submit(action, name) for name in chosen]
+    for future in futures:
+        future.result()

@@ -1,0 +1,108 @@
+"""Everything a command works with on this host."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Callable
+
+from . import reserve
+from .clock import Clock
+from .compose import Compose
+from .edge.control import Edge
+from .edge.files import EdgeFiles
+from .engine import Engine
+from .journal import Journal
+from .lease import LeaseRef, Leases
+from .lock import locked
+from .paths import Paths
+from .readiness import Prober
+from .redact import Redactor
+from .runner import Runner
+from .state import State, StateStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .journal import Observer
+
+BUSY_SECONDS = 20.0
+CALL_TTL_SECONDS = 60
+
+Progress = Callable[[str, str], None]
+
+
+def silent(_phase: str, _message: str) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass
+class Host:
+    """The files, Docker, the edge and the clock of this host."""
+
+    paths: Paths
+    clock: Clock
+    engine: Engine
+    compose: Compose
+    journal: Journal
+    store: StateStore
+    leases: Leases
+    edge: Edge
+    redactor: Redactor
+    progress: Progress = silent
+    spawn_watchdog: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def state(self) -> State:
+        """Return the state as it is on disk."""
+        return self.store.load()
+
+    def prober(self) -> Prober:
+        """Return what waits for readiness, through the network of the edge."""
+        network = self.edge.settings.network if self.edge.is_set_up else None
+        return Prober(self.engine, self.clock, network)
+
+    @contextlib.contextmanager
+    def changing(self, purpose: str, lease: LeaseRef | None) -> Iterator[None]:
+        """Hold this host for one call that changes it: the lease first (refused at once), then the lock."""
+        self.leases.refuse_if_held(lease)
+        with locked(self.paths.lock, self.clock, wait_seconds=BUSY_SECONDS):
+            held, is_own = self._take(purpose, lease)
+            self.journal.context = {"holder": held.holder, "fence": held.fence}
+            reserve.keep(self.paths.reserve)
+            try:
+                yield
+            finally:
+                if is_own:
+                    with contextlib.suppress(Exception):
+                        self.leases.release(held)
+
+    def make_room(self) -> None:
+        """Give up the disk reserve and keep on when the journal cannot be written: a revert must not fail for a full disk."""
+        reserve.use(self.paths.reserve)
+        self.journal.lenient = True
+
+    def _take(self, purpose: str, lease: LeaseRef | None) -> tuple[LeaseRef, bool]:
+        """Renew the caller's lease, or take one for this call."""
+        if lease is not None:
+            self.leases.renew(lease)
+            return lease, False
+        taken, _ = self.leases.acquire("hostctl", purpose, CALL_TTL_SECONDS)
+        return LeaseRef(str(taken.holder), taken.fence), True
+
+
+def make_host(paths: Paths, *, progress: Progress = silent, observer: Observer | None = None, redactor: Redactor | None = None) -> Host:
+    """Return the real host with its files under `paths`."""
+    clock, engine, redactor = Clock(), Engine(), redactor or Redactor()
+    return Host(
+        paths=paths,
+        clock=clock,
+        engine=engine,
+        compose=Compose(Runner(), paths.base / "compose", redactor),
+        journal=Journal(paths.journal, clock, observer=observer),
+        store=StateStore(paths.state),
+        leases=Leases(paths.lease, paths.lease_lock, clock),
+        edge=Edge(EdgeFiles(paths.edge), engine, clock),
+        redactor=redactor,
+        progress=progress,
+    )

@@ -1,0 +1,86 @@
+"""What a cold and a warm start have in common: containers up, ready, in the trial routes; or all of it undone."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Callable
+
+from . import fleet, trial
+from .errors import HostctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .clock import Clock
+    from .fields import Fields
+    from .host import Host
+    from .spec import ReleaseSpec
+
+
+class Timer:
+    """Measures parts of a call."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Measure with `clock`."""
+        self._clock = clock
+        self.timings: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Measure the block in seconds."""
+        began = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self.timings[name] = round(self._clock.monotonic() - began, 3)
+
+
+def read_confirm_seconds(fields: Fields) -> float:
+    """Read how long a trial lives without a word from the driver."""
+    return fields.number("confirm_timeout_seconds", trial.DEFAULT_CONFIRM_SECONDS, most=3600)
+
+
+def is_serving(host: Host, release: str) -> bool:
+    """Return whether a release is the committed one already."""
+    state = host.state
+    return state.current == release and state.trial is None
+
+
+def launch(  # noqa: PLR0913 - the parts of one start
+    host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float, up: Callable[[], None], *, fastest_seconds: float | None = None
+) -> None:
+    """Begin the trial, bring the containers up, wait until they are ready and put them into the trial routes; undo it on failure."""
+    with host.journal.step("start", "begin", release=spec.release):
+        trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
+    try:
+        with host.journal.step("start", "up", release=spec.release), timer.measure("up_seconds"):
+            host.progress("start", f"starting {spec.release}")
+            up()
+        with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
+            host.progress("ready", f"waiting until {spec.release} is ready")
+            host.prober().wait(spec, fastest_seconds=fastest_seconds)
+        with host.journal.step("ready", "trial_routes", release=spec.release):
+            trial.settle(host, spec)
+    except HostctlError as error:
+        fleet.know_secrets(host, spec)
+        host.progress("revert", f"{spec.release} did not start: {error.message}")
+        with contextlib.suppress(HostctlError):
+            trial.revert(host, f"{error.code}: {error.message}")
+        raise
+
+
+def outcome(host: Host, spec: ReleaseSpec, timer: Timer, *, changed: bool) -> dict[str, Any]:
+    """Return the result of a start."""
+    state = host.state
+    current = state.trial
+    ports = host.edge.settings.verify_ports
+    return {
+        "release": spec.release,
+        "phase": current.phase if current else "serving",
+        "changed": changed,
+        "first": current is not None and state.current is None,
+        "verify": {service.name: ports[index] for index, service in enumerate(spec.web_services)},
+        "deadline_seconds": round(current.deadline - host.clock.monotonic(), 1) if current else None,
+        "previous": state.current if current else state.previous,
+        "timings": timer.timings,
+    }

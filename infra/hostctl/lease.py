@@ -1,0 +1,151 @@
+"""The lease: who may change this host just now. Its fencing number only grows, so that a holder who lost it is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import HostctlError
+from .files import read_json, write_json
+from .lock import locked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .clock import Clock
+    from .fields import Fields
+
+DEFAULT_TTL_SECONDS = 30
+LONGEST_TTL_SECONDS = 60
+SHORTEST_TTL_SECONDS = 5
+LOCK_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease as it is kept; `renewed` is in seconds since the boot `boot_id`. Without a holder it is free."""
+
+    holder: str | None
+    purpose: str
+    since: str
+    renewed: float
+    boot_id: str
+    ttl_seconds: int
+    fence: int
+
+    def age_seconds(self, clock: Clock) -> float | None:
+        """Return the seconds since the last heartbeat, or None when the host was booted since."""
+        return clock.monotonic() - self.renewed if self.boot_id == clock.boot_id() else None
+
+    def is_live(self, clock: Clock) -> bool:
+        """Return whether somebody holds it and was heard of within its time."""
+        age = self.age_seconds(clock)
+        return self.holder is not None and age is not None and age <= self.ttl_seconds
+
+    def public(self, clock: Clock) -> dict[str, Any]:
+        """Return what others may see."""
+        age = self.age_seconds(clock)
+        return {
+            "holder": self.holder,
+            "purpose": self.purpose,
+            "since": self.since,
+            "fence": self.fence,
+            "ttl_seconds": self.ttl_seconds,
+            "age_seconds": None if age is None else round(age, 1),
+            "live": self.is_live(clock),
+        }
+
+
+@dataclass(frozen=True)
+class LeaseRef:
+    """The lease that a request claims to hold."""
+
+    holder: str
+    fence: int
+
+
+def read_lease(fields: Fields) -> LeaseRef | None:
+    """Read the optional `lease` of a request."""
+    inner = fields.object("lease", optional=True)
+    if inner is None:
+        return None
+    ref = LeaseRef(inner.text("holder"), inner.integer("fence", least=1))
+    inner.close()
+    return ref
+
+
+class Leases:
+    """The lease of this host, in a file guarded by a lock of its own, so that a heartbeat never waits for a call."""
+
+    def __init__(self, path: Path, lock: Path, clock: Clock) -> None:
+        """Keep it at `path`, guarded by `lock`."""
+        self._path = path
+        self._lock = lock
+        self._clock = clock
+
+    def current(self) -> Lease | None:
+        """Return the lease as it is, live or not."""
+        value = read_json(self._path)
+        return Lease(**value) if value else None
+
+    def acquire(self, holder: str, purpose: str, ttl_seconds: int) -> tuple[Lease, Lease | None]:
+        """Take the lease, also from a holder that was not heard of in time; return it and the one it was taken from."""
+        with locked(self._lock, self._clock, wait_seconds=LOCK_WAIT_SECONDS):
+            old = self.current()
+            if old and old.is_live(self._clock):
+                raise self._held(old)
+            lease = Lease(
+                holder=holder,
+                purpose=purpose,
+                since=self._clock.now(),
+                renewed=self._clock.monotonic(),
+                boot_id=self._clock.boot_id(),
+                ttl_seconds=ttl_seconds,
+                fence=(old.fence if old else 0) + 1,
+            )
+            write_json(self._path, dataclasses.asdict(lease))
+            return lease, old if old and old.holder else None
+
+    def renew(self, ref: LeaseRef) -> Lease:
+        """Renew the heartbeat; raise `lease_lost` when the lease went to somebody else."""
+        with locked(self._lock, self._clock, wait_seconds=LOCK_WAIT_SECONDS):
+            old = self._mine(ref)
+            lease = dataclasses.replace(old, renewed=self._clock.monotonic(), boot_id=self._clock.boot_id())
+            write_json(self._path, dataclasses.asdict(lease))
+            return lease
+
+    def release(self, ref: LeaseRef) -> bool:
+        """Give the lease back; return whether it was still held."""
+        with locked(self._lock, self._clock, wait_seconds=LOCK_WAIT_SECONDS):
+            old = self.current()
+            if old is None or (old.holder, old.fence) != (ref.holder, ref.fence):
+                return False
+            write_json(self._path, dataclasses.asdict(dataclasses.replace(old, holder=None)))
+            return True
+
+    def refuse_if_held(self, ref: LeaseRef | None) -> None:
+        """Raise at once when the caller may not change this host; changes nothing."""
+        if ref is not None:
+            self._mine(ref)
+            return
+        lease = self.current()
+        if lease and lease.is_live(self._clock):
+            raise self._held(lease)
+
+    def _mine(self, ref: LeaseRef) -> Lease:
+        """Return the lease if it is the caller's."""
+        lease = self.current()
+        if lease is None or (lease.holder, lease.fence) != (ref.holder, ref.fence):
+            shown = lease.public(self._clock) if lease else None
+            now = f"{lease.holder} holds it since {lease.since}" if lease and lease.holder else "nobody holds it now"
+            raise HostctlError("lease_lost", f"{ref.holder} lost the lease {ref.fence} of this host: {now}", lease=shown)
+        return lease
+
+    def _held(self, lease: Lease) -> HostctlError:
+        """Return the error that says who holds the lease."""
+        return HostctlError(
+            "lease_held",
+            f"{lease.holder} holds this host since {lease.since} for: {lease.purpose}",
+            lease=lease.public(self._clock),
+        )

@@ -1,0 +1,128 @@
+"""Readiness of a release's containers, judged on status and body, several passes in a row."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import HostctlError
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .engine import Container, Engine
+    from .spec import Readiness, ReleaseSpec, Service
+
+PROBE_SECONDS = 3.0
+LONGEST_BODY_BYTES = 262144
+WORKER_SECONDS = 1.5
+WORKER_LIMIT_SECONDS = 60.0
+WORKER_INTERVAL_SECONDS = 0.25
+LOG_LINES = 25
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A container that is ready, and how long that took."""
+
+    container: str
+    passes: int
+    seconds: float
+
+
+def judge(status: int, body: bytes, readiness: Readiness) -> str | None:
+    """Return why an answer does not say ready, or None when it does; the code alone never decides."""
+    shown = body[:200].decode(errors="replace")
+    if not 200 <= status < 300:  # noqa: PLR2004 - HTTP success
+        return f"status {status}: {shown}"
+    try:
+        value: Any = json.loads(body)
+        for part in readiness.field.split("."):
+            value = value[part]
+    except (ValueError, KeyError, TypeError):
+        return f"no {readiness.field} in the answer: {shown}"
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return None if text == readiness.equals else f"{readiness.field} is {text}, not {readiness.equals}"
+
+
+def probe(address: str, port: int, readiness: Readiness) -> str | None:
+    """Ask one container once; return why it is not ready, or None."""
+    connection = http.client.HTTPConnection(address, port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", readiness.path, headers={"Host": "localhost", "User-Agent": "acp-hostctl"})
+        response = connection.getresponse()
+        return judge(response.status, response.read(LONGEST_BODY_BYTES), readiness)
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {error or type(error).__name__}"
+    finally:
+        connection.close()
+
+
+class Prober:
+    """Waits until the containers of a release are ready."""
+
+    def __init__(self, engine: Engine, clock: Clock, network: str | None) -> None:
+        """Reach containers through `network`."""
+        self._engine = engine
+        self._clock = clock
+        self._network = network
+
+    def wait(self, spec: ReleaseSpec, *, fastest_seconds: float | None = None) -> list[Passed]:
+        """Wait for every replica; raise `candidate_not_ready`, `crash_loop` or `out_of_memory` with the last log lines.
+
+        `fastest_seconds` is an upper bound on the interval, for a warm start.
+        """
+        jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
+        with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
+            futures = [pool.submit(self._wait_one, service, name, fastest_seconds) for service, name in jobs]
+            return [future.result() for future in futures]
+
+    def _wait_one(self, service: Service, name: str, fastest_seconds: float | None) -> Passed:
+        """Wait for one container."""
+        if service.readiness is None:
+            return self._wait_worker(name)
+        readiness = service.readiness
+        interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
+        began = self._clock.monotonic()
+        passes, reason = 0, "no answer yet"
+        while True:
+            container = self._running(name)
+            address = container.address_on(self._network) if self._network else next(iter(container.addresses.values()), None)
+            why = probe(address, service.port, readiness) if address else "it has no address yet"
+            passes, reason = (passes + 1, reason) if why is None else (0, why)
+            taken = self._clock.monotonic() - began
+            if passes >= readiness.passes:
+                return Passed(name, passes, round(taken, 3))
+            if taken >= readiness.timeout_seconds:
+                raise self._failed("candidate_not_ready", name, f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {reason}")
+            self._clock.sleep(interval if why is None else min(interval, 0.2))
+
+    def _wait_worker(self, name: str) -> Passed:
+        """Wait until a container without a port is healthy, or without a health check has run for a moment."""
+        began = self._clock.monotonic()
+        while True:
+            container = self._running(name)
+            taken = self._clock.monotonic() - began
+            if container.health == "healthy" or (container.health is None and taken >= WORKER_SECONDS):
+                return Passed(name, 1, round(taken, 3))
+            if taken >= WORKER_LIMIT_SECONDS:
+                raise self._failed("candidate_not_ready", name, f"{name} was not healthy within {WORKER_LIMIT_SECONDS:g} seconds")
+            self._clock.sleep(WORKER_INTERVAL_SECONDS)
+
+    def _running(self, name: str) -> Container:
+        """Return a container that runs, or raise why it does not."""
+        container = self._engine.container(name)
+        if container is None:
+            raise HostctlError("candidate_not_ready", f"there is no container {name}", container=name)
+        if container.is_oom_killed:
+            raise self._failed("out_of_memory", name, f"{name} was killed: it used more memory than its limit")
+        if container.state in {"exited", "dead", "removing", "restarting"}:
+            reason = container.error or f"it ended with status {container.exit_code}"
+            raise self._failed("crash_loop", name, f"{name} does not stay up: {reason}")
+        return container
+
+    def _failed(self, code: str, name: str, message: str) -> HostctlError:
+        """Return the error with the container's last log lines."""
+        return HostctlError(code, message, container=name, logs=self._engine.log_tail(name, LOG_LINES))

@@ -1,0 +1,97 @@
+"""What this host has decided: the committed release, the trial, what is parked. Docker and the edge say what is so."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STARTING = "starting"
+READY = "ready"
+SHIFT = "shift"
+CUTOVER = "cutover"
+REVERTING = "reverting"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate that is not committed: it goes away when nobody confirms it before `deadline` (seconds since boot)."""
+
+    release: str
+    phase: str
+    weight: int
+    was_parked: bool
+    deadline: float
+    boot_id: str
+    confirm_timeout_seconds: float
+    started_at: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Retiring:
+    """The release that was current before the last commit and is not parked yet."""
+
+    release: str
+    since: float
+    boot_id: str
+
+
+@dataclass(frozen=True)
+class State:
+    """The whole of it; `parked` is oldest first."""
+
+    current: str | None = None
+    previous: str | None = None
+    trial: Trial | None = None
+    retiring: Retiring | None = None
+    parked: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
+    last_trial: dict[str, Any] | None = None
+
+    def with_(self, **changes: Any) -> State:  # noqa: ANN401 - fields of State
+        """Return a changed copy."""
+        return dataclasses.replace(self, **changes)
+
+    def park(self, release: str) -> State:
+        """Return a copy in which `release` is the release parked last."""
+        return self.with_(parked=(*(other for other in self.parked if other != release), release))
+
+    def unpark(self, release: str) -> State:
+        """Return a copy in which `release` is not parked."""
+        return self.with_(parked=tuple(other for other in self.parked if other != release))
+
+    @property
+    def known(self) -> set[str]:
+        """Return every release that has a place here."""
+        named = {self.current, self.previous, self.trial.release if self.trial else None, self.retiring.release if self.retiring else None}
+        return {release for release in (*named, *self.parked) if release}
+
+
+class StateStore:
+    """Keeps the state in a file that is whole at any time."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep it at `path`."""
+        self._path = path
+
+    def load(self) -> State:
+        """Return the state; an empty one on a new host."""
+        value = read_json(self._path)
+        if value is None:
+            return State()
+        trial, retiring = value.pop("trial", None), value.pop("retiring", None)
+        return State(
+            **{**value, "parked": tuple(value.get("parked", ())), "pinned": tuple(value.get("pinned", ()))},
+            trial=Trial(**trial) if trial else None,
+            retiring=Retiring(**retiring) if retiring else None,
+        )
+
+    def save(self, state: State) -> None:
+        """Replace the state."""
+        write_json(self._path, dataclasses.asdict(state))

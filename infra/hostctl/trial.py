@@ -1,0 +1,203 @@
+"""A candidate's trial: begun, moved, committed, or reverted; each step leaves a state from which the next call goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from . import fleet
+from .drain import Left, wait_drained
+from .edge.routing import committed_routing, trial_routing
+from .errors import HostctlError
+from .state import CUTOVER, READY, REVERTING, SHIFT, STARTING, Retiring, State, Trial
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .spec import ReleaseSpec
+
+FULL = 100
+DEFAULT_CONFIRM_SECONDS = 120.0
+CANDIDATE_DRAIN_SECONDS = 30.0
+WARM_INTERVAL_SECONDS = 0.2
+
+
+def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> Trial:
+    """Write down that a candidate is being started, before anything of it exists."""
+    state = host.state
+    is_resumed = state.trial is not None and state.trial.release == spec.release and state.trial.was_parked
+    trial = Trial(
+        release=spec.release,
+        phase=STARTING,
+        weight=0,
+        was_parked=is_resumed or spec.release in state.parked,
+        deadline=host.clock.monotonic() + confirm_timeout_seconds,
+        boot_id=host.clock.boot_id(),
+        confirm_timeout_seconds=confirm_timeout_seconds,
+        started_at=host.clock.now(),
+    )
+    host.store.save(state.with_(trial=trial).unpark(spec.release))
+    host.spawn_watchdog()
+    return trial
+
+
+def settle(host: Host, spec: ReleaseSpec) -> Trial:
+    """Put a ready candidate into the trial routes without traffic; its deadline runs from now."""
+    state = host.state
+    assert state.trial is not None  # noqa: S101 - begun by the same call
+    current = fleet.find_spec(host, state.current)
+    host.edge.load_trial(trial_routing(current, spec, 0))
+    return _save_trial(host, state, dataclasses.replace(_renewed(host, state.trial), phase=READY, weight=0))
+
+
+def require(host: Host, release: str, phases: tuple[str, ...]) -> Trial:
+    """Return the trial of `release` if it is in one of `phases`; raise `trial_over` or `wrong_phase`."""
+    state = host.state
+    trial = state.trial
+    if trial is not None and trial.release == release and trial.phase in phases:
+        return trial
+    last = state.last_trial or {}
+    if trial is None and last.get("release") == release and last.get("outcome") == "reverted" and state.current != release:
+        raise HostctlError("trial_over", f"the host has reverted {release}: {last.get('reason')}", reason=last.get("reason"), at=last.get("at"))
+    now = f"{trial.release} is in phase {trial.phase}" if trial else f"no trial, {state.current or 'nothing'} serves"
+    raise HostctlError("wrong_phase", f"{release} is not on trial in a phase {'/'.join(phases)}: {now}")
+
+
+def move(host: Host, trial: Trial, weight: int) -> Trial:
+    """Give the candidate `weight` percent of the requests."""
+    state = host.state
+    current, candidate = fleet.find_spec(host, state.current), fleet.load_spec(host, trial.release)
+    phase = CUTOVER if weight == FULL else SHIFT
+    moved = dataclasses.replace(_renewed(host, trial), phase=phase, weight=weight)
+    _save_trial(host, state, moved)
+    host.edge.set_weights(trial_routing(current, candidate, weight))
+    return moved
+
+
+def renew(host: Host, trial: Trial) -> Trial:
+    """Set the deadline anew."""
+    return _save_trial(host, host.state, _renewed(host, trial))
+
+
+def commit(host: Host, trial: Trial) -> State:
+    """Make the candidate the release that a restart restores; the state file is what decides."""
+    state = host.state
+    candidate = fleet.load_spec(host, trial.release)
+    with host.journal.step("commit", "restart_policy", release=trial.release):
+        fleet.keep_running(host, candidate, is_kept=True)
+    with host.journal.step("commit", "committed_routes", release=trial.release):
+        host.edge.write_committed(committed_routing(candidate))
+    with host.journal.step("commit", "state", release=trial.release):
+        now = host.clock
+        retiring = Retiring(release=state.current, since=now.monotonic(), boot_id=now.boot_id()) if state.current else None
+        outcome = {"release": trial.release, "outcome": "committed", "reason": "", "at": now.now()}
+        new = state.with_(current=trial.release, previous=state.current, trial=None, retiring=retiring, last_trial=outcome)
+        host.store.save(new)
+    return new
+
+
+def drain(host: Host, retiring: Retiring) -> list[Left]:
+    """Let the running requests of the old release finish and stop its workers; return what was cut."""
+    spec = fleet.load_spec(host, retiring.release)
+    with host.journal.step("drain", "requests", release=spec.release):
+        cut = wait_drained(host, spec)
+    with host.journal.step("drain", "workers", release=spec.release):
+        fleet.keep_running(host, spec, is_kept=False)
+        fleet.stop(host, spec, role="worker")
+    return cut
+
+
+def park(host: Host, retiring: Retiring) -> None:
+    """Take the old release out of the edge, stop its containers and keep them."""
+    spec = fleet.load_spec(host, retiring.release)
+    with host.journal.step("park", "routes", release=spec.release):
+        restore_committed(host)
+    with host.journal.step("park", "stop", release=spec.release):
+        fleet.keep_running(host, spec, is_kept=False)
+        fleet.stop(host, spec)
+    with host.journal.step("park", "state", release=spec.release):
+        host.store.save(host.state.with_(retiring=None).park(spec.release))
+
+
+def restore_committed(host: Host) -> None:
+    """Make the edge use the routes of the committed release, if it does not yet."""
+    if not host.edge.is_set_up:
+        return
+    routing = committed_routing(fleet.find_spec(host, host.state.current))
+    changed = host.edge.write_committed(routing)
+    if changed or host.edge.routes_in_use() != "committed" or not host.edge.has_loaded(routing):
+        host.edge.load_committed()
+
+
+def revert(host: Host, reason: str) -> dict[str, Any]:
+    """End the trial: traffic back at once, then verify the old release, remove the candidate; goes on where a dead call stopped."""
+    state = host.state
+    trial = state.trial
+    assert trial is not None  # noqa: S101 - callers look
+    host.make_room()
+    began = host.clock.monotonic()
+    reason = trial.reason or reason
+    with host.journal.step("revert", "intent", release=trial.release, reason=reason):
+        _save_trial(host, state, dataclasses.replace(trial, phase=REVERTING, reason=reason))
+    candidate = fleet.load_spec(host, trial.release)
+    with host.journal.step("revert", "traffic", release=trial.release):
+        _send_back(host, state.current, candidate)
+    restored = host.clock.monotonic() - began
+    with host.journal.step("revert", "old_release", release=trial.release):
+        problem = _heal_current(host, state.current)
+    with host.journal.step("revert", "routes", release=trial.release):
+        if host.edge.is_set_up and host.edge.is_running():
+            restore_committed(host)
+    with host.journal.step("revert", "candidate", release=trial.release):
+        _put_away(host, candidate, is_kept=trial.was_parked)
+    with host.journal.step("revert", "state", release=trial.release):
+        outcome = {"release": trial.release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
+        after = host.state.with_(trial=None, last_trial=outcome)
+        host.store.save(after.park(trial.release) if trial.was_parked else after)
+    if problem is not None:
+        raise HostctlError("old_release_not_serving", f"{trial.release} was reverted, but {problem.message}", reason=reason, **problem.details)
+    return {"serving": state.current, "restore_seconds": round(restored, 3), "seconds": round(host.clock.monotonic() - began, 3)}
+
+
+def _send_back(host: Host, current: str | None, candidate: ReleaseSpec) -> None:
+    """Take all traffic off the candidate through the runtime API, where the trial routes are loaded."""
+    if not host.edge.is_set_up or host.edge.routes_in_use() != "trial":
+        return
+    routing = trial_routing(fleet.find_spec(host, current), candidate, 0)
+    if host.edge.has_loaded(routing):
+        host.edge.set_weights(routing)
+
+
+def _heal_current(host: Host, current: str | None) -> HostctlError | None:
+    """Make sure that the committed release runs and answers; return why it does not."""
+    if current is None:
+        return None
+    spec = fleet.load_spec(host, current)
+    try:
+        if fleet.stopped(host, spec):
+            fleet.start(host, spec)
+        fleet.keep_running(host, spec, is_kept=True)
+        host.prober().wait(spec, fastest_seconds=WARM_INTERVAL_SECONDS)
+    except HostctlError as error:
+        return error
+    return None
+
+
+def _put_away(host: Host, candidate: ReleaseSpec, *, is_kept: bool) -> None:
+    """Let the candidate's running requests finish, then stop it, and remove it unless it was parked before."""
+    wait_drained(host, candidate, limit_seconds=CANDIDATE_DRAIN_SECONDS)
+    fleet.keep_running(host, candidate, is_kept=False)
+    fleet.stop(host, candidate)
+    if not is_kept:
+        fleet.remove(host, candidate)
+        host.paths.release(candidate.release).unlink(missing_ok=True)
+
+
+def _renewed(host: Host, trial: Trial) -> Trial:
+    """Return the trial with its whole time ahead."""
+    return dataclasses.replace(trial, deadline=host.clock.monotonic() + trial.confirm_timeout_seconds)
+
+
+def _save_trial(host: Host, state: State, trial: Trial) -> Trial:
+    """Write the trial down."""
+    host.store.save(state.with_(trial=trial))
+    return trial

@@ -1,0 +1,54 @@
+"""The process that ends a trial which nobody confirms, and finishes a release that nobody parks."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import HostctlError
+from .lock import locked
+from .supervise import act_if_due
+
+if TYPE_CHECKING:
+    from .host import Host
+
+POLL_SECONDS = 0.5
+LOCK_SECONDS = 30.0
+
+
+def spawn(base: Path) -> None:
+    """Start a watchdog that outlives this call; one that runs already makes the new one end at once."""
+    program = str(Path(sys.argv[0]).resolve())
+    subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, program, "--watchdog", str(base)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def watch(host: Host) -> None:
+    """Look twice a second until there is nothing on trial or retiring; end at once when another watchdog runs."""
+    with contextlib.suppress(HostctlError), locked(host.paths.watchdog_lock, host.clock, wait_seconds=0):
+        while True:
+            with contextlib.suppress(HostctlError, OSError):
+                if not look(host):
+                    return
+            host.clock.sleep(POLL_SECONDS)
+
+
+def look(host: Host) -> bool:
+    """Act if it is time to; return whether there is still something to watch."""
+    state = host.state
+    if state.trial is None and state.retiring is None:
+        return False
+    if state.trial is not None:
+        with contextlib.suppress(HostctlError):
+            host.edge.fold_counters()
+    act_if_due(host, wait_seconds=LOCK_SECONDS)
+    return True
