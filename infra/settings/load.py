@@ -60,7 +60,7 @@ def load_settings(stack: str, config: Mapping[str, Any], *, root: Path, source: 
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(detail) for detail in error.errors() if not _is_echo(detail)]
+        problems += [describe_problem(detail) for detail in error.errors() if not _is_echo(detail)]
     else:
         if not problems:
             return settings
@@ -101,7 +101,7 @@ def _is_echo(detail: Any) -> bool:
     return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
 
 
-def _problem(detail: Any) -> str:
+def describe_problem(detail: Any) -> str:
     """Return one pydantic error as `path: message (got value)`."""
     path = ""
     for part in detail["loc"]:
