@@ -266,7 +266,6 @@ def _candidates(
                 registry_login=login,
                 lease=preflight.leases.apply(lambda leases, name=host.name: leases[name]),  # type: ignore[misc]
                 confirm_timeout_seconds=settings.rollout.confirm_timeout_seconds,
-                max_failures=settings.rollout.canary.max_failures,
             ),
         )
         for host in settings.hosts

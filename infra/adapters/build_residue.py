@@ -1,8 +1,8 @@
 """Removes what the image builder leaves behind: temporary folders with a Docker configuration that holds a password.
 
-The docker-build provider writes one folder per build below the temporary directory and never removes it. The program may be
-ended at any moment by a failing resource, so a small process of its own cleans up: it takes the password away as soon as a
-build is over, and everything else when the engine has ended, however it ended.
+The docker-build provider writes one folder per build below the temporary directory and never removes it. The program
+may be ended at any moment by a failing resource, so a small process of its own cleans up: it takes the password away as
+soon as a build is over, and everything else when the engine has ended, however it ended.
 """
 
 from __future__ import annotations

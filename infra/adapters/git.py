@@ -41,11 +41,12 @@ def describe_sources(root: Path, paths: Sequence[str]) -> Sources:
 def _dirty_hash(root: Path, paths: Sequence[str]) -> str:
     """Return a short hash of what is uncommitted below `paths`, or an empty text."""
     difference = _git(root, "diff", "HEAD", "--binary", "--", *paths) if _has_head(root) else ""
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "--", *paths).splitlines()
+    listed = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *paths).split("\0")
+    untracked = sorted(name for name in listed if name)
     if not difference and not untracked:
         return ""
     digest = hashlib.sha256(difference.encode())
-    for name in sorted(untracked):
+    for name in untracked:
         digest.update(name.encode())
         digest.update((root / name).read_bytes())
     return digest.hexdigest()[:DIRTY_LENGTH]

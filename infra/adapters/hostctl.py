@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.process import redact, stream
@@ -29,6 +29,7 @@ ERRORS_BY_CODE: dict[str, type[HostError | RegistryError]] = {
     "lease_lost": LeaseHeldError,
     "candidate_not_ready": CandidateError,
     "crash_loop": CandidateError,
+    "out_of_memory": CandidateError,
     "image_not_found": ImageMissingError,
     "image_pull_denied": RegistryError,
     "registry_unreachable": RegistryError,
@@ -45,7 +46,7 @@ class HostctlClient:
 
     host: Host
     key_file: str
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def call(
         self,
@@ -72,7 +73,9 @@ class HostctlClient:
             status, errors = stream(argv, stdin=body, timeout_seconds=timeout_seconds, on_line=on_line)
         except ToolError as error:
             raise HostUnreachableError(
-                f"{self.host.name}: hostctl {command}: {error.what}", where=self._where, mend="is the host reachable?"
+                f"{self.host.name}: hostctl {command}: {error.what}",
+                where=self._where,
+                mend=error.mend or "is the host reachable?",
             ) from None
         if not answers:
             raise self._no_answer(command, status, errors)

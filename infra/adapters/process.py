@@ -58,8 +58,8 @@ def run(
             errors="replace",
             check=False,
         )
-    except FileNotFoundError:
-        raise ToolError(f"{argv[0]} is not installed", mend="run `acp-release doctor`") from None
+    except OSError as error:
+        raise _not_started(argv[0], error) from None
     except subprocess.TimeoutExpired:
         raise ToolError(
             f"{argv[0]} did not finish in {timeout_seconds:g} s", where=redact(" ".join(argv), secrets)
@@ -91,8 +91,8 @@ def stream(
             text=True,
             errors="replace",
         )
-    except FileNotFoundError:
-        raise ToolError(f"{argv[0]} is not installed", mend="run `acp-release doctor`") from None
+    except OSError as error:
+        raise _not_started(argv[0], error) from None
     late = threading.Event()
 
     def give_up() -> None:
@@ -100,26 +100,39 @@ def stream(
         process.kill()
 
     deadline = threading.Timer(timeout_seconds, give_up)
-    deadline.start()
     errors: list[str] = []
     reader = threading.Thread(
         target=lambda: errors.append(process.stderr.read() if process.stderr else ""), daemon=True
     )
-    reader.start()
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            if process.stdin:
-                process.stdin.write(stdin)
-                process.stdin.close()
-        for line in process.stdout or ():
-            on_line(line.rstrip("\n"))
-        status = process.wait()
-    finally:
-        deadline.cancel()
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        reader.join(timeout=1)
+    with process:
+        deadline.start()
+        reader.start()
+        try:
+            _feed(process, stdin)
+            for line in process.stdout or ():
+                on_line(line.rstrip("\n"))
+            status = process.wait()
+        finally:
+            deadline.cancel()
+            if process.poll() is None:
+                process.kill()
+            reader.join(timeout=1)
     if late.is_set():
         raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s")
     return status, "".join(errors)
+
+
+def _feed(process: subprocess.Popen[str], text: str) -> None:
+    """Write `text` to the program's standard input; one that ended without reading it tells why by its status."""
+    if process.stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(text)
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+
+
+def _not_started(program: str, error: OSError) -> ToolError:
+    if isinstance(error, FileNotFoundError):
+        return ToolError(f"{program} is not installed", mend="run `acp-release doctor`")
+    return ToolError(f"{program} cannot be started: {error.strerror}", mend="run `acp-release doctor`")

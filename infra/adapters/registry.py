@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from infra.errors import ImageMissingError, RegistryError
 
 
 def image_error(reference: str, text: str) -> RegistryError:
     """Return the error for a failed look-up of `reference`, given what the provider said."""
-    if "404" in text or "not found" in text.lower() or "manifest unknown" in text.lower():
+    if re.search(r"\b404\b", text) or "not found" in text.lower() or "manifest unknown" in text.lower():
         return ImageMissingError(
             f"{reference} is not in the registry", mend="push it first, or name a tag that exists; nothing was changed"
         )
-    if "401" in text or "403" in text or "unauthorized" in text.lower():
+    if re.search(r"\b40[13]\b", text) or "unauthorized" in text.lower():
         return RegistryError(
             "the registry refused the login", where=reference,
             mend="check `registry.username` and the secret REGISTRY_PASSWORD; nothing was changed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.watch import watch
 from infra.errors import HostError, ReleaseError
 from infra.rollout.context import host_clients
 
@@ -22,8 +24,12 @@ CALL_TIMEOUT_SECONDS = 30.0
 @click.command(epilog="Example: acp-release status --stack local --json")
 @stack_option
 @json_option
-def status(stack: str, *, as_json: bool) -> None:
+@click.option("--watch", "watching", is_flag=True, help="Show traffic per release live until Ctrl-C.")
+def status(stack: str, *, as_json: bool, watching: bool) -> None:
     """Show which release each host serves, and whether the stack agrees. Exit code 20 when they differ."""
+    if watching:
+        watch(load(stack), (lambda rows: click.echo(json.dumps(rows))) if as_json else None)
+        return
     document = read_status(stack)
     emit(document, as_json=as_json, text=lambda: _print(document))
     if document["differences"]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.components.connection import hostctl_command
+from infra.domain.numbers import whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,6 @@ class CandidateArgs:
     registry_login: pulumi.Output[Mapping[str, str]]
     lease: pulumi.Output[Mapping[str, Any]]
     confirm_timeout_seconds: float
-    max_failures: int
 
 
 class Candidate(pulumi.ComponentResource):
@@ -43,9 +43,8 @@ class Candidate(pulumi.ComponentResource):
         ).apply(
             lambda known: {
                 "command": "start",
-                **known,
+                **whole_numbers(known),
                 "confirm_timeout_seconds": args.confirm_timeout_seconds,
-                "max_failures": args.max_failures,
             }
         )
         hostctl_command(

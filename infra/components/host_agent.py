@@ -38,7 +38,7 @@ class HostAgent(pulumi.ComponentResource):
     """The part of a host that outlives releases: an agent bound to the deploy key, HAProxy, and data services."""
 
     def __init__(self, name: str, args: HostAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the installation in order: agent, then edge and core side by side."""
+        """Declare the installation in order: agent, edge, core."""
         super().__init__("acp:hosts:HostAgent", name, None, opts)
         _uninstaller(name, args, pulumi.ResourceOptions(parent=self))
         remote_path = f".acp-hostctl-{args.hostctl_version}.pyz"
@@ -63,26 +63,23 @@ class HostAgent(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[copy]),
         )
-        options = pulumi.ResourceOptions(parent=self, depends_on=[install])
         edge = hostctl_command(
             f"{name}-edge",
             host=args.host,
             private_key=args.setup_key,
             command="acp/bin/hostctl edge",
             request=_request("edge", args.edge, registry=args.registry_login),
-            opts=options,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[install]),
         )
-        resources: list[remote.Command] = [install, edge]
         if args.core is not None:
-            resources.append(
-                hostctl_command(
-                    f"{name}-core",
-                    host=args.host,
-                    private_key=args.setup_key,
-                    command="acp/bin/hostctl core",
-                    request=_request("core", args.core, secrets=args.core_secrets, registry=args.registry_login),
-                    opts=options,
-                )
+            hostctl_command(
+                f"{name}-core",
+                host=args.host,
+                private_key=args.setup_key,
+                command="acp/bin/hostctl core",
+                request=_request("core", args.core, secrets=args.core_secrets, registry=args.registry_login),
+                # One call at a time changes a host: the second would be refused.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[edge]),
             )
         self.register_outputs({"hostctl": args.hostctl_version})
 

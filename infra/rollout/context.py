@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.hostctl import HostctlClient
+from infra.domain.numbers import whole_numbers
 from infra.paths import PROJECT_ROOT
 from infra.rollout.hosts import HostGroup
 from infra.settings.model import Settings
@@ -52,9 +53,9 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
     clients = host_clients(settings, secrets)
     return RolloutContext(
         settings=settings,
-        spec=_whole_numbers(props["spec"]),
+        spec=whole_numbers(props["spec"]),
         run_id=props["run_id"],
-        group=HostGroup(clients=clients, leases=_whole_numbers(props.get("leases") or {})),
+        group=HostGroup(clients=clients, leases=whole_numbers(props.get("leases") or {})),
         secrets=secrets,
     )
 
@@ -75,14 +76,3 @@ def who() -> str:
     """Return who releases, for the lease: CI actor or local user, and the machine."""
     actor = os.environ.get("GITHUB_ACTOR") or getpass.getuser()
     return f"{actor}@{socket.gethostname()}"
-
-
-def _whole_numbers(value: Any) -> Any:
-    """Return `value` with whole floats as integers: the engine knows only one kind of number."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(item) for item in value]
-    return value

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infra.adapters.hostctl import HostctlClient
 
 CALL_TIMEOUT_SECONDS = 30.0
-LEASE_TTL_SECONDS = 60
+LEASE_TTL_SECONDS = 30
 DISK_BYTES = 1024**3
 
 

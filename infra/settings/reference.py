@@ -28,7 +28,9 @@ refused, and all problems of a file are reported at once, each with its path. Si
 
 def render() -> str:
     """Return the page."""
-    return HEAD + "".join(f"| `{key}` | {kind} | {default} | {text} |\n" for key, kind, default, text in _rows(Settings))
+    return HEAD + "".join(
+        f"| `{key}` | {kind} | {default} | {text} |\n" for key, kind, default, text in _rows(Settings)
+    )
 
 
 def _rows(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, str, str]]:
