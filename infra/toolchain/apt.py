@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+SYSTEM_COMMAND = "sudo python3 -m infra.toolchain up --system-only"
 LOCK_SECONDS = 300
 INSTALL_SECONDS = 1200
 
@@ -26,6 +27,13 @@ def available() -> bool:
 def usable() -> bool:
     """Tell whether packages may be installed here: root, with apt."""
     return available() and os.geteuid() == 0
+
+
+def mend(packages: Sequence[str]) -> str:
+    """Return the one command that brings `packages` about for this user on this machine."""
+    if not available():
+        return f"install with your package manager what Debian calls {', '.join(packages)}"
+    return "make up" if usable() else SYSTEM_COMMAND
 
 
 def install_argv(packages: Sequence[str]) -> list[str]:

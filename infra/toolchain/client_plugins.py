@@ -71,7 +71,7 @@ class ClientPlugins:
         detail = ", ".join(f"{p.command} {show(v) if v else 'missing'}" for p, v in found.items())
         if not lacking:
             return State(ready=True, detail=detail)
-        return State(ready=False, detail=detail, mend="as root: python3 -m infra.toolchain up --system-only")
+        return State(ready=False, detail=detail, mend=apt.mend([plugin.packages[0] for plugin in lacking]))
 
     def apply(self, progress: Progress) -> None:
         """Install what is missing: from the machine's own sources, else from the next Debian release."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.toolchain import versions
+from infra.toolchain import apt, versions
 from infra.toolchain.errors import SetupError
 from infra.toolchain.lock import exclusive
 from infra.toolchain.owned import OwnedProcess
@@ -101,9 +101,9 @@ class Engine:
         sock = Path("/var/run/docker.sock")
         if os.geteuid() != 0 and sock.exists() and not os.access(sock, os.W_OK):
             user = os.environ.get("USER") or str(os.geteuid())
-            mend = f"as root: usermod -aG docker {user}; then log in again"
+            mend = f"sudo usermod -aG docker {user}, then log in again"
             return State(ready=False, detail="this user may not talk to the engine", mend=mend)
-        return State(ready=False, detail="not running", mend="as root: python3 -m infra.toolchain up --system-only")
+        return State(ready=False, detail="not running", mend=apt.mend(["docker.io"]))
 
     def apply(self, progress: Progress) -> None:
         """Start the engine: by the service manager if there is one, else detached from this process."""

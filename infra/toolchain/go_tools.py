@@ -78,8 +78,9 @@ class Tool:
 
     def state(self) -> State:
         """Tell where the tool is."""
-        if self.cached():
-            linked = self.tool.plugin or all((self.places.bin / name).exists() for name in self.tool.executables)
+        cached = self.cached()
+        if cached:
+            linked = self.tool.plugin or all(self._links_to(cached, name) for name in self.tool.executables)
             detail = "from the cache" if linked else "built, but not in the virtual environment"
             return State(ready=linked, detail=detail, mend="" if linked else "make up")
         folder = self.on_path()
@@ -121,7 +122,7 @@ class Tool:
             if folder is None:
                 if place.is_symlink():
                     place.unlink()
-            elif not place.is_symlink() or place.readlink() != folder / "bin" / name:
+            elif not self._links_to(folder, name):
                 fresh = place.with_name(f".{name}.{os.getpid()}")
                 fresh.symlink_to(folder / "bin" / name)
                 fresh.replace(place)
@@ -148,6 +149,10 @@ class Tool:
             shutil.copyfile(source, target)
             target.chmod(0o755)
         publish(partial, self.built)
+
+    def _links_to(self, folder: Path, name: str) -> bool:
+        place = self.places.bin / name
+        return place.is_symlink() and place.readlink() == folder / "bin" / name
 
     def _vendored(self) -> Path:
         return self.places.tools / vendor.SERVED_BY[self.tool.name] / f"{versions.PULUMI}-vendor"

@@ -58,10 +58,8 @@ class SystemPackages:
         if not missing:
             return State(ready=True, detail=", ".join(PACKAGE_OF))
         packages = sorted(set(missing.values()))
-        mend = f"as root: {' '.join(apt.install_argv(packages)[:4])} {' '.join(packages)}"
-        if not apt.available():
-            mend = f"install with your package manager what Debian calls {', '.join(packages)}"
-        return State(ready=False, detail=f"missing: {', '.join(missing)}", mend=mend)
+        detail = f"missing: {', '.join(missing)} (packages {', '.join(packages)})"
+        return State(ready=False, detail=detail, mend=apt.mend(packages))
 
     def apply(self, progress: Progress) -> None:
         """Install what is missing."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from infra.toolchain.progress import Progress
     from infra.toolchain.step import State, Step
 
-SYSTEM_COMMAND = "sudo python3 -m infra.toolchain up --system-only"
-
 
 def run(places: Places, progress: Progress, *, system_only: bool = False) -> None:
     """Bring about all prerequisites (with `system_only` those of the machine); raise `SetupError` with all problems."""
@@ -46,8 +44,8 @@ def refuse_what_needs_root(missing: dict[str, State], *, may_install: bool, root
     """Raise `SetupError` before anything is changed, if something is missing that this user cannot bring about."""
     if not missing or may_install or (root and set(missing) == {"docker engine"}):
         return
-    lines = [f"  - {name}: {state.detail}\n      {state.mend}" for name, state in missing.items()]
-    mend = f"all of it at once: {SYSTEM_COMMAND}" if apt.available() else "install these, then run this again"
+    lines = [f"  - {name}: {state.detail}" for name, state in missing.items()]
+    mend = "; and ".join(dict.fromkeys(state.mend for state in missing.values()))
     raise SetupError(
         "this machine lacks what only root may install; nothing was changed:\n" + "\n".join(lines), mend=mend
     )

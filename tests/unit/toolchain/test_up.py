@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MISSING = {
-    "system packages": State(ready=False, detail="missing: docker", mend="as root: apt-get install docker.io"),
-    "docker engine": State(ready=False, detail="not running", mend="as root: start it"),
+    "system packages": State(ready=False, detail="missing: docker", mend="sudo set-up"),
+    "docker engine": State(ready=False, detail="not running", mend="sudo usermod"),
 }
 
 
@@ -56,6 +56,7 @@ def test_without_root_everything_missing_is_named_and_nothing_done() -> None:
     assert "missing: docker" in caught.value.what
     assert "not running" in caught.value.what
     assert "nothing was changed" in caught.value.what
+    assert caught.value.mend == "sudo set-up; and sudo usermod"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_doctor_lists_state_and_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     collected([("engine", State(ready=True, detail="20.10")), *MISSING.items()], monkeypatch)
     result = CliRunner(env={"COLUMNS": "200"}).invoke(doctor)
     assert result.exit_code == 70
-    assert "apt-get install docker.io" in result.output
+    assert "sudo set-up" in result.output
     assert "20.10" in result.output
 
 
