@@ -16,7 +16,7 @@ GOOD: dict[str, Any] = {
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "read_only": True,
-            "tmpfs": ["/tmp:size=64m,noexec"],
+            "tmpfs": ["/run:size=64m,noexec"],
             "pids_limit": 256,
             "mem_limit": 536870912,
             "cpus": 0.5,
@@ -33,6 +33,7 @@ GOOD: dict[str, Any] = {
 
 
 def problems(document: dict[str, Any]) -> list[str]:
+    """Return the problems of `document` on the stack `local`."""
     return compose_problems(document, drain_seconds={"app": 30}, networks=NETWORKS)
 
 
@@ -57,7 +58,7 @@ def test_a_hardened_service_passes() -> None:
         ("security_opt", [], "security_opt: must have no-new-privileges:true"),
         ("security_opt", ["no-new-privileges:true", "seccomp=unconfined"], "seccomp=unconfined takes protection away"),
         ("read_only", False, "read_only: must be true"),
-        ("tmpfs", ["/tmp"], "tmpfs: /tmp needs a size"),
+        ("tmpfs", ["/var/cache"], "tmpfs: /var/cache needs a size"),
         ("tmpfs", "/run", "tmpfs: /run needs a size"),
         ("pids_limit", None, "pids_limit: must be set"),
         ("pids_limit", -1, "pids_limit: must be set"),

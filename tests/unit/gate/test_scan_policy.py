@@ -14,6 +14,7 @@ FRESH = Database(updated_at=NOW - timedelta(hours=1))
 
 
 def finding(**changes: Any) -> Finding:
+    """Return a CRITICAL vulnerability, bent by `changes`."""
     values: dict[str, Any] = {
         "kind": Kind.VULNERABILITY, "id": "CVE-2026-1", "package": "openssl", "severity": Severity.CRITICAL,
     }  # fmt: skip
@@ -21,6 +22,7 @@ def finding(**changes: Any) -> Finding:
 
 
 def waiver(**changes: Any) -> Waiver:
+    """Return a waiver of that vulnerability."""
     values: dict[str, Any] = {
         "id": "CVE-2026-1", "package": "openssl", "owner": "ann@example.com", "reason": "not reachable from outside",
         "expires": date(2026, 12, 1),
@@ -29,6 +31,7 @@ def waiver(**changes: Any) -> Waiver:
 
 
 def judge(*findings: Finding, waivers: tuple[Waiver, ...] = (), database: Database = FRESH, **policy: Any) -> Verdict:
+    """Return the verdict on `findings`."""
     return evaluate(findings, Policy(**policy), waivers, database, NOW)
 
 
