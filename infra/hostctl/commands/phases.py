@@ -67,9 +67,12 @@ def park(host: Host, fields: Fields) -> dict[str, Any]:
     """Stop the old release and keep it."""
     release, lease = _read(fields)
     with host.changing(f"park for {release}", lease):
-        retiring = host.state.retiring
+        state = host.state
+        retiring = state.retiring
         if retiring:
             trial.park(host, retiring)
+        elif state.trial is None:
+            trial.restore_committed(host)
         return {"release": release, "parked": retiring.release if retiring else None}
 
 

@@ -119,7 +119,8 @@ class Edge:
         return wanted == loaded
 
     def set_weights(self, routing: Routing) -> None:
-        """Give every replica its weight at once, candidates that gain before currents that lose."""
+        """Give every replica its weight at once, candidates that gain before currents that lose; a reload keeps them."""
+        self.files.write_routes(TRIAL, render_config(self.settings, routing))
         pairs = [(backend.service, server) for backend in routing.backends for server in backend.servers]
         pairs.sort(key=lambda pair: pair[1].weight == 0)
         self.command("; ".join(f"set server {service}/{server.name} weight {server.weight}" for service, server in pairs))

@@ -64,7 +64,7 @@ class EdgeSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "public_ports": list(self.public_ports)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> EdgeSettings:

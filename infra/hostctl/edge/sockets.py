@@ -21,6 +21,7 @@ def ask(path: Path, command: str, *, timeout_seconds: float = ANSWER_SECONDS) ->
     try:
         with contextlib.closing(_connect(path, timeout_seconds)) as connection:
             connection.sendall(command.encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)  # the master closes only after the client does
             return _read(connection).decode(errors="replace")
     except OSError as error:
         raise HostctlError("edge_failed", f"the edge does not answer on {path.name}: {error}") from error
