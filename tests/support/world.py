@@ -190,8 +190,16 @@ class World:
             "PYTHONPATH": f"{self.path}{os.pathsep}{HOOKS}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.lab.path / "passphrase"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "TMPDIR": str(self.temporary),
             **self.environment,
         }
+
+    @property
+    def temporary(self) -> Path:
+        """Return the temporary folder of programs in the copy, where a test can see what they leave."""
+        folder = self.folder / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @property
     def stack_file(self) -> Path:

@@ -1,0 +1,79 @@
+"""`python -m tests.faults`: the fault matrix; exit status 1 if any row fails, 2 for a row that does not exist."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from tests.faults.matrix import all_rows
+from tests.faults.report import as_json, as_table
+from tests.faults.runner import run_row
+from tests.faults.stage import Stage
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.faults.row import Result, Row
+
+progress = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@click.command(epilog="Example: python -m tests.faults --only 'driver killed*'")
+@click.option("--only", multiple=True, metavar="NAME", help="Run only rows whose name matches; `*` is a wildcard.")
+@click.option("--subset", is_flag=True, help="Run the rows that `make test` runs.")
+@click.option("--list", "is_list", is_flag=True, help="List the rows and do nothing.")
+@click.option("--json", "is_json", is_flag=True, help="Print the results as JSON on standard output.")
+def main(*, only: Sequence[str], subset: bool, is_list: bool, is_json: bool) -> None:
+    """Break things while releases are made, under constant traffic, and say what came of it."""
+    rows = choose(all_rows(), only=only, subset=subset)
+    if not rows:
+        raise click.UsageError(f"no row matches {', '.join(only)}")
+    if is_list:
+        click.echo("\n".join(row.name for row in rows))
+        return
+    results = run(rows)
+    if is_json:
+        click.echo(as_json(results))
+    else:
+        Console().print(as_table(results))
+    sys.exit(0 if all(result.passed for result in results) else 1)
+
+
+def choose(rows: Sequence[Row], *, only: Sequence[str] = (), subset: bool = False) -> list[Row]:
+    """Return the rows that are asked for."""
+    chosen = [row for row in rows if row.in_subset or not subset]
+    return [row for row in chosen if not only or any(fnmatch.fnmatch(row.name, pattern) for pattern in only)]
+
+
+def run(rows: Sequence[Row]) -> list[Result]:
+    """Run `rows`, those that need more hosts last, and say on standard error how each went."""
+    world = World.default()
+    results: list[Result] = []
+    with world.claimed():
+        for hosts in sorted({row.hosts for row in rows}):
+            world.prepare(hosts=hosts)
+            world.environment["ACP_TEST_FAULT_POINTS"] = "1"
+            stage = Stage(world)
+            stage.mend()
+            for row in rows:
+                if row.hosts == hosts:
+                    results.append(run_row(stage, row))
+                    _say(results[-1])
+    return results
+
+
+def _say(result: Result) -> None:
+    word = "ok    " if result.passed else "FAILED"
+    progress.print(f"{word} {result.seconds:5.0f} s  lost {result.lost}  {result.name}: {escape(result.seen)}")
+    for problem in result.problems:
+        progress.print(f"         ! {escape(problem)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Runs rows: traffic on, fault, host judged at rest, a good release after it, and what was lost."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from infra.errors import ReleaseError
+from tests.faults.row import Result, Seen
+from tests.support.traffic import Loss, loss, traffic
+
+if TYPE_CHECKING:
+    from infra.checks.prober import Prober
+    from tests.faults.row import Row
+    from tests.faults.stage import Stage
+
+
+def run_row(stage: Stage, row: Row) -> Result:
+    """Run one row; whatever goes wrong is a problem in its result, never an exception."""
+    began = time.monotonic()
+    problems: list[str] = []
+    seen = Seen(text="nothing: the row did not get that far")
+    probers: list[Prober] = []
+    try:
+        stage.make_good()
+        olds = [view.serving for view in stage.views]
+        with ExitStack() as stack:
+            probers = [
+                stack.enter_context(traffic(view.host, search=row.search, paste=row.paste)) for view in stage.views
+            ]
+            began = time.monotonic()
+            seen = row.act(stage)
+            problems += [*seen.problems, *_judge(stage, seen, olds)]
+            stage.mend()
+            if row.follow:
+                problems += _follow(stage)
+    except (AssertionError, ReleaseError, OSError) as error:
+        problems.append(f"{type(error).__name__}: {error}")
+    finally:
+        stage.mend()
+    lost = loss([answer for prober in probers for answer in prober.answers], seen.downtimes)
+    problems += _lost_problems(lost, row)
+    return Result(
+        name=row.name,
+        expected=row.expected,
+        seen=seen.text,
+        lost=lost.outside,
+        lost_in_downtime=lost.in_downtime,
+        sent=lost.sent,
+        seconds=time.monotonic() - began,
+        problems=tuple(problems),
+    )
+
+
+def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
+    """Return what is wrong with hosts and record once everything is at rest."""
+    problems = stage.at_rest()
+    for view, old in zip(stage.views, olds, strict=True):
+        serving = view.serving
+        if (serving == old) != (seen.serves == "old"):
+            problems.append(f"{view.host.name} serves {serving}, before it was {old}; expected the {seen.serves} one")
+    if len({view.serving for view in stage.views}) != 1:
+        problems.append(f"the hosts serve {[view.serving for view in stage.views]}")
+    if seen.record_lags:
+        stage.world.unlock()
+        again = stage.world.up()
+        if not again.good:
+            problems.append(f"the update after it failed: {again.tail()}")
+    return problems + stage.record_problems()
+
+
+def _follow(stage: Stage) -> list[str]:
+    """Make a good release and return what was wrong with it."""
+    result = stage.release()
+    if not result.good:
+        return [f"the good release after it failed: {result.tail()}"]
+    return [f"after the good release: {problem}" for problem in [*stage.at_rest(), *stage.record_problems()]]
+
+
+def _lost_problems(lost: Loss, row: Row) -> list[str]:
+    """Return what is wrong with the losses."""
+    if lost.outside <= row.allowed_lost:
+        return [] if lost.sent else ["no traffic was sent"]
+    reasons = dict(lost.certificate.reasons)
+    return [f"lost {lost.outside} of {lost.sent} requests, {row.allowed_lost} allowed: {reasons}"]

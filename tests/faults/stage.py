@@ -1,0 +1,141 @@
+"""The stage that rows act on: a world with traffic, releases that are quick to make, and the mending afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import ReleaseError
+from infra.lab.docker import docker
+from tests.support.host_view import BASE, HostView, views
+from tests.support.overrides import merged
+from tests.support.traffic import answering
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.support.world import Update, UpResult, World
+
+CONFIRM_SECONDS = 12
+READY_SECONDS = 15
+QUICK: dict[str, Any] = {
+    "rollout": {"confirm_timeout_seconds": CONFIRM_SECONDS},
+    "services": {
+        "acp-ingest": {"readiness": {"timeout_seconds": READY_SECONDS}, "drain_timeout_seconds": 10},
+        "acp-agents": {"readiness": {"timeout_seconds": READY_SECONDS}, "drain_timeout_seconds": 10},
+        "acp-worker": {"drain_timeout_seconds": 10},
+    },
+}
+"""A stack that gives up sooner than a real one, so that the matrix does not wait."""
+
+CANARY: dict[str, Any] = {
+    "rollout": {"strategy": "canary", "canary": {"steps": [20, 60], "bake_seconds": 4, "min_requests": 20}},
+}
+MENDED_SECONDS = 90.0
+SSH_PORT = 22
+
+
+class Stage:
+    """What every row gets."""
+
+    def __init__(self, world: World) -> None:
+        """Act in `world`, which is prepared."""
+        self.world = world
+        self._marks = itertools.count(int(time.time()))
+        self.views = views(world)
+
+    @property
+    def view(self) -> HostView:
+        """Return the first host."""
+        return self.views[0]
+
+    def configure(self, *overrides: Mapping[str, Any]) -> None:
+        """Configure a release that differs from every one before, quick to give up, with `overrides`."""
+        config = merged(QUICK, {"environment": {"TEST_MARK": str(next(self._marks))}})
+        for override in overrides:
+            config = merged(config, override)
+        self.world.configure(config)
+
+    def start(self, *overrides: Mapping[str, Any]) -> Update:
+        """Start the update to a new release."""
+        self.configure(*overrides)
+        return self.world.start_up()
+
+    def release(self, *overrides: Mapping[str, Any]) -> UpResult:
+        """Release something new and wait for the end of it."""
+        return self.start(*overrides).wait()
+
+    def at_rest(self) -> list[str]:
+        """Wait until every host is at rest and return what is wrong with them, and between them and the record."""
+        found: list[str] = []
+        for view in self.views:
+            try:
+                view.wait_settled()
+                found += [f"{view.host.name}: {problem}" for problem in view.problems()]
+            except (AssertionError, ReleaseError) as error:
+                found.append(f"{view.host.name}: {error}")
+        return found
+
+    def record_problems(self) -> list[str]:
+        """Return how `acp-release status` fails or sees the record and the hosts differ."""
+        result = self.world.command("status", "--stack", "local", "--json")
+        return [] if result.good else [f"acp-release status: exit {result.exit_status}: {result.tail(12)}"]
+
+    def make_good(self) -> None:
+        """Bring the stage to a good release at rest, if it is not there; raise `AssertionError` when that fails."""
+        with contextlib.suppress(ReleaseError, AssertionError):
+            serving = {view.serving for view in self.views}
+            if None not in serving and not self.at_rest() and not self.record_problems():
+                return
+        result = self.release()
+        assert result.good, f"no good release to begin with: {result.tail()}"
+        problems = self.at_rest()
+        assert not problems, f"the stage is not in order: {problems}"
+
+    def mend(self) -> None:
+        """Undo every fault that a row may have left, so that the next one begins on a sound host."""
+        self.world.environment.pop("LOCAL_REGISTRY_PASSWORD", None)
+        docker("start", self.view.machine.plan.container("registry"), check=False)
+        for view in self.views:
+            machine = view.machine
+            docker("unpause", machine.container, check=False)
+            docker("start", machine.container, check=False)
+            with contextlib.suppress(ReleaseError):
+                machine.reconnect()
+            _wait_for_engine(view)
+            view.sh(
+                "iptables -D INPUT -j ACPFAULT; iptables -F ACPFAULT; iptables -X ACPFAULT;"
+                f" umount {BASE}/journal.jsonl; umount /var/lib/docker/tmp; rm -rf /tmp/acp-fault /run/acp-small",
+                check=False,
+            )
+            view.docker("start", "acp-core-postgres-1", check=False)
+        self.world.unlock()
+
+    def cut_ssh(self, view: HostView) -> None:
+        """Drop every packet to the host's sshd, running sessions included; the public ports stay open."""
+        view.sh(
+            "iptables -N ACPFAULT && iptables -I INPUT -j ACPFAULT"
+            f" && iptables -A ACPFAULT -p tcp --dport {SSH_PORT} -j DROP"
+        )
+
+    def heal_ssh(self, view: HostView) -> None:
+        """Let SSH through again."""
+        view.sh("iptables -D INPUT -j ACPFAULT; iptables -F ACPFAULT; iptables -X ACPFAULT", check=False)
+
+    def wait_answering(self, view: HostView, *, timeout_seconds: float = MENDED_SECONDS) -> float:
+        """Wait until both services answer in public; return when that was (seconds since the epoch)."""
+        deadline = time.monotonic() + timeout_seconds
+        while not answering(view.host):
+            assert time.monotonic() < deadline, f"{view.host.name} does not serve again in {timeout_seconds:g} s"
+            time.sleep(0.05)
+        return time.time()
+
+
+def _wait_for_engine(view: HostView) -> None:
+    """Wait until the host's engine answers."""
+    deadline = time.monotonic() + MENDED_SECONDS
+    while view.machine.exec(["docker", "version"], check=False).exit_status != 0:
+        assert time.monotonic() < deadline, f"the engine of {view.host.name} does not answer"
+        time.sleep(0.3)
