@@ -104,7 +104,7 @@ class HostctlClient:
         if (
             "Host key verification failed" in reason
             or "REMOTE HOST IDENTIFICATION" in reason
-            or "No matching host key" in reason
+            or "no matching host key" in reason.lower()
         ):
             return HostKeyError(
                 f"{self.host.name} showed another host key than the pinned one",
@@ -121,7 +121,7 @@ class HostctlClient:
             return HostUnreachableError(
                 f"{self.host.name} is not reachable: {reason.splitlines()[-1] if reason else 'connection lost'}",
                 where=self._where,
-                mend="is the host up, and sshd reachable from here? A step under way is finished or reverted by the host",
+                mend="is the host up, and sshd reachable? A step under way is finished or reverted by the host itself",
             )
         return HostError(
             f"{self.host.name}: hostctl {command} ended with status {status} and no answer: {reason[-500:]}",

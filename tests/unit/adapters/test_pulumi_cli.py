@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.adapters.pulumi_cli import stack_outputs
+from infra.errors import ToolError
+from infra.paths import PROJECT_ROOT
+from tests.support.fake_programs import FakeProgram, install_fake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
+    """Return a fake `pulumi`, first on PATH."""
+    return install_fake("pulumi", tmp_path, monkeypatch)
+
+
+def test_outputs_of_a_stack_are_read(pulumi: FakeProgram) -> None:
+    """The exact command line, and its JSON."""
+    pulumi.answers([json.dumps({"release": "v1-0"})])
+    assert stack_outputs("local") == {"release": "v1-0"}
+    assert pulumi.calls[0]["argv"] == [
+        "stack", "output", "--json", "--stack", "local", "--cwd", str(PROJECT_ROOT), "--non-interactive",
+    ]  # fmt: skip
+
+
+def test_a_stack_that_is_not_there_yet_has_no_outputs(pulumi: FakeProgram) -> None:
+    """Before the first release there is nothing, and that is no error."""
+    pulumi.answers(stderr="error: no stack named 'local' found\n", status=255)
+    assert stack_outputs("local") == {}
+
+
+def test_a_stack_without_outputs_has_none(pulumi: FakeProgram) -> None:
+    """An empty answer is no output."""
+    pulumi.answers([])
+    assert stack_outputs("local") == {}
+
+
+def test_any_other_failure_is_an_error(pulumi: FakeProgram) -> None:
+    """A wrong passphrase is not mistaken for a new stack."""
+    pulumi.answers(stderr="error: incorrect passphrase\n", status=255)
+    with pytest.raises(ToolError, match="pulumi cannot read stack local: error: incorrect passphrase"):
+        stack_outputs("local")
