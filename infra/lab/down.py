@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infra.errors import ToolError
 from infra.lab import docker as engine
 from infra.lab.engine import ensure_engine
-from infra.lab.folder import LabFolder, read_memory
+from infra.lab.folder import LabFolder, Memory, read_memory
 from infra.lab.images import remove_images
 from infra.lab.plan import AddressPlan
 from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
@@ -17,6 +17,8 @@ from infra.toolchain.lock import exclusive
 
 if TYPE_CHECKING:
     from infra.toolchain.progress import Progress
+
+KINDS = ("container", "volume", "network")
 
 
 def down(folder: LabFolder, progress: Progress, *, images: bool) -> list[str]:
@@ -37,26 +39,40 @@ def down(folder: LabFolder, progress: Progress, *, images: bool) -> list[str]:
 def _remove(folder: LabFolder, progress: Progress) -> list[str]:
     """Remove containers, volumes, network, pushed tags and trust; the folder stays for the caller."""
     plans = _plans(folder)
-    labels = [f"{LABEL_FOLDER}={folder.path}", *_identity_label(folder)]
     with progress.work("lab", "removing it"):
-        for kind in ("container", "volume", "network"):
-            engine.remove(kind, {name for label in labels for name in engine.labelled(kind, label)})
+        for kind in KINDS:
+            engine.remove(kind, {name for label in _labels(folder) for name in engine.labelled(kind, label)})
         for plan in plans:
             engine.remove("image", [tag for tag in engine.image_ids() if tag.startswith(f"{plan.registry_server}/")])
         return [command for plan in plans for command in distrust(plan)]
 
 
-def _identity_label(folder: LabFolder) -> list[str]:
+def remove_leftovers(folder: LabFolder, progress: Progress) -> list[str]:
+    """Remove a lab of `folder` that lost its memory, say by `rm -r .lab`; return what is left to do as root."""
+    found = any(engine.labelled(kind, f"{LABEL_FOLDER}={folder.path}") for kind in KINDS)
+    return _remove(folder, progress) if found else []
+
+
+def _memory(folder: LabFolder) -> Memory | None:
+    """Return what the lab remembers; a damaged memory counts as none, since `down` is the way out of it."""
     try:
-        memory = read_memory(folder)
+        return read_memory(folder)
     except ToolError:
-        memory = None
-    return [f"{LABEL_LAB}={memory.identity}"] if memory else []
+        return None
+
+
+def _labels(folder: LabFolder) -> list[str]:
+    """Return the labels of which anything of this lab carries at least one."""
+    memory = _memory(folder)
+    identity = [f"{LABEL_LAB}={memory.identity}"] if memory else []
+    return [f"{LABEL_FOLDER}={folder.path}", *identity]
 
 
 def _plans(folder: LabFolder) -> list[AddressPlan]:
-    """Return the address plans the lab of `folder` has on this machine, judged by its networks."""
-    names = set(engine.labelled("network", f"{LABEL_FOLDER}={folder.path}"))
-    for label in _identity_label(folder):
-        names.update(engine.labelled("network", label))
-    return [AddressPlan(number=int(name.rsplit("-", 1)[1])) for name in sorted(names)]
+    """Return the address plans under which the lab of `folder` left something on this machine."""
+    names = {name for label in _labels(folder) for name in engine.labelled("network", label)}
+    plans = {AddressPlan(number=int(name.rsplit("-", 1)[1])) for name in names}
+    memory = _memory(folder)
+    if memory:
+        plans.add(AddressPlan(number=memory.number))
+    return sorted(plans, key=lambda plan: plan.number)

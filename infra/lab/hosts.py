@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.errors import HostError, ToolError
-from infra.lab.docker import docker, try_docker
-from infra.lab.folder import read_memory, write_atomically
+from infra.errors import HostError
+from infra.lab.docker import try_docker
+from infra.lab.folder import write_atomically
 from infra.lab.keys import ensure_key
 from infra.lab.plan import PUBLISHED_PORTS
 from infra.lab.spec import ContainerSpec, content_digest
@@ -18,7 +18,6 @@ from infra.lab.spec import ContainerSpec, content_digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.adapters.process import Completed
     from infra.lab.folder import LabFolder
     from infra.lab.plan import AddressPlan
 
@@ -140,57 +139,3 @@ def wait_up(plan: AddressPlan, indexes: Sequence[int], *, timeout_seconds: float
 def _last_words(container: str) -> str:
     done = try_docker("logs", "--tail", "3", container)
     return " | ".join((done.stdout + done.stderr).split("\n")).strip(" |") if done else container
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """A running lab host as a machine that can be switched off, cut off and looked into; used by fault tests."""
-
-    plan: AddressPlan
-    index: int
-
-    @property
-    def container(self) -> str:
-        """The container that is this machine."""
-        return self.plan.container(self.plan.host_name(self.index))
-
-    def exec(self, argv: Sequence[str], *, timeout_seconds: float = 60, check: bool = True) -> Completed:
-        """Run `argv` on the machine as root."""
-        return docker("exec", self.container, *argv, timeout_seconds=timeout_seconds, check=check)
-
-    def power_off(self) -> None:
-        """Take the power away: nothing on the machine gets to clean up."""
-        docker("kill", self.container)
-
-    def stop(self) -> None:
-        """Shut the machine down in order."""
-        docker("stop", self.container, timeout_seconds=SHUTDOWN_SECONDS + 30)
-
-    def start(self, *, wait: bool = True) -> None:
-        """Switch the machine on and wait until sshd and its engine answer."""
-        docker("start", self.container)
-        if wait:
-            wait_up(self.plan, [self.index])
-
-    def reboot(self, *, wait: bool = True) -> None:
-        """Shut the machine down, start it, and wait until sshd and its engine answer."""
-        docker("restart", self.container, timeout_seconds=SHUTDOWN_SECONDS + 30)
-        if wait:
-            wait_up(self.plan, [self.index])
-
-    def cut_off(self) -> None:
-        """Take the machine off the network; it goes on working."""
-        docker("network", "disconnect", self.plan.network, self.container)
-
-    def reconnect(self) -> None:
-        """Put the machine back on the network under its address."""
-        address = self.plan.host_bridge_address(self.index)
-        docker("network", "connect", "--ip", address, self.plan.network, self.container)
-
-
-def machines(folder: LabFolder) -> list[Machine]:
-    """Return the machines of the lab in `folder`, h1 first."""
-    memory = read_memory(folder)
-    if memory is None:
-        raise ToolError("this checkout has no lab", where=str(folder.path), mend="run `acp-release lab up`")
-    return [Machine(plan=memory.plan, index=index) for index in range(1, memory.hosts + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ToolError
@@ -29,7 +30,7 @@ def free_number(taken: Sequence[ipaddress.IPv4Network], preferred: int | None = 
     """Return `preferred` if its subnet overlaps none of `taken`, else the lowest number that is free."""
     candidates = range(FIRST_NUMBER, LAST_NUMBER + 1)
     first = [preferred] if preferred is not None else []
-    for number in (*first, *candidates):
+    for number in itertools.chain(first, candidates):
         subnet = ipaddress.IPv4Network(AddressPlan(number=number).subnet)
         if not any(subnet.overlaps(other) for other in taken):
             return number

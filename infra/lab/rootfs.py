@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SUITE = "trixie"
 DEBOOTSTRAP_SECONDS = 900.0
+WORK_PREFIX = "debootstrap-"
 _EMPTIED = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
 
 
@@ -59,8 +60,9 @@ def _require_debootstrap(progress: Progress) -> None:
 def _make_archive(archive: Path, overlay: Path) -> None:
     """Make the root file system and pack it into `archive`, which appears only when complete."""
     mirror = read_mirror()
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=archive.parent) as temporary:
+    for left in archive.parent.glob(f"{WORK_PREFIX}*"):
+        _remove_interrupted(left)
+    with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=archive.parent) as temporary:
         target = Path(temporary) / "rootfs"
         # A mode of 0755 for the root folder matters: it becomes `/` of every container.
         target.mkdir(mode=0o755)
@@ -78,6 +80,13 @@ def _make_archive(archive: Path, overlay: Path) -> None:
         packed = Path(temporary) / "packed.tar"
         run(("tar", "--numeric-owner", "-C", str(target), "-cf", str(packed), "."), timeout_seconds=300)
         packed.replace(archive)
+
+
+def _remove_interrupted(work: Path) -> None:
+    """Remove what a run that was killed left; debootstrap may have left file systems mounted in it."""
+    for mounted in ("rootfs/proc", "rootfs/sys"):
+        run(("umount", "--lazy", str(work / mounted)), timeout_seconds=30, check=False)
+    shutil.rmtree(work)
 
 
 def _empty(folder: Path) -> None:

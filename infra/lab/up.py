@@ -14,6 +14,7 @@ from infra.lab import hosts, model_service, registry
 from infra.lab.catalogue import RECIPES
 from infra.lab.converge import converge
 from infra.lab.docker import docker, labelled, remove
+from infra.lab.down import remove_leftovers
 from infra.lab.engine import ensure_engine
 from infra.lab.folder import LabFolder, Memory, new_identity, read_memory, write_atomically, write_memory
 from infra.lab.images import Images
@@ -91,6 +92,8 @@ class _Up:
     def _remembered(self, count: int | None, mode: AddressMode) -> Memory:
         """Make the network, and return what the lab is from now on; written at once, for a run that is interrupted."""
         old = read_memory(self._folder)
+        if old is None:
+            self._report(remove_leftovers(self._folder, self._progress))
         identity = old.identity if old else new_identity()
         preferred = old.number if old else None
         plan = ensure_network(identity, str(self._folder.path), mode, preferred, self._progress)
@@ -113,8 +116,12 @@ class _Up:
         for kind in ("container", "volume"):
             label = f"{LABEL_LAB}={old.identity}"
             remove(kind, [name for name in labelled(kind, label) if name.startswith(f"{old.plan.network}-")])
-        for command in distrust(old.plan):
-            self._progress.say(f"Run as root: {command}")
+        self._report(distrust(old.plan))
+
+    def _report(self, commands: list[str]) -> None:
+        """Say what only root can do."""
+        for command in commands:
+            self._progress.say(f"run as root: {command}")
 
     def _run_registry(self, images: Images, content: str) -> None:
         self._ensure_volumes(registry.volume(self._plan))

@@ -49,7 +49,7 @@ def _inputs(request: dict[str, Any]) -> list[str]:
 def embeddings(request: dict[str, Any]) -> dict[str, Any]:
     """Answer `POST /v1/embeddings`; `encoding_format` is `float` or `base64`."""
     texts = _inputs(request)
-    dimensions = request.get("dimensions") or DIMENSIONS
+    dimensions = request.get("dimensions", DIMENSIONS)
     if not isinstance(dimensions, int) or not 1 <= dimensions <= MAX_DIMENSIONS:
         msg = f"dimensions: must be 1..{MAX_DIMENSIONS}"
         raise RequestError(msg)

@@ -41,8 +41,8 @@ if [ "${1#-}" != "$1" ]; then
     set -- postgres "$@"
 fi
 if [ "$1" = postgres ]; then
+    mkdir -p "$PGDATA"
     if [ "$(id -u)" = 0 ]; then
-        mkdir -p "$PGDATA"
         find "$PGDATA" \! -user postgres -exec chown postgres {} +
         exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
     fi

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.support.lab import lab
+
+__all__ = ["lab"]

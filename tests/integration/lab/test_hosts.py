@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import secrets
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from infra.errors import ToolError
+from infra.lab.faults import cut_off, full_disk
+from infra.lab.hosts import health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+PYTHON = "library/python:3.13-slim-trixie"
+SERVE = (
+    "python3 -u -c 'import http.server as h, signal, sys; signal.signal(15, lambda *_: sys.exit()); h.test(port=8001)'"
+)
+
+
+@pytest.fixture
+def web(lab: Lab) -> Iterator[str]:
+    """Run a small web server on the last host, port 8001, started again unless stopped; return its name."""
+    index = len(lab.machines)
+    name = f"lab-test-{secrets.token_hex(4)}"
+    image = lab.pull(index, PYTHON)
+    flags = f"--name {name} --restart unless-stopped --memory 64m --publish 8001:8001"
+    done = lab.ssh(index, f"docker run -d {flags} {image} {SERVE}")
+    assert done.returncode == 0, done.stderr
+    yield name
+    lab.ssh(index, f"docker rm -f {name}")
+
+
+def _serves(lab: Lab, *, within_seconds: float) -> bool:
+    host = lab.inventory["hosts"][-1]
+    url = f"http://{host['address']}:{host.get('ports', {}).get('8001', 8001)}/"
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        try:
+            return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    return False
+
+
+def test_a_host_runs_containers_with_limits_and_ports(lab: Lab, web: str) -> None:
+    """A container pulled from the registry is reached on the host's address and has its memory limit."""
+    assert _serves(lab, within_seconds=10)
+    index = len(lab.machines)
+    assert lab.ssh(index, f"docker inspect -f '{{{{.HostConfig.Memory}}}}' {web}").stdout.strip() == str(64 << 20)
+    image = f"{lab.registry_server}/{PYTHON}"
+    hog = f"docker run --rm --memory 32m --memory-swap 32m {image} python3 -c 'b = bytearray(200_000_000)'"
+    assert lab.ssh(index, hog).returncode == 137
+
+
+def test_a_container_reaches_the_model_endpoint(lab: Lab) -> None:
+    """From inside a container on a host the endpoint of the inventory answers."""
+    image = lab.pull(1, PYTHON)
+    url = lab.inventory["environment"]["LLM_ENDPOINT"].removesuffix("/v1") + "/health"
+    code = f"import urllib.request as u; print(u.urlopen('{url}', timeout=5).status)"
+    assert lab.ssh(1, f'docker run --rm {image} python3 -c "{code}"').stdout.strip() == "200"
+
+
+def test_containers_come_back_after_a_reboot(lab: Lab, web: str) -> None:
+    """After a shutdown and start, and after a power cut, sshd, the engine and the container are back by themselves."""
+    machine = lab.machines[-1]
+    machine.reboot()
+    assert _serves(lab, within_seconds=20)
+    machine.power_off()
+    assert not health(lab.plan, machine.index).up
+    machine.start()
+    assert _serves(lab, within_seconds=20)
+    assert lab.ssh(machine.index, "true").returncode == 0, "the pinned host key still fits"
+
+
+def test_the_engine_comes_back_when_it_is_restarted(lab: Lab, web: str) -> None:
+    """A host's init starts the engine again, and the engine its containers."""
+    lab.machines[-1].restart_engine()
+    assert _serves(lab, within_seconds=20)
+
+
+def test_the_deploy_user_is_nobody_special(lab: Lab) -> None:
+    """It logs in by key only, may use docker, and cannot become root."""
+    identity = lab.ssh(1, "id").stdout
+    assert "uid=1000(deploy)" in identity
+    assert "(docker)" in identity
+    assert lab.ssh(1, "command -v sudo").returncode != 0
+    assert lab.ssh(1, "true", key="deploy").returncode == 255, "the deploy key is let in by the program, not by the lab"
+    host = lab.inventory["hosts"][0]
+    offered = subprocess.run(
+        [
+            *("ssh", "-v", "-o", "PreferredAuthentications=none", "-o", "StrictHostKeyChecking=no"),
+            *("-o", "UserKnownHostsFile=/dev/null", "-p", str(host["port"]), f"deploy@{host['address']}", "true"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert "Authentications that can continue: publickey\n" in offered.stderr
+
+
+def test_a_host_verifies_the_registry(lab: Lab) -> None:
+    """The same registry under a name its certificate does not have is refused, and nothing speaks plain HTTP."""
+    machine = lab.machines[-1]
+    machine.exec(("sh", "-c", f"echo {lab.plan.registry_address} registry.test >>/etc/hosts"))
+    try:
+        done = machine.exec(("docker", "pull", f"registry.test:5000/{PYTHON}"), check=False)
+        assert "x509: certificate" in done.stderr
+    finally:
+        machine.exec(("sh", "-c", "grep -v registry.test /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts"))
+    done = machine.exec(("docker", "pull", f"{lab.registry_server}/{PYTHON}"), check=False)
+    assert "no basic auth credentials" in done.stderr
+
+
+def test_a_full_disk_fails_a_pull_and_nothing_else(lab: Lab) -> None:
+    """With the engine's download folder full a pull says so, and works again afterwards."""
+    machine = lab.machines[-1]
+    machine.exec(("sh", "-c", "docker rmi -f $(docker images -q '*/library/redis') 2>/dev/null; true"))
+    with full_disk(machine, "/var/lib/docker/tmp"), pytest.raises(AssertionError, match="no space left on device"):
+        lab.pull(machine.index, "library/redis:8.0")
+    lab.pull(machine.index, "library/redis:8.0")
+
+
+def test_a_full_disk_keeps_what_was_there(lab: Lab) -> None:
+    """Files survive a full disk, and what fitted into it as well."""
+    machine = lab.machines[-1]
+    folder = "/home/deploy/full-test"
+    lab.ssh(machine.index, f"mkdir -p {folder} && echo old > {folder}/kept")
+    with full_disk(machine, folder):
+        done = lab.ssh(machine.index, f"dd if=/dev/zero of={folder}/big bs=64k count=1")
+        assert "No space left on device" in done.stderr
+    assert lab.ssh(machine.index, f"cat {folder}/kept; rm -r {folder}").stdout == "old\n"
+
+
+def test_a_cut_network_is_whole_again_afterwards(lab: Lab) -> None:
+    """While a machine is cut off SSH gets no answer; afterwards it does."""
+    machine = lab.machines[-1]
+    with cut_off(machine):
+        assert lab.ssh(machine.index, "true").returncode == 255
+        assert not health(lab.plan, machine.index).ssh
+    assert lab.ssh(machine.index, "true").returncode == 0
+
+
+def test_a_frozen_machine_goes_on(lab: Lab) -> None:
+    """A hung machine gives no answer, and goes on where it was."""
+    machine = lab.machines[-1]
+    machine.freeze()
+    try:
+        with pytest.raises(ToolError):
+            machine.exec(("true",))
+    finally:
+        machine.thaw()
+    assert lab.ssh(machine.index, "true").returncode == 0
