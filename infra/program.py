@@ -28,7 +28,6 @@ from infra.release import (
     assemble,
     choose_run_id,
     entry_of,
-    fingerprint_key,
     read_earlier,
     run_id_of,
 )
@@ -61,14 +60,13 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     versions, commit, images = _images(settings, password, published)
     announce_change(settings, versions, earlier, secrets)
 
-    key = fingerprint_key(earlier)
     release = assemble(
         settings,
         app_template(settings),
         images,
         version=release_version(settings),
         secrets=secrets,
-        key=pulumi.Output.unsecret(key),
+        key=earlier.fingerprint_key,
     )
     run_id = run_id_of(release, earlier, choose_run_id(os.environ))
     keyed: dict[str, Any] = {
@@ -89,7 +87,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     )
     record = ReleaseRecord(
         "record",
-        {"stack": settings.stack, "entry": entry, "fingerprint_key": pulumi.Output.secret(key)},
+        {"stack": settings.stack, "entry": entry, "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key)},
         pulumi.ResourceOptions(depends_on=[rollout], additional_secret_outputs=["fingerprint_key"]),
     )
     _export(settings, record)

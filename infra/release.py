@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets as random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_fixed
 
 from infra.domain.change import describe_change, summarise
+from infra.domain.numbers import whole_numbers
 from infra.domain.release import Release, build_release, fingerprint
 
 if TYPE_CHECKING:
@@ -21,26 +23,39 @@ if TYPE_CHECKING:
     from infra.settings.secrets import SecretValues
 
 KEY_BYTES = 32
+READ_ATTEMPTS = 20
+READ_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """What the stack recorded at its last successful release; empty on a new stack."""
+    """What the stack recorded at its last successful release; on a new stack no entry and a new fingerprint key."""
 
     entry: Mapping[str, Any]
-    fingerprint_key: str
+    fingerprint_key: str = field(repr=False)
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Earlier:
         """Return the record in a stack's outputs."""
-        return cls(entry=outputs.get("release_entry") or {}, fingerprint_key=outputs.get("fingerprint_key") or "")
+        key = outputs.get("fingerprint_key") or random.token_hex(KEY_BYTES)
+        return cls(entry=whole_numbers(outputs.get("release_entry") or {}), fingerprint_key=key)
 
 
-def read_earlier() -> pulumi.Output[Earlier]:
-    """Read this stack's own outputs, as they were after the last successful update."""
+@retry(
+    retry=retry_if_exception_message(match=".*failed to load checkpoint"),
+    stop=stop_after_attempt(READ_ATTEMPTS),
+    wait=wait_fixed(READ_PAUSE_SECONDS),
+    reraise=True,
+)
+def read_earlier() -> Earlier:
+    """Read this stack's own outputs, as they were after the last successful update.
+
+    It is the read behind a StackReference, made before anything is declared: a folder backend writes its checkpoint in
+    place, so a reference that is read beside other resources may find half a file.
+    """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    reference = pulumi.StackReference("self", stack_name=name)
-    return reference.outputs.apply(lambda outputs: Earlier.of(outputs or {}))
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value or {}
+    return Earlier.of(found.get("outputs") or {})
 
 
 def choose_run_id(environ: Mapping[str, str]) -> str:
@@ -58,32 +73,24 @@ def assemble(
     *,
     version: str,
     secrets: SecretValues,
-    key: pulumi.Output[str],
+    key: str,
 ) -> pulumi.Output[Release]:
     """Return the release once every digest is known; unknown in a preview that has something to build."""
-
-    def build(known: dict[str, Any]) -> Release:
-        prints = {name: fingerprint(known["key"], name, secrets[name]) for name in settings.secrets.names}
-        return build_release(settings, template, known["images"], version=version, fingerprints=prints)
-
-    return pulumi.Output.all(images=pulumi.Output.all(**images), key=key).apply(build)
-
-
-def fingerprint_key(earlier: pulumi.Output[Earlier]) -> pulumi.Output[str]:
-    """Return the stack's key for secret fingerprints: the recorded one, or a new one."""
-    fresh = random.token_hex(KEY_BYTES)
-    return earlier.apply(lambda found: found.fingerprint_key or fresh)
-
-
-def run_id_of(release: pulumi.Output[Release], earlier: pulumi.Output[Earlier], fresh: str) -> pulumi.Output[str]:
-    """Return the recorded run id while the recorded release is the wanted one (nothing to do), else a fresh one."""
-    return pulumi.Output.all(release=release, earlier=earlier).apply(
-        lambda known: (
-            known["earlier"].entry.get("run_id") or fresh
-            if known["earlier"].entry.get("release") == known["release"].id
-            else fresh
-        )
+    prints = fingerprints(settings, secrets, key)
+    return pulumi.Output.all(**images).apply(
+        lambda known: build_release(settings, template, known, version=version, fingerprints=prints)
     )
+
+
+def fingerprints(settings: Settings, secrets: SecretValues, key: str) -> dict[str, str]:
+    """Return the keyed hash of every secret of the app, by name."""
+    return {name: fingerprint(key, name, secrets[name]) for name in settings.secrets.names}
+
+
+def run_id_of(release: pulumi.Output[Release], earlier: Earlier, fresh: str) -> pulumi.Output[str]:
+    """Return the recorded run id while the recorded release is the wanted one (nothing to do), else a fresh one."""
+    recorded = earlier.entry
+    return release.apply(lambda known: str(recorded["run_id"]) if recorded.get("release") == known.id else fresh)
 
 
 def entry_of(
@@ -128,16 +135,9 @@ def settings_services(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def announce_change(
-    settings: Settings, versions: Mapping[str, str], earlier: pulumi.Output[Earlier], secrets: SecretValues
-) -> None:
+def announce_change(settings: Settings, versions: Mapping[str, str], earlier: Earlier, secrets: SecretValues) -> None:
     """Say the change in words, in the preview and in the update."""
-
-    def say(found: Earlier) -> None:
-        prints = {name: fingerprint(found.fingerprint_key, name, secrets[name]) for name in settings.secrets.names}
-        new = summarise(versions, settings.environment, prints, settings_services(settings))
-        lines = describe_change(found.entry.get("summary") or {}, new)
-        for line in lines:
-            pulumi.log.info(line)
-
-    earlier.apply(say)
+    prints = fingerprints(settings, secrets, earlier.fingerprint_key)
+    new = summarise(versions, settings.environment, prints, settings_services(settings))
+    for line in describe_change(earlier.entry.get("summary") or {}, new):
+        pulumi.log.info(line)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
-from infra.toolchain.plugins.command.environment import RefusedError, Variables, asking_for
+from infra.toolchain.plugins.command.environment import Variables, asking_for
 from infra.toolchain.plugins.common.failure import PluginError
 from infra.toolchain.plugins.common.gotext import quote
 
@@ -50,20 +51,19 @@ async def execute(
     variables: Variables,
     shown: Callable[[bytes, bool], None],
 ) -> Output:
-    """Run `command`; raise `PluginError` with the command and all its output unless it exits 0."""
+    """Run `command`; raise `PluginError` with the command and all its output unless it exits 0, or `RefusedError`."""
     with asking_for(variables):
         try:
             channel, session = await client.create_session(
                 lambda: CollectingSession(shown), command, encoding=None, env=None, send_env=None
             )
-        except RefusedError as error:
-            message = f"could not set environment variable {quote(str(error))}: ssh: setenv failed"
-            raise PluginError(message) from None
         except asyncssh.ChannelOpenError as error:
             message = f"ssh: command {command} failed: {error.reason}"
             raise PluginError(message) from None
-    channel.write(stdin.encode())
-    channel.write_eof()
+    # A command that needs no input may have ended before it got any; its exit status says how.
+    with contextlib.suppress(BrokenPipeError):
+        channel.write(stdin.encode())
+        channel.write_eof()
     await channel.wait_closed()
     problem = _problem(channel)
     if problem:
