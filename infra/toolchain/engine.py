@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from infra.toolchain import apt, versions
 from infra.toolchain.errors import SetupError
 from infra.toolchain.lock import exclusive
-from infra.toolchain.owned import OwnedProcess
+from infra.toolchain.owned import OwnedProcess, identity
 from infra.toolchain.process import ask, do, tail
 from infra.toolchain.step import State
 from infra.toolchain.version_text import parse, show
@@ -42,7 +42,9 @@ def answers() -> bool:
 
 
 def process_name(pid: int) -> str | None:
-    """Return the name of the running process `pid`, or None when there is none."""
+    """Return the name of the running process `pid`; None when there is none, or only a zombie that nobody reaps."""
+    if identity(pid) is None:
+        return None
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:

@@ -32,6 +32,16 @@ def test_pid_file_of_a_running_daemon_stays(tmp_path: Path) -> None:
     assert path.exists()
 
 
+def test_pid_file_of_a_zombie_is_stale(tmp_path: Path) -> None:
+    """A killed daemon that nobody reaped, as in a container without an init, does not count as running."""
+    path = tmp_path / "docker.pid"
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        name = Path(f"/proc/{process.pid}/comm").read_text().strip()
+        path.write_text(str(process.pid))
+        assert engine.remove_stale_pid_file(path, name)
+
+
 def test_missing_pid_file_is_no_news(tmp_path: Path) -> None:
     """Nothing is said to be removed where nothing was."""
     assert not engine.remove_stale_pid_file(tmp_path / "docker.pid", "dockerd")
