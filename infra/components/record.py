@@ -22,7 +22,9 @@ class RecordProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Update in place when the release or its run is another one."""
         old, new = _olds.get("entry") or {}, _news.get("entry") or {}
-        changed = any(old.get(key) != new.get(key) for key in ("release", "run_id"))
+        # While the engine works out what a replaced rollout takes with it, the entry is unknown.
+        is_known = isinstance(new, dict)
+        changed = not is_known or any(old.get(key) != new.get(key) for key in ("release", "run_id"))
         return DiffResult(changes=changed or _olds.get("fingerprint_key") != _news.get("fingerprint_key"))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
