@@ -102,8 +102,6 @@ class Stage:
             machine = view.machine
             docker("unpause", machine.container, check=False)
             docker("start", machine.container, check=False)
-            with contextlib.suppress(ReleaseError):
-                machine.reconnect()
             _wait_for_engine(view)
             view.sh(
                 "iptables -D INPUT -j ACPFAULT; iptables -F ACPFAULT; iptables -X ACPFAULT;"

@@ -16,7 +16,7 @@ from tests.support.world import STACK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.lab.hosts import Machine
+    from infra.lab.machine import Machine
     from infra.settings.model import Host
     from tests.support.world import World
 

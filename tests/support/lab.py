@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import subprocess
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from infra.toolchain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from infra.lab.plan import AddressPlan
 
@@ -94,6 +96,23 @@ class Lab:
         done = self.ssh(index, command, stdin=self.registry_password, timeout_seconds=300)
         assert done.returncode == 0, done.stderr
         return image
+
+
+@contextlib.contextmanager
+def own_lab(path: Path, *, hosts: int, library: tuple[str, ...]) -> Iterator[Lab]:
+    """Bring up a lab beside the checkout's own, with its files in `path`, and remove it afterwards.
+
+    For tests that switch machines off; `library` names the images that its registry gets.
+    """
+    folder = LabFolder(path=path)
+    progress = Progress()
+    try:
+        inventory = up(folder, hosts, progress, library=library)
+        found = read_memory(folder)
+        assert found is not None
+        yield Lab(folder=folder, plan=found.plan, inventory=inventory)
+    finally:
+        down(folder, progress, images=False)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import yaml
 
 from infra.adapters.process import run
 from infra.lab.folder import LabFolder
-from infra.lab.hosts import Machine, machines
+from infra.lab.machine import Machine, machines
 from infra.settings import Settings, load_stack_file
 from tests.support.overrides import merged
 
