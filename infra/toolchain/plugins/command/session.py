@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.toolchain.plugins.command.dialing import dialed
+from infra.toolchain.plugins.common.failure import PluginError
+from infra.toolchain.plugins.common.gotext import quote
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,7 +36,7 @@ class Run:
 
 async def run(request: Run, *, log: EngineLog, cancelled: asyncio.Event) -> Output:
     """Run the command and return its output; its lines are shown as `logging` says."""
-    from infra.toolchain.plugins.command.environment import Variables  # noqa: PLC0415 - loads asyncssh
+    from infra.toolchain.plugins.command.environment import RefusedError, Variables  # noqa: PLC0415 - loads asyncssh
     from infra.toolchain.plugins.command.execution import execute  # noqa: PLC0415
     from infra.toolchain.plugins.command.live_output import LiveOutput  # noqa: PLC0415
 
@@ -51,6 +53,10 @@ async def run(request: Run, *, log: EngineLog, cancelled: asyncio.Event) -> Outp
     try:
         async with dialed(request.connection, report=report, cancelled=cancelled) as client:
             return await execute(client, request.command, stdin=request.stdin, variables=variables, shown=shown)
+    except RefusedError as error:
+        await log.error(request.urn, REFUSED.format(name=error))
+        message = f"could not set environment variable {quote(str(error))}: ssh: setenv failed"
+        raise PluginError(message) from None
     finally:
         await live.finish()
         for name in variables.refused:
