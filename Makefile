@@ -33,9 +33,11 @@ bench: set-up ## measure; one JSON line per figure
 faults: set-up ## run the fault matrix
 	@$(VENV) python -m tests.faults
 
-down: ## remove the lab, the local stack and the virtual environment
-	@if [ -x .venv/bin/acp-release ]; then $(VENV) acp-release lab down && \
-		if pulumi stack ls 2>/dev/null | grep -q '^$(STACK)\b'; then pulumi stack rm --stack $(STACK) --force --yes; fi; fi
+down: ## remove the lab, the local stack and what set-up made in the checkout
+	@if [ -x .venv/bin/acp-release ]; then $(VENV) \
+		if pulumi stack ls 2>/dev/null | grep -q '^$(STACK)[* ]'; then \
+			pulumi stack rm --stack $(STACK) --force --yes; fi; \
+		acp-release lab down; fi
 	@python3 -m infra.toolchain down
 
 lock: set-up ## renew requirements/*.txt from requirements/*.in

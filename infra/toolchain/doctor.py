@@ -15,13 +15,14 @@ from infra.toolchain.errors import EXIT_NOT_READY
 def doctor(*, as_json: bool) -> None:
     """List every prerequisite, its state and its mend. Exit code 0: all ready; 70: something is missing."""
     states = status.collect(places.find())
+    ready = all(state.ready for _, state in states)
     if as_json:
         click.echo(status.as_json(states))
     else:
-        table = Table("", "prerequisite", "found", "mend", box=None, pad_edge=False)
+        table = Table("", "prerequisite", "found", *([] if ready else ["mend"]), box=None, pad_edge=False)
         for name, state in states:
             mark = "[green]ready[/]" if state.ready else "[red]missing[/]"
-            table.add_row(mark, name, state.detail, state.mend)
+            table.add_row(mark, name, state.detail, *([] if ready else [state.mend]))
         Console().print(table)
-    if not all(state.ready for _, state in states):
+    if not ready:
         raise SystemExit(EXIT_NOT_READY)

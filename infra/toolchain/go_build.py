@@ -29,6 +29,11 @@ def build_argv(go: str, tool: GoTool, target: Path) -> list[str]:
     return [go, "build", *flags, "-o", str(target / tool.executable), tool.package]
 
 
+def prefetch_argv(go: str, tool: GoTool) -> list[str]:
+    """Return the command that fetches exactly the sources that a build needs."""
+    return [go, "list", "-mod=readonly", "-deps", "-f", "", tool.package]
+
+
 def download_argv(go: str, module: str) -> list[str]:
     """Return the command that prints, as JSON, where the pinned `module` lies in Go's module cache."""
     return [go, "mod", "download", "-json", module]

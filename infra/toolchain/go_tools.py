@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -113,6 +114,20 @@ class Tool:
             about = f"building from Go modules (about {max(1, round(self.tool.about_seconds / 60))} min on two cores)"
             with progress.work(self.name, about):
                 self._build(descriptor)
+
+    def prefetch(self) -> None:
+        """Fetch the sources of a build to come. A failure is not told: the build meets it again."""
+        go = find_go()
+        if go is None or self.cached() or self.on_path():
+            return
+        with contextlib.suppress(SetupError):
+            do(
+                go_build.prefetch_argv(go, self.tool),
+                timeout_seconds=BUILD_SECONDS,
+                log=self.places.logs / f"fetch-{self.tool.name}.log",
+                env=go_build.environment(os.environ, self.tool),
+                cwd=self.module,
+            )
 
     def link(self) -> None:
         """Make the virtual environment show the cached tool, or nothing where the one on PATH is used."""

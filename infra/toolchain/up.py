@@ -13,6 +13,7 @@ from infra.toolchain.go_tools import all_tools
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from infra.toolchain.go_tools import Tool
     from infra.toolchain.places import Places
     from infra.toolchain.progress import Progress
     from infra.toolchain.step import State, Step
@@ -54,10 +55,17 @@ def refuse_what_needs_root(missing: dict[str, State], *, may_install: bool, root
 def two_lanes(places: Places, system: Sequence[Step], progress: Progress) -> list[SetupError]:
     """Build the tools while the system packages and the virtual environment are seen to."""
     builds = [tool for tool in all_tools(places) if not (tool.tool.plugin and plugin_comes_otherwise(places))]
-    with ThreadPoolExecutor(max_workers=2) as lanes:
+    with ThreadPoolExecutor(max_workers=3) as lanes:
         built = lanes.submit(each, builds, progress)
+        lanes.submit(fetch_ahead, builds[1:])
         rest = lanes.submit(one_by_one, [*system, prerequisites.python(places)], progress)
         return rest.result() + built.result()
+
+
+def fetch_ahead(builds: Sequence[Tool]) -> None:
+    """Fetch the sources of later builds while the first one keeps the processors busy."""
+    for tool in builds:
+        tool.prefetch()
 
 
 def plugin_comes_otherwise(places: Places) -> bool:
