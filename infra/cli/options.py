@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from infra.settings import Settings
 
+PIPE_WIDTH = 200
+
 stack_option = click.option(
     "--stack", "-s", required=True, metavar="STACK", help="Stack: local, staging, production, …"
 )
@@ -25,8 +27,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def console() -> Console:
-    """Return the console that results go to."""
-    return Console(highlight=False, soft_wrap=True)
+    """Return the console that results go to; in a pipe or a CI log it is wide, so that no cell is cut."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def load(stack: str) -> Settings:

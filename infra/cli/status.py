@@ -46,7 +46,7 @@ def read_status(stack: str) -> dict[str, Any]:
     return {
         "stack": stack,
         "release": recorded.get("release"),
-        "previous": recorded.get("previous"),
+        "previous": recorded.get("previous") or None,
         "urls": recorded.get("urls", []),
         "images": recorded.get("images", {}),
         "hosts": hosts,

@@ -29,7 +29,7 @@ class RecordProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Record the first release."""
-        return CreateResult(id_=props["stack"], outs={**props, "history": [props["entry"]], "previous": None})
+        return CreateResult(id_=props["stack"], outs={**props, "history": [props["entry"]], "previous": ""})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Put the release on top of the history."""
@@ -37,10 +37,10 @@ class RecordProvider(ResourceProvider):
         return UpdateResult(outs={**_news, "history": history, "previous": previous_release(history)})
 
 
-def previous_release(history: list[dict[str, Any]]) -> str | None:
-    """Return the last release in the history that is not the current one."""
+def previous_release(history: list[dict[str, Any]]) -> str:
+    """Return the last release in the history that is not the current one, or nothing (the engine drops nulls)."""
     current = history[0]["release"] if history else None
-    return next((entry["release"] for entry in history if entry["release"] != current), None)
+    return next((str(entry["release"]) for entry in history if entry["release"] != current), "")
 
 
 class ReleaseRecord(Resource, name="ReleaseRecord", module="acp"):
@@ -48,7 +48,7 @@ class ReleaseRecord(Resource, name="ReleaseRecord", module="acp"):
 
     entry: pulumi.Output[Mapping[str, Any]]
     history: pulumi.Output[list[Mapping[str, Any]]]
-    previous: pulumi.Output[str | None]
+    previous: pulumi.Output[str]
     fingerprint_key: pulumi.Output[str]
 
     provider: ClassVar[ResourceProvider] = RecordProvider()
