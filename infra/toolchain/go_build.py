@@ -31,7 +31,7 @@ def build_argv(go: str, tool: GoTool, target: Path) -> list[str]:
 
 def prefetch_argv(go: str, tool: GoTool) -> list[str]:
     """Return the command that fetches exactly the sources that a build needs."""
-    return [go, "list", "-mod=readonly", "-deps", "-f", "", tool.package]
+    return [go, "list", "-mod=readonly", "-deps", tool.package]
 
 
 def download_argv(go: str, module: str) -> list[str]:

@@ -38,7 +38,7 @@ def test_build_command() -> None:
 
 def test_sources_are_fetched_as_they_are_built() -> None:
     """Fetching ahead takes the sources of the one package, by the same pins."""
-    assert go_build.prefetch_argv("/go", TOOL) == ["/go", "list", "-mod=readonly", "-deps", "-f", "", "go.k6.io/k6"]
+    assert go_build.prefetch_argv("/go", TOOL) == ["/go", "list", "-mod=readonly", "-deps", "go.k6.io/k6"]
 
 
 def test_environment_keeps_the_machines_proxy() -> None:
