@@ -44,7 +44,7 @@ def is_drop_in(folder: Path) -> bool:
 
 
 def is_current(name: str, folder: Path) -> bool:
-    """Say whether an installed drop-in has today's code and a Python that still exists; it may be another checkout's."""
+    """Say whether an installed drop-in has today's code and a Python that still exists, maybe another checkout's."""
     mark, python = folder / MARK, folder / PYTHON
     if not (mark.is_file() and python.is_file()):
         return False

@@ -25,7 +25,7 @@ ID_DIGITS = 8
 
 
 class CopyToRemote:
-    """Copies when the content or the path changes; a new connection alone is only noted, and nothing is ever deleted."""
+    """Copies when the content or the path changes; a new connection alone is only noted, nothing is ever deleted."""
 
     def __init__(self, log: EngineLog, cancelled: asyncio.Event) -> None:
         """Show progress in `log`; stop dialling when `cancelled` is set."""

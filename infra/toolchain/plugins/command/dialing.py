@@ -114,7 +114,7 @@ async def _login_options(connection: Connection) -> dict[str, Any]:
     """Return asyncssh's options for this connection; nothing comes from files of the user who runs Pulumi."""
     import asyncssh  # noqa: PLC0415
 
-    known_hosts = None
+    known_hosts: tuple[list[Any], list[Any], list[Any]] | None = None
     if connection.host_key is not None:
         try:
             known_hosts = ([asyncssh.import_public_key(connection.host_key)], [], [])

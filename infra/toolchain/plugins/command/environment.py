@@ -58,7 +58,9 @@ class AskingChannel(SSHClientChannel[Any]):
             if not await self._accepted(name, value):
                 self.close()
                 raise RefusedError(name)
-        wanted.refused.extend([name for name, value in wanted.optional.items() if not await self._accepted(name, value)])
+        wanted.refused.extend(
+            [name for name, value in wanted.optional.items() if not await self._accepted(name, value)]
+        )
         return packet
 
     async def _accepted(self, name: str, value: str) -> bool:
@@ -66,4 +68,4 @@ class AskingChannel(SSHClientChannel[Any]):
         return bool(await self._make_request(b"env", String(name), String(value)))
 
 
-asyncssh.connection.SSHClientChannel = AskingChannel  # type: ignore[misc]
+asyncssh.connection.SSHClientChannel = AskingChannel  # type: ignore[attr-defined]

@@ -52,11 +52,10 @@ async def execute(
     shown: Callable[[bytes, bool], None],
 ) -> Output:
     """Run `command`; raise `PluginError` with the command and all its output unless it exits 0, or `RefusedError`."""
+    session = CollectingSession(shown)
     with asking_for(variables):
         try:
-            channel, session = await client.create_session(
-                lambda: CollectingSession(shown), command, encoding=None, env=None, send_env=None
-            )
+            channel, _ = await client.create_session(lambda: session, command, encoding=None, env=None, send_env=None)
         except asyncssh.ChannelOpenError as error:
             message = f"ssh: command {command} failed: {error.reason}"
             raise PluginError(message) from None
@@ -77,9 +76,9 @@ def _problem(channel: asyncssh.SSHClientChannel[Any]) -> str:
     ended_by = channel.get_exit_signal()
     if ended_by is not None:
         name, _, reason, _ = ended_by
-        status = SIGNAL_STATUS_BASE + getattr(signal, f"SIG{name}", 0)
-        return f"Process exited with status {status} from signal {name}" + (f". Reason was: {reason}" if reason else "")
-    status = channel.get_exit_status()
+        number = SIGNAL_STATUS_BASE + getattr(signal, f"SIG{name}", 0)
+        return f"Process exited with status {number} from signal {name}" + (f". Reason was: {reason}" if reason else "")
+    status: int | None = channel.get_exit_status()
     if status is None:
         return "wait: remote command exited without exit status or exit signal"
     return f"Process exited with status {status}" if status else ""

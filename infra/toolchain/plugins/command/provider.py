@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pulumi.provider.experimental import provider as sdk
 
@@ -26,7 +26,7 @@ class CommandProvider(sdk.Provider):
     def __init__(self, log: EngineLog) -> None:
         """Make the resources; nothing is imported or opened that they may not need."""
         self._cancelled = asyncio.Event()
-        self._resources: dict[str, Any] = {
+        self._resources: dict[str, RemoteCommand | CopyToRemote] = {
             "command:remote:Command": RemoteCommand(log, self._cancelled),
             "command:remote:CopyToRemote": CopyToRemote(log, self._cancelled),
         }
@@ -66,7 +66,7 @@ class CommandProvider(sdk.Provider):
         """Stop trying to connect; a command that already runs on a host is waited for, so that the state stays true."""
         self._cancelled.set()
 
-    def _resource(self, token: str) -> Any:
+    def _resource(self, token: str) -> RemoteCommand | CopyToRemote:
         """Return the resource of a type token."""
         token = own_type(token)
         if token not in self._resources:

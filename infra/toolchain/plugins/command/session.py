@@ -45,8 +45,8 @@ async def run(request: Run, *, log: EngineLog, cancelled: asyncio.Event) -> Outp
 
     live = LiveOutput(report)
 
-    def shown(data: bytes, is_stderr: bool) -> None:  # noqa: FBT001 - the session's callback
-        if request.logging == "stdoutAndStderr" or request.logging == ("stderr" if is_stderr else "stdout"):
+    def shown(data: bytes, is_stderr: bool) -> None:
+        if request.logging in {"stdoutAndStderr", "stderr" if is_stderr else "stdout"}:
             live.feed(data)
 
     variables = Variables(required=request.environment, optional=request.previous_output)
@@ -54,7 +54,7 @@ async def run(request: Run, *, log: EngineLog, cancelled: asyncio.Event) -> Outp
         async with dialed(request.connection, report=report, cancelled=cancelled) as client:
             return await execute(client, request.command, stdin=request.stdin, variables=variables, shown=shown)
     except RefusedError as error:
-        await log.error(request.urn, REFUSED.format(name=error))
+        await log.problem(request.urn, REFUSED.format(name=error))
         message = f"could not set environment variable {quote(str(error))}: ssh: setenv failed"
         raise PluginError(message) from None
     finally:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -48,15 +50,9 @@ async def _copy_text(sftp: asyncssh.SFTPClient, text: str, destination: str) -> 
 
 async def _copy_path(sftp: asyncssh.SFTPClient, path: str, destination: str) -> None:
     """Copy a file or folder of this machine."""
-    try:
-        is_folder = os.path.isdir(path)
-        if not is_folder:
-            os.stat(path)
-    except OSError as error:
-        message = f"open {path}: {system_error(error)}"
-        raise PluginError(message) from None
+    is_folder = _is_local_folder(path)
     exists_as_folder = await _is_folder(sftp, destination)
-    name = os.path.basename(path.rstrip("/"))
+    name = posixpath.basename(path.rstrip("/"))
     if is_folder:
         target = destination if path.endswith("/") else posixpath.join(destination, name)
         if exists_as_folder is None:
@@ -70,12 +66,20 @@ async def _copy_path(sftp: asyncssh.SFTPClient, path: str, destination: str) -> 
         await _copy_file(sftp, path, destination)
 
 
+def _is_local_folder(path: str) -> bool:
+    """Say whether a path of this machine is a folder; it must exist."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except OSError as error:
+        message = f"open {path}: {system_error(error)}"
+        raise PluginError(message) from None
+
+
 async def _copy_folder(sftp: asyncssh.SFTPClient, path: str, target: str) -> None:
     """Copy a folder's entries into `target`, folder by folder in the order of names."""
     for folder, subfolders, files in os.walk(path):
         subfolders.sort()
-        relative = os.path.relpath(folder, path)
-        remote = target if relative == "." else posixpath.join(target, relative)
+        remote = posixpath.normpath(posixpath.join(target, posixpath.relpath(folder, path)))
         exists_as_folder = await _is_folder(sftp, remote)
         if exists_as_folder is False:
             message = f"remote path {remote} exists but is not a directory"
@@ -83,7 +87,7 @@ async def _copy_folder(sftp: asyncssh.SFTPClient, path: str, target: str) -> Non
         if exists_as_folder is None:
             await _make_folders(sftp, remote)
         for name in sorted(files):
-            await _copy_file(sftp, os.path.join(folder, name), posixpath.join(remote, name))
+            await _copy_file(sftp, posixpath.join(folder, name), posixpath.join(remote, name))
 
 
 async def _copy_file(sftp: asyncssh.SFTPClient, path: str, target: str) -> None:

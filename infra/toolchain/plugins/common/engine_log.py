@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 INFO = engine_pb2.INFO
 WARNING = engine_pb2.WARNING
@@ -26,7 +31,7 @@ class EngineLog:
         """Show a warning that stays in the update's diagnostics."""
         await self._send(urn, message, WARNING, ephemeral=False)
 
-    async def error(self, urn: str, message: str) -> None:
+    async def problem(self, urn: str, message: str) -> None:
         """Show an error that stays in the update's diagnostics."""
         await self._send(urn, message, ERROR, ephemeral=False)
 
@@ -36,6 +41,6 @@ class EngineLog:
             self._stub = engine_pb2_grpc.EngineStub(grpc.aio.insecure_channel(self._address))
         request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=ephemeral)  # type: ignore[arg-type]
         try:
-            await self._stub.Log(request)
+            await cast("Awaitable[object]", self._stub.Log(request))
         except grpc.aio.AioRpcError:
             return

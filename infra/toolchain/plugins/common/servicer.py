@@ -14,6 +14,7 @@ from infra.toolchain.plugins.common.failure import PluginError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+
 class PluginServicer(ProviderServicer):
     """Answers the engine; a `PluginError` becomes the message of the failed step, nothing else is added."""
 

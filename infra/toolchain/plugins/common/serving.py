@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -27,7 +28,7 @@ def serve(version: str, make_provider: Callable[[EngineLog], Provider]) -> None:
     """Serve one provider until the engine ends this process or is itself gone."""
     addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if not addresses:
-        sys.exit(f"{os.path.basename(sys.argv[0])}: this is a Pulumi plugin; `pulumi` starts it, with its own address")
+        sys.exit(f"{Path(sys.argv[0]).name}: this is a Pulumi plugin; `pulumi` starts it, with its own address")
     asyncio.run(_serve(version, make_provider, addresses[0]))
 
 
@@ -40,7 +41,7 @@ async def _serve(version: str, make_provider: Callable[[EngineLog], Provider], e
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     provider = make_provider(EngineLog(engine_address))
     servicer = PluginServicer(sys.argv[1:], version, provider, engine_address)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"{port}\n")
@@ -52,5 +53,5 @@ async def _serve(version: str, make_provider: Callable[[EngineLog], Provider], e
 async def _parent_gone() -> None:
     """Return when the process that started this one has ended: a killed engine leaves no plugin behind."""
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells a process that its parent ended
         await asyncio.sleep(PARENT_POLL_SECONDS)

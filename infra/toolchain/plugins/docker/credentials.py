@@ -58,7 +58,9 @@ def _user_and_password(entry: dict[str, Any], host: str) -> tuple[str, str]:
     try:
         content = path.read_text(encoding="utf-8")
     except OSError as error:
-        message = f"Error loading registry auth config: could not open config file from filePath: {path}. Error: {error}"
+        message = (
+            f"Error loading registry auth config: could not open config file from filePath: {path}. Error: {error}"
+        )
         raise PluginError(message) from None
     return _from_config(content, host)
 
@@ -67,7 +69,9 @@ def _from_config(content: str, host: str) -> tuple[str, str]:
     """Return the login for `host` in a Docker config; credential helpers are not asked."""
     try:
         auths = json.loads(content).get("auths", {})
-        found = next((auth for name, auth in auths.items() if registry_host(_with_scheme(name)) == host), {})
+        found: dict[str, str] = next(
+            (auth for name, auth in auths.items() if registry_host(_with_scheme(name)) == host), {}
+        )
         login = base64.b64decode(found.get("auth", "")).decode()
     except (ValueError, AttributeError):
         message = f"Error loading registry auth config: couldn't find registry config for '{host}' in file content"

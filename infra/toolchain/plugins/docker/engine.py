@@ -55,9 +55,7 @@ class Engine:
         return parsed
 
     @contextlib.contextmanager
-    def _answered(
-        self, method: str, path: str, body: dict[str, Any] | None
-    ) -> Iterator[http.client.HTTPResponse]:
+    def _answered(self, method: str, path: str, body: dict[str, Any] | None) -> Iterator[http.client.HTTPResponse]:
         """Send a request and hold the response."""
         content = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json"} if content else {}
@@ -113,8 +111,12 @@ class SshLink:
         self._argv = ssh_argv(address)
         self.sock, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
-                self._argv, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
         self.sock.settimeout(ANSWER_TIMEOUT_SECONDS)
 

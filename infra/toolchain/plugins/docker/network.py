@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from infra.toolchain.plugins.docker.comparison import labels_to_map, map_to_labels
@@ -29,7 +29,7 @@ class Network(Kind):
         }
     )  # fmt: skip
     computed = frozenset({"driver", "internal", "ipamConfigs", "ipamOptions", "options", "scope"})
-    defaults = {"ipamDriver": "default"}
+    defaults: ClassVar[dict[str, str]] = {"ipamDriver": "default"}
 
     def create(self, engine: Engine, inputs: dict[str, Any]) -> str:
         """Make the network; one of that name must not exist."""

@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from infra.toolchain.plugins.docker.credentials import Login
     from infra.toolchain.plugins.docker.image_name import ImageName
 
-ACCEPT = ", ".join(
-    [
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-    ]
+MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
 )
 SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 ANSWER_TIMEOUT_SECONDS = 60
@@ -45,16 +43,15 @@ def image_digest(image: ImageName, login: Login, *, verify: bool) -> str:
     try:
         return _digest(image, login, _opener(login.address, verify=verify))
     except RegistryError as error:
-        message = (
-            f"Got error when attempting to fetch image version {image.repository}:{image.reference} from registry: {error}"
-        )
+        version = f"{image.repository}:{image.reference}"
+        message = f"Got error when attempting to fetch image version {version} from registry: {error}"
         raise PluginError(message) from None
 
 
 def _digest(image: ImageName, login: Login, opener: urllib.request.OpenerDirector) -> str:
     """Ask with the login itself first, then, where the registry wants one, with a token."""
     url = f"{login.address}/v2/{image.repository}/manifests/{image.reference}"
-    headers = {"Accept": ACCEPT}
+    headers = {"Accept": ", ".join(MANIFESTS)}
     if login.username:
         headers["Authorization"] = login.basic()
     try:

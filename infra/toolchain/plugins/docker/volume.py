@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from infra.toolchain.plugins.common.failure import PluginError
@@ -24,7 +24,7 @@ class Volume(Kind):
 
     inputs = frozenset({"cluster", "driver", "driverOpts", "labels", "name"})
     computed = frozenset({"driver", "mountpoint"})
-    defaults: dict[str, str] = {}
+    defaults: ClassVar[dict[str, str]] = {}
 
     def create(self, engine: Engine, inputs: dict[str, Any]) -> str:
         """Make or adopt the volume."""
