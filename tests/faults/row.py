@@ -18,8 +18,8 @@ Serves = Literal["old", "new"]
 class Seen:
     """What a row's fault led to, before the host is judged at rest.
 
-    `problems` are expectations that were not met; `serves` is the release that must serve afterwards; `record_lags` says
-    that the update was killed after its commit, so that only the next one can bring the record up to date.
+    `problems` are expectations that were not met; `serves` is the release that must serve afterwards; `record_lags`
+    says that the update was killed after its commit, so that only the next one can bring the record up to date.
     """
 
     text: str

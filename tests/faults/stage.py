@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError
 from infra.lab.docker import docker
+from tests.support.fault_points import FaultPoint
 from tests.support.host_view import BASE, HostView, views
 from tests.support.overrides import merged
 from tests.support.traffic import answering
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.support.world import Update, UpResult, World
 
@@ -35,6 +36,7 @@ CANARY: dict[str, Any] = {
 }
 MENDED_SECONDS = 90.0
 SSH_PORT = 22
+REACH_SECONDS = 150.0
 
 
 class Stage:
@@ -66,6 +68,14 @@ class Stage:
     def release(self, *overrides: Mapping[str, Any]) -> UpResult:
         """Release something new and wait for the end of it."""
         return self.start(*overrides).wait()
+
+    @contextlib.contextmanager
+    def held(self, update: Update, point: str) -> Iterator[None]:
+        """Hold the first hostctl at a journal entry of `update` while the block runs; raise if it never comes."""
+        with FaultPoint(self.view, point, "hold").armed() as fault:
+            came = fault.wait_reached(timeout_seconds=REACH_SECONDS, unless=lambda: not update.running)
+            assert came, f"hostctl never came to {point}: {update.wait(5).tail()}"
+            yield
 
     def at_rest(self) -> list[str]:
         """Wait until every host is at rest and return what is wrong with them, and between them and the record."""

@@ -1,0 +1,101 @@
+"""Rows whose candidate is bad: a real image, built with a fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.faults.row import Row, Seen
+from tests.faults.stage import CANARY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.stage import Stage
+    from tests.support.world import UpResult
+
+MAX_FAILURES = 5
+TAIL_LINES = 20
+
+
+def with_fault(fault: str, image: str = "acp-ingest") -> dict[str, Any]:
+    """Return what a stack says to build `image` with `fault`."""
+    return {"images": {image: {"build_args": {"FAULT": fault}}}}
+
+
+def refused(result: UpResult, *reasons: str) -> Seen:
+    """Return what a failed update said; its last lines must have one of `reasons`, and no line a traceback."""
+    problems = []
+    if result.good:
+        problems.append("the update succeeded")
+    tail = result.tail(TAIL_LINES).lower()
+    if not any(reason.lower() in tail for reason in reasons):
+        problems.append(f"none of {reasons} in the last {TAIL_LINES} lines:\n{result.tail(TAIL_LINES)}")
+    if "Traceback (most recent call last)" in result.output:
+        problems.append("there is a traceback in the output")
+    found = next((reason for reason in reasons if reason.lower() in tail), "?")
+    return Seen(text=f"update failed in {result.seconds:.0f} s: {found}", problems=tuple(problems))
+
+
+def _bad(fault: str, *reasons: str, image: str = "acp-ingest") -> Callable[[Stage], Seen]:
+    """Return the act of a blue-green release of a bad image."""
+    return lambda stage: refused(stage.release(with_fault(fault, image)), *reasons)
+
+
+def _bad_canary(fault: str, *reasons: str, image: str = "acp-ingest") -> Callable[[Stage], Seen]:
+    """Return the act of a canary release of a bad image."""
+    return lambda stage: refused(stage.release(CANARY, with_fault(fault, image)), *reasons)
+
+
+def _ignores_sigterm(stage: Stage) -> Seen:
+    """Release an image that ignores SIGTERM, then a good one over it: the old one is drained, then killed."""
+    first = stage.release(with_fault("ignore-sigterm"))
+    if not first.good:
+        return Seen(text="its own release failed", problems=(first.tail(),))
+    second = stage.release()
+    problems = () if second.good else (f"the release over it failed: {second.tail()}",)
+    return Seen(text=f"released, and replaced in {second.seconds:.0f} s", problems=problems, serves="new")
+
+
+ROWS = (
+    Row(
+        name="never ready",
+        expected="fails, old serves",
+        act=_bad("never-ready", "was not ready within"),
+        in_subset=True,
+    ),
+    Row(name="crash loop", expected="fails, old serves", act=_bad("crash-loop", "does not stay up"), in_subset=True),
+    Row(
+        name="ready body not_ready with status 200",
+        expected="fails, old serves",
+        act=_bad("not-ready-200", "status is not_ready"),
+    ),
+    Row(name="flapping health", expected="fails, old serves", act=_bad("flap:0.7", "was not ready within")),
+    Row(name="candidate OOM-killed", expected="fails, old serves", act=_bad("oom:0", "used more memory", "memory")),
+    Row(
+        name="candidate OOM-killed on trial",
+        expected="reverts, old serves",
+        act=_bad_canary("oom:14", "used more memory", "ended by itself", "memory"),
+        allowed_lost=MAX_FAILURES,
+    ),
+    Row(
+        name="healthy, then 5xx in canary",
+        expected="reverts, old serves",
+        act=_bad_canary("error-after:5", "error rate", "failed too often", "took", "errors"),
+        allowed_lost=MAX_FAILURES,
+        in_subset=True,
+        paste=True,
+    ),
+    Row(
+        name="agents healthy, then 5xx in canary",
+        expected="reverts, old serves",
+        act=_bad_canary("error-after:5", "error rate", "failed too often", "took", "errors", image="acp-agents"),
+        allowed_lost=MAX_FAILURES,
+        paste=True,
+    ),
+    Row(
+        name="slow candidate",
+        expected="reverts, old serves",
+        act=_bad_canary("slow:400", "latency", "slower", " ms"),
+    ),
+    Row(name="ignores SIGTERM", expected="released and replaced", act=_ignores_sigterm),
+)

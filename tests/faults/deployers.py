@@ -1,0 +1,87 @@
+"""Rows about who releases: two at once, a dead one's lease, a cancelled job."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from infra.errors import LeaseHeldError, ReleaseError
+from tests.faults.candidates import refused
+from tests.faults.row import Row, Seen
+from tests.faults.stage import CANARY
+
+if TYPE_CHECKING:
+    from tests.faults.stage import Stage
+
+REFUSED_SECONDS = 1.5
+TAKE_OVER_SECONDS = 60.0
+TTL_SECONDS = 20
+
+
+def _two_at_once(stage: Stage) -> Seen:
+    """Let a second machine release the same stack while the first one is at work."""
+    first = stage.start()
+    with stage.held(first, "ready/probe/begin"):
+        twin = stage.world.twin()
+        second = twin.up()
+        status, began = None, time.monotonic()
+        try:
+            stage.view.call("lease", action="acquire", holder="a third one", purpose="to be refused", ttl_seconds=5)
+        except LeaseHeldError as error:
+            status = error.what
+        took = time.monotonic() - began
+    result = first.wait()
+    seen = refused(second, "holds this host since")
+    problems = list(seen.problems)
+    if not result.good:
+        problems.append(f"the first one failed: {result.tail()}")
+    if status is None or took > REFUSED_SECONDS:
+        problems.append(f"the lease answered {status} after {took:.1f} s")
+    return Seen(
+        text=f"first released, second refused; lease refused in {took:.2f} s", problems=tuple(problems), serves="new"
+    )
+
+
+def _stale_lease(stage: Stage) -> Seen:
+    """Leave a lease behind: a release is refused while it lives, takes over after, and its holder is refused then."""
+    answer = stage.view.call("lease", action="acquire", holder="dead", purpose="a release", ttl_seconds=TTL_SECONDS)
+    lease = {"holder": answer["lease"]["holder"], "fence": answer["lease"]["fence"]}
+    began = time.monotonic()
+    early = stage.release()
+    problems = list(refused(early, "holds this host since").problems)
+    result = early
+    while not result.good and time.monotonic() - began < TAKE_OVER_SECONDS:
+        result = stage.release()
+    took = time.monotonic() - began
+    if not result.good:
+        problems.append(f"not taken over in {TAKE_OVER_SECONDS:g} s: {result.tail()}")
+    try:
+        stage.view.call("lease", action="renew", lease=lease)
+        problems.append("the dead holder's next call was not refused")
+    except ReleaseError as error:
+        if "lost the lease" not in error.what:
+            problems.append(f"the dead holder was told {error.what}")
+    return Seen(
+        text=f"refused, then taken over; new release after {took:.0f} s", problems=tuple(problems), serves="new"
+    )
+
+
+def _terminated(stage: Stage) -> Seen:
+    """End `pulumi up` with SIGTERM in the middle of a canary, as a cancelled job does."""
+    update = stage.start(CANARY)
+    with stage.held(update, "shift/weights/end"):
+        update.terminate()
+        time.sleep(0.5)
+    result = update.wait(120)
+    status = stage.view.status()
+    stage.view.wait_settled()
+    is_new = stage.view.status()["last_trial"]["outcome"] == "committed"
+    text = f"exit {result.exit_status} after {result.seconds:.0f} s, host then in phase {status['phase']}"
+    return Seen(text=text, serves="new" if is_new else "old", record_lags=is_new and not result.good)
+
+
+ROWS = (
+    Row(name="two deployers at once", expected="one releases, the other is refused", act=_two_at_once, in_subset=True),
+    Row(name="stale lease", expected="refused, then taken over", act=_stale_lease),
+    Row(name="SIGTERM of pulumi up", expected="one release serves", act=_terminated),
+)

@@ -1,0 +1,129 @@
+"""Rows that kill the driver without a word at every entry the journal gets during a release and during a revert."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.faults.candidates import with_fault
+from tests.faults.row import Row, Seen
+from tests.faults.stage import CANARY
+from tests.support.fault_points import FaultPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.faults.stage import Stage
+
+STEPS = (
+    "start/pull",
+    "start/begin",
+    "start/up",
+    "ready/probe",
+    "ready/trial_routes",
+    "shift/weights",
+    "cutover/weights",
+    "commit/restart_policy",
+    "commit/committed_routes",
+    "commit/state",
+    "drain/requests",
+    "drain/workers",
+    "park/routes",
+    "park/stop",
+    "park/state",
+)
+"""Every journal step of a release, in order; a test compares them with the journal of a real one."""
+
+REVERT_STEPS = (
+    "revert/intent",
+    "revert/traffic",
+    "revert/old_release",
+    "revert/routes",
+    "revert/candidate",
+    "revert/state",
+)
+"""Every journal step of a revert, in order."""
+
+COMMITTED_FROM = ("commit/state/end", *(f"{step}/{mark}" for step in STEPS[10:] for mark in ("begin", "end")))
+"""From here on the new release serves, and only the next update can record it."""
+
+REACH_SECONDS = 150.0
+IN_SUBSET = ("start/up/begin", "cutover/weights/end", "commit/state/begin", "park/stop/begin")
+
+
+def _driver_killed(point: str, overrides: Mapping[str, object]) -> Callable[[Stage], Seen]:
+    """Return the act: hold hostctl at `point`, kill the driver and all of `pulumi`, let hostctl go on alone."""
+
+    def act(stage: Stage) -> Seen:
+        with FaultPoint(stage.view, point, "hold").armed() as fault:
+            update = stage.start(CANARY, overrides)
+            reached = fault.wait_reached(timeout_seconds=REACH_SECONDS, unless=lambda: not update.running)
+            update.kill()
+            fault.let_go()
+            if not reached:
+                return Seen(text="not reached", problems=(f"hostctl never came to {point}: {update.wait().tail()}",))
+            seconds = stage.view.wait_settled()
+        is_new = point in COMMITTED_FROM
+        return Seen(text=f"host at rest after {seconds:.0f} s", serves="new" if is_new else "old", record_lags=is_new)
+
+    return act
+
+
+def _hostctl_killed(point: str, overrides: Mapping[str, object]) -> Callable[[Stage], Seen]:
+    """Return the act: hostctl dies at `point`, the driver goes on as well as it can."""
+
+    def act(stage: Stage) -> Seen:
+        with FaultPoint(stage.view, point, "die").armed() as fault:
+            update = stage.start(CANARY, overrides)
+            result = update.wait()
+            if not fault.reached:
+                return Seen(text="not reached", problems=(f"hostctl never came to {point}: {result.tail()}",))
+            seconds = stage.view.wait_settled()
+        is_new = stage.view.status()["last_trial"]["outcome"] == "committed"
+        text = f"update {'succeeded' if result.good else 'failed'}; host at rest after {seconds:.0f} s"
+        return Seen(text=text, serves="new" if is_new else "old", record_lags=is_new and not result.good)
+
+    return act
+
+
+def _rows() -> list[Row]:
+    """Return a row for each mark of each step."""
+    bad = with_fault("error-after:5")
+    found = []
+    for step in STEPS:
+        for mark, word in (("begin", "before"), ("end", "after")):
+            point = f"{step}/{mark}"
+            kept = "new" if point in COMMITTED_FROM else "old"
+            found.append(
+                Row(
+                    name=f"driver killed {word} {step}",
+                    expected=f"{kept} serves",
+                    act=_driver_killed(point, {}),
+                    in_subset=point in IN_SUBSET,
+                    follow=False,
+                )
+            )
+    found += [
+        Row(
+            name=f"driver killed {word} {step}",
+            expected="old serves",
+            act=_driver_killed(f"{step}/{mark}", bad),
+            allowed_lost=5,
+            follow=False,
+        )
+        for step in REVERT_STEPS
+        for mark, word in (("begin", "before"), ("end", "after"))
+    ]
+    found += [
+        Row(
+            name=f"hostctl killed during {step}",
+            expected="old serves",
+            act=_hostctl_killed(f"{step}/begin", bad),
+            allowed_lost=5,
+            follow=False,
+        )
+        for step in REVERT_STEPS
+    ]
+    return found
+
+
+ROWS = tuple(_rows())

@@ -1,0 +1,127 @@
+"""Rows that take a part of the host itself away: HAProxy, the engine, the machine, and requests that take long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from tests.faults.candidates import refused
+from tests.faults.row import Row, Seen
+from tests.faults.stage import CANARY
+from tests.support.traffic import AGENTS_PORT, Downtime
+
+if TYPE_CHECKING:
+    from tests.faults.stage import Stage
+
+LONG_SECONDS = 60
+LONG_DRAIN: dict[str, Any] = {"services": {"acp-agents": {"drain_timeout_seconds": 120}}}
+MARGIN_SECONDS = 0.2
+
+
+def _haproxy_killed(stage: Stage) -> Seen:
+    """Kill HAProxy in the middle of a canary: it comes back on the committed routes, so the trial is over."""
+    update = stage.start(CANARY)
+    with stage.held(update, "shift/weights/end"):
+        down = time.time() - MARGIN_SECONDS
+        stage.view.sh("pkill -9 -x haproxy")
+        up = stage.wait_answering(stage.view)
+    result = update.wait()
+    seen = refused(result, "edge was restarted", "committed routes", "reverted")
+    down_text = f"; edge down {up - down:.1f} s"
+    return Seen(text=seen.text + down_text, problems=seen.problems, downtimes=(Downtime(start=down, end=up),))
+
+
+def _edge_container_killed(stage: Stage) -> Seen:
+    """Kill the edge's container at rest: Docker brings it back with the committed routes."""
+    pid = stage.view.docker("inspect", "--format", "{{.State.Pid}}", "acp-edge").strip()
+    down = time.time() - MARGIN_SECONDS
+    stage.view.sh(f"kill -9 {pid}")
+    up = stage.wait_answering(stage.view)
+    return Seen(text=f"back after {up - down:.1f} s", downtimes=(Downtime(start=down, end=up),))
+
+
+def _engine_restarted(stage: Stage) -> Seen:
+    """Restart the engine in the middle of a canary."""
+    update = stage.start(CANARY)
+    with stage.held(update, "shift/weights/end"):
+        down = time.time() - MARGIN_SECONDS
+        stage.view.machine.restart_engine()
+    up = stage.wait_answering(stage.view)
+    result = update.wait()
+    text = f"update {'succeeded' if result.good else 'failed'}; down {up - down:.1f} s"
+    return Seen(
+        text=text,
+        problems=("the update succeeded",) if result.good else (),
+        downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),),
+    )
+
+
+def _engine_restarted_at_rest(stage: Stage) -> Seen:
+    """Restart the engine with nothing on trial: the committed release serves again without anybody."""
+    down = time.time() - MARGIN_SECONDS
+    stage.view.machine.restart_engine()
+    up = stage.wait_answering(stage.view)
+    return Seen(
+        text=f"serves again after {up - down:.1f} s", downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),)
+    )
+
+
+def _rebooted(stage: Stage) -> Seen:
+    """Reboot the host in the middle of a canary: the committed release serves again without anybody."""
+    update = stage.start(CANARY)
+    with stage.held(update, "shift/weights/end"):
+        down = time.time() - MARGIN_SECONDS
+        stage.view.machine.reboot()
+    up = stage.wait_answering(stage.view)
+    result = update.wait()
+    text = f"update {'succeeded' if result.good else 'failed'}; down {up - down:.1f} s"
+    return Seen(
+        text=text,
+        problems=("the update succeeded",) if result.good else (),
+        downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),),
+    )
+
+
+def _long_request(stage: Stage) -> Seen:
+    """Release while a client waits a minute for a job's result: the old release answers it before it is parked."""
+    stage_first = stage.release(LONG_DRAIN)
+    if not stage_first.good:
+        return Seen(text="no release to begin with", problems=(stage_first.tail(),), serves="new")
+    agents = f"http://{stage.view.host.reach(AGENTS_PORT)}/api/v1/jobs"
+    old = stage.view.serving
+    answers: list[httpx.Response | str] = []
+    job = httpx.post(agents, json={"question": "how long", "rounds": 50, "pace_seconds": 2}).json()
+
+    def ask() -> None:
+        try:
+            url = f"{agents}/{job['job_id']}/results"
+            answers.append(httpx.get(url, params={"wait_seconds": LONG_SECONDS}, timeout=LONG_SECONDS * 2))
+        except httpx.HTTPError as error:
+            answers.append(type(error).__name__)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    time.sleep(1)
+    result = stage.release(LONG_DRAIN)
+    waiting.join(timeout=LONG_SECONDS * 2)
+    answer = answers[0] if answers else "no answer"
+    problems = [] if result.good else [result.tail()]
+    if isinstance(answer, str):
+        problems.append(f"the long request ended with {answer}")
+    elif not answer.is_success or answer.headers.get("X-ACP-Release") != old:
+        problems.append(f"the long request: {answer.status_code} by {answer.headers.get('X-ACP-Release')}, not {old}")
+    text = f"the old release answered after {LONG_SECONDS} s; release took {result.seconds:.0f} s"
+    return Seen(text=text, problems=tuple(problems), serves="new")
+
+
+ROWS = (
+    Row(name="HAProxy killed during shift", expected="reverts, old serves", act=_haproxy_killed, in_subset=True),
+    Row(name="edge container killed at rest", expected="serves again by itself", act=_edge_container_killed),
+    Row(name="dockerd restarted during trial", expected="reverts, old serves", act=_engine_restarted),
+    Row(name="dockerd restarted at rest", expected="serves again by itself", act=_engine_restarted_at_rest),
+    Row(name="host rebooted during trial", expected="old serves again by itself", act=_rebooted),
+    Row(name="minute-long request during drain", expected="released, request answered", act=_long_request),
+)
