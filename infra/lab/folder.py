@@ -65,6 +65,11 @@ class LabFolder:
         return self.path / "registry"
 
     @property
+    def trivy(self) -> Path:
+        """Trivy's cache folder with the lab's vulnerability database."""
+        return self.path / "trivy"
+
+    @property
     def inventory_file(self) -> Path:
         """What the program reads: hosts, registry, keys, environment."""
         return self.path / "inventory.json"

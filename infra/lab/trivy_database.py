@@ -26,7 +26,7 @@ SOURCES = Path(__file__).parent / "vulnerabilities"
 
 
 def ensure_database(folder: LabFolder) -> None:
-    """See to the database of the lab and date it now: to the gate it is fresh for as long as a downloaded one would be."""
+    """See to the database of the lab and date it now: it is fresh for as long as a downloaded one."""
     sources = sorted(SOURCES.glob("*.yaml"))
     wanted = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
     place = folder.trivy / "db" / "trivy.db"
