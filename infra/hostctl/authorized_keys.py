@@ -26,7 +26,7 @@ def bound_line(key: str, ports: Sequence[int], executable: Path) -> str:
 
 
 def rebind(text: str, keys: Sequence[str], ports: Sequence[int], executable: Path) -> str:
-    """Return the file's text with exactly `keys` bound to `executable`; raise `key_conflict` for a key that logs in freely."""
+    """Return the text with exactly `keys` bound to `executable`; raise `key_conflict` for one that logs in freely."""
     wanted = {_blob(key) for key in keys}
     marker = f'command="{executable} --deploy"'
     kept = []
@@ -34,7 +34,9 @@ def rebind(text: str, keys: Sequence[str], ports: Sequence[int], executable: Pat
         if marker in line:
             continue
         if line.strip() and not line.lstrip().startswith("#") and wanted & set(line.split()):
-            raise HostctlError("key_conflict", "a deploy key is already in authorized_keys for something else", key=_blob(line))
+            raise HostctlError(
+                "key_conflict", "a deploy key is already in authorized_keys for something else", key=_blob(line)
+            )
         kept.append(line)
     return "".join(f"{line}\n" for line in [*kept, *(bound_line(key, ports, executable) for key in keys)])
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: hostctl                 read one JSON request from stdin, answer in JSON lines
        hostctl install         install or update hostctl; a JSON request may be on stdin
-       hostctl --deploy        the same without install, edge and core (the deploy key's forced command)
+       hostctl uninstall       remove everything that hostctl made on this host
+       hostctl --deploy        the same without set-up commands (the deploy key's forced command)
        hostctl --version | --errors | --help
 
 example: echo '{"command": "status"}' | hostctl
@@ -69,11 +70,21 @@ def _serve(arguments: list[str], observer: Observer | None) -> int:
     return 0
 
 
-def _run(name: str, request: dict[str, Any], answer: Answer, redactor: Redactor, *, is_deploy: bool, observer: Observer | None) -> dict[str, Any]:  # noqa: PLR0913
+def _run(
+    name: str,
+    request: dict[str, Any],
+    answer: Answer,
+    redactor: Redactor,
+    *,
+    is_deploy: bool,
+    observer: Observer | None,
+) -> dict[str, Any]:
     """Run one command."""
     command = COMMANDS.get(name)
     if command is None:
-        raise HostctlError("bad_request", f"command: must be one of {', '.join(sorted(COMMANDS))}", problems=["command: unknown"])
+        raise HostctlError(
+            "bad_request", f"command: must be one of {', '.join(sorted(COMMANDS))}", problems=["command: unknown"]
+        )
     if command.is_setup and is_deploy:
         raise HostctlError("not_permitted", f"the deploy key may not call {name}")
     fields = Fields(request)
@@ -89,7 +100,11 @@ def _check_stack(host: Host, fields: Fields, name: str) -> None:
         return
     stack = fields.text("stack", None)
     if stack and host.edge.is_set_up and host.edge.settings.stack != stack:
-        raise HostctlError("bad_request", f"stack: this host is set up for {host.edge.settings.stack}, not {stack}", problems=["stack: wrong host"])
+        raise HostctlError(
+            "bad_request",
+            f"stack: this host is set up for {host.edge.settings.stack}, not {stack}",
+            problems=["stack: wrong host"],
+        )
 
 
 def _base(fields: Fields, name: str) -> Path:
@@ -100,10 +115,10 @@ def _base(fields: Fields, name: str) -> Path:
 
 
 def _request(arguments: list[str]) -> dict[str, Any]:
-    """Return the request; `install` may come as an argument with an empty stdin."""
-    if arguments[:1] == ["install"]:
+    """Return the request; `install` and `uninstall` may come as an argument with an empty stdin."""
+    if arguments[:1] in (["install"], ["uninstall"]):
         content = {} if sys.stdin.isatty() else _optional_request()
-        return {**content, "command": "install"}
+        return {**content, "command": arguments[0]}
     return read_request(sys.stdin.buffer)
 
 
@@ -140,6 +155,3 @@ def _ignore_hangups() -> None:
     """Let a lost SSH connection not stop a step halfway."""
     for number in (signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-
-
-

@@ -26,7 +26,18 @@ CAUSES = (
 def up_argv(project: str, folder: Path, services: Sequence[str] = (), options: Sequence[str] = ()) -> list[str]:
     """Return the command line that starts a project from a document on stdin, without pulling or building."""
     return [
-        *("docker", "compose", "--project-name", project, "--project-directory", str(folder), "--env-file", "/dev/null", "--file", "-"),
+        *(
+            "docker",
+            "compose",
+            "--project-name",
+            project,
+            "--project-directory",
+            str(folder),
+            "--env-file",
+            "/dev/null",
+            "--file",
+            "-",
+        ),
         *("up", "--detach", "--no-build", "--pull", "never", "--quiet-pull", *options, *services),
     ]
 
@@ -74,7 +85,9 @@ class Compose:
         """Create and start a project's containers; raise with compose's own words, secrets masked."""
         self._folder.mkdir(parents=True, exist_ok=True)
         argv = up_argv(project, self._folder, services, options)
-        finished = self._runner.run(argv, stdin=json.dumps(document), environment=secrets, timeout_seconds=timeout_seconds)
+        finished = self._runner.run(
+            argv, stdin=json.dumps(document), environment=secrets, timeout_seconds=timeout_seconds
+        )
         if finished.status != 0:
             raise up_error(project, self._redactor.text(finished.errors))
 
@@ -83,6 +96,13 @@ def up_error(project: str, errors: str) -> HostctlError:
     """Return a failed `up` with the code of its cause."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     lower = errors.lower()
-    code = next((code for code, signs in CAUSES if (all if code == "network_missing" else any)(sign in lower for sign in signs)), "compose_failed")
+    code = next(
+        (
+            code
+            for code, signs in CAUSES
+            if (all if code == "network_missing" else any)(sign in lower for sign in signs)
+        ),
+        "compose_failed",
+    )
     reason = lines[-1] if lines else "no message"
     return HostctlError(code, f"docker compose could not start {project}: {reason}", output=lines[-10:])

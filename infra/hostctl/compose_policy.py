@@ -10,9 +10,51 @@ if TYPE_CHECKING:
     from .fields import Fields
 
 SERVICE_KEYS = frozenset(
-    """annotations attach cap_drop command cpu_count cpu_percent cpu_shares cpus cpuset depends_on deploy entrypoint environment expose healthcheck
-    hostname image init labels logging mem_limit mem_reservation mem_swappiness memswap_limit networks oom_score_adj pids_limit platform pull_policy
-    read_only restart scale security_opt shm_size stdin_open stop_grace_period stop_signal tmpfs tty ulimits user volumes working_dir""".split()
+    [
+        "annotations",
+        "attach",
+        "cap_drop",
+        "command",
+        "cpu_count",
+        "cpu_percent",
+        "cpu_shares",
+        "cpus",
+        "cpuset",
+        "depends_on",
+        "deploy",
+        "entrypoint",
+        "environment",
+        "expose",
+        "healthcheck",
+        "hostname",
+        "image",
+        "init",
+        "labels",
+        "logging",
+        "mem_limit",
+        "mem_reservation",
+        "mem_swappiness",
+        "memswap_limit",
+        "networks",
+        "oom_score_adj",
+        "pids_limit",
+        "platform",
+        "pull_policy",
+        "read_only",
+        "restart",
+        "scale",
+        "security_opt",
+        "shm_size",
+        "stdin_open",
+        "stop_grace_period",
+        "stop_signal",
+        "tmpfs",
+        "tty",
+        "ulimits",
+        "user",
+        "volumes",
+        "working_dir",
+    ]
 )
 TOP_KEYS = frozenset({"name", "networks", "services", "version", "volumes"})
 SECURITY_OPTIONS = frozenset({"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"})
@@ -39,7 +81,7 @@ def _problems(compose: dict[str, Any], images: frozenset[str], prefix: str) -> I
         yield from ((f"services.{name}{'.' if path else ''}{path}", text) for path, text in _service(service, images))
 
 
-def _shared(kind: str, entries: Any, prefix: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+def _shared(kind: str, entries: Any, prefix: str) -> Iterator[tuple[str, str]]:
     """Yield networks or volumes that are not the stack's own."""
     if not isinstance(entries, dict):
         yield kind, "must be an object"
@@ -52,7 +94,7 @@ def _shared(kind: str, entries: Any, prefix: str) -> Iterator[tuple[str, str]]: 
             yield f"{kind}.{name}", "may only have external and name"
 
 
-def _service(service: Any, images: frozenset[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+def _service(service: Any, images: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield the problems of one compose service."""
     if not isinstance(service, dict):
         yield "", "must be an object"
@@ -70,7 +112,7 @@ def _service(service: Any, images: frozenset[str]) -> Iterator[tuple[str, str]]:
             yield f"volumes[{index}]", "must be a named volume or tmpfs, not a path of the host"
 
 
-def _is_harmless(volume: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _is_harmless(volume: Any) -> bool:
     """Return whether a volume of a service is not a path of the host."""
     if isinstance(volume, dict):
         return volume.get("type") in {"volume", "tmpfs"}

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from . import fleet, trial
 from .docker_socket import DockerError
+from .edge.apply import settle_edge
 from .errors import HostctlError
 from .state import REVERTING, STARTING
 
 if TYPE_CHECKING:
     from .host import Host
-    from .state import State
+    from .state import State, Trial
 
 
 def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = False) -> None:
@@ -32,21 +33,24 @@ def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = Fal
 
 
 def trouble(host: Host, state: State, keep: str | None) -> str | None:
-    """Return why the trial cannot go on, or None."""
+    """Return why the trial cannot go on for a caller that is about `keep`, or None."""
     current = state.trial
     if current is None:
         return None
-    if current.boot_id != host.clock.boot_id():
-        return "the host was rebooted during the trial"
     if current.phase == REVERTING:
         return current.reason or "a revert was interrupted"
     if current.release != keep:
         return f"another release was asked for while {current.release} was on trial"
-    if current.phase == STARTING:
-        return None
-    if host.clock.monotonic() > current.deadline:
+    return expiry(host, current) or sickness(host, state)
+
+
+def expiry(host: Host, current: Trial) -> str | None:
+    """Return why a trial's time is over, or None; one that is being started has its own limits."""
+    if current.boot_id != host.clock.boot_id():
+        return "the host was rebooted during the trial"
+    if current.phase not in {STARTING, REVERTING} and host.clock.monotonic() > current.deadline:
         return f"nobody confirmed within {current.confirm_timeout_seconds:g} seconds"
-    return sickness(host, state)
+    return None
 
 
 def sickness(host: Host, state: State) -> str | None:
@@ -85,9 +89,13 @@ def _heal(host: Host) -> None:
     if spec is not None:
         down = fleet.stopped(host, spec)
         if down:
-            with host.journal.step("converge", "start_current", release=spec.release, containers=down), contextlib.suppress(DockerError):
+            with (
+                host.journal.step("converge", "start_current", release=spec.release, containers=down),
+                contextlib.suppress(DockerError),
+            ):
                 fleet.start(host, spec)
         fleet.keep_running(host, spec, is_kept=True)
     if state.trial is None and state.retiring is None and host.edge.is_set_up and host.edge.is_running():
         with contextlib.suppress(HostctlError):
+            settle_edge(host)
             trial.restore_committed(host)

@@ -64,7 +64,7 @@ class DockerSocket:
         path: str,
         *,
         query: Mapping[str, Any] | None = None,
-        body: Any = None,  # noqa: ANN401 - any JSON value
+        body: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = CALL_SECONDS,
     ) -> bytes:
@@ -72,12 +72,14 @@ class DockerSocket:
         with self._request(method, path, query, body, headers, timeout_seconds) as response:
             return _read(response)
 
-    def json(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def json(self, method: str, path: str, **options: Any) -> Any:
         """Return the answer's body as JSON, None when it is empty."""
         content = self.call(method, path, **options)
         return json.loads(content) if content.strip() else None
 
-    def lines(self, method: str, path: str, *, query: Mapping[str, Any], headers: Mapping[str, str], timeout_seconds: float) -> Iterator[dict[str, Any]]:
+    def lines(
+        self, method: str, path: str, *, query: Mapping[str, Any], headers: Mapping[str, str], timeout_seconds: float
+    ) -> Iterator[dict[str, Any]]:
         """Yield the JSON lines of an answer as they come; `timeout_seconds` bounds the wait for each."""
         with self._request(method, path, query, None, headers, timeout_seconds) as response:
             while True:
@@ -91,8 +93,14 @@ class DockerSocket:
                     yield json.loads(line)
 
     @contextlib.contextmanager
-    def _request(  # noqa: PLR0913 - one place for all parts of a request
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, headers: Mapping[str, str] | None, timeout_seconds: float  # noqa: ANN401
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        timeout_seconds: float,
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and give its response, open; raise on an error status."""
         connection = _UnixConnection(self._path, timeout_seconds)

@@ -26,7 +26,7 @@ class Left:
 
 
 def left_over(readings: Iterable[WorkerReading], release: str) -> list[Left]:
-    """Return what still depends on `release`: its running requests, and clients of old workers that could only send to it."""
+    """Return what depends on `release`: its running requests, and clients of old workers that know only it."""
     found: dict[str, int] = {}
     for reading in readings:
         for stat in reading.stats:

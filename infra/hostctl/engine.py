@@ -110,7 +110,9 @@ class Engine:
     def stop(self, name: str, *, timeout_seconds: float) -> None:
         """Send the stop signal, wait, then kill; one that is stopped or gone is left alone."""
         limit = max(0, round(timeout_seconds))
-        self._tolerate_missing("POST", f"/containers/{quote(name)}/stop", query={"t": limit}, timeout_seconds=limit + STOP_MARGIN_SECONDS)
+        self._tolerate_missing(
+            "POST", f"/containers/{quote(name)}/stop", query={"t": limit}, timeout_seconds=limit + STOP_MARGIN_SECONDS
+        )
 
     def kill(self, name: str, signal: str) -> None:
         """Send a signal to a running container's first process; one that does not run is left alone."""
@@ -123,7 +125,9 @@ class Engine:
     def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone is left alone."""
         try:
-            self._tolerate_missing("DELETE", f"/containers/{quote(name)}", query={"force": "true", "v": "true"}, timeout_seconds=60)
+            self._tolerate_missing(
+                "DELETE", f"/containers/{quote(name)}", query={"force": "true", "v": "true"}, timeout_seconds=60
+            )
         except DockerError as error:
             if error.status != CONFLICT:  # its removal is in progress already
                 raise
@@ -143,14 +147,19 @@ class Engine:
 
     def stats(self, name: str) -> dict[str, Any]:
         """Return one reading of a container's use of memory and processor."""
-        stats: dict[str, Any] = self._socket.json("GET", f"/containers/{quote(name)}/stats", query={"stream": "false", "one-shot": "true"}) or {}
+        stats: dict[str, Any] = (
+            self._socket.json("GET", f"/containers/{quote(name)}/stats", query={"stream": "false", "one-shot": "true"})
+            or {}
+        )
         return stats
 
     def execute(self, name: str, argv: list[str], *, timeout_seconds: float = 30.0) -> tuple[int, str]:
         """Run a command in a running container; return its exit status and output."""
         body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
         exec_id = self._socket.json("POST", f"/containers/{quote(name)}/exec", body=body)["Id"]
-        content = self._socket.call("POST", f"/exec/{exec_id}/start", body={"Detach": False, "Tty": False}, timeout_seconds=timeout_seconds)
+        content = self._socket.call(
+            "POST", f"/exec/{exec_id}/start", body={"Detach": False, "Tty": False}, timeout_seconds=timeout_seconds
+        )
         status = self._socket.json("GET", f"/exec/{exec_id}/json")["ExitCode"]
         return int(status if status is not None else -1), demultiplex(content).decode(errors="replace")
 
@@ -164,12 +173,16 @@ class Engine:
             raise
         return image
 
-    def pull(self, reference: str, *, auth_header: str | None, on_message: Callable[[str], None], timeout_seconds: float) -> None:
+    def pull(
+        self, reference: str, *, auth_header: str | None, on_message: Callable[[str], None], timeout_seconds: float
+    ) -> None:
         """Pull an image; raise DockerError with the message of the registry or the disk."""
         headers = {"X-Registry-Auth": auth_header} if auth_header else {}
         name, _, digest = reference.partition("@")
         query = {"fromImage": name, "tag": digest}
-        for line in self._socket.lines("POST", "/images/create", query=query, headers=headers, timeout_seconds=timeout_seconds):
+        for line in self._socket.lines(
+            "POST", "/images/create", query=query, headers=headers, timeout_seconds=timeout_seconds
+        ):
             if "error" in line:
                 raise DockerError(0, str(line["error"]))
             on_message(str(line.get("status", "")))
@@ -204,7 +217,7 @@ class Engine:
                 if error.status not in {NOT_FOUND, CONFLICT, 403}:
                     raise
 
-    def _tolerate_missing(self, method: str, path: str, **options: Any) -> None:  # noqa: ANN401 - passed on
+    def _tolerate_missing(self, method: str, path: str, **options: Any) -> None:
         """Make a call whose object may be gone."""
         try:
             self._socket.call(method, path, **options)

@@ -13,7 +13,7 @@ MISSING = object()
 class Fields:
     """One JSON object being read; `done()` raises all problems of it and of the objects inside it."""
 
-    def __init__(self, value: Any, path: str = "", problems: list[str] | None = None) -> None:  # noqa: ANN401 - any JSON value
+    def __init__(self, value: Any, path: str = "", problems: list[str] | None = None) -> None:
         """Read `value`, which should be an object, found at `path`."""
         self.path = path
         self.problems: list[str] = [] if problems is None else problems
@@ -32,7 +32,7 @@ class Fields:
         """Return whether the field is there and not null."""
         return self._value.get(name) is not None
 
-    def take(self, name: str, default: Any = MISSING) -> Any:  # noqa: ANN401 - any JSON value
+    def take(self, name: str, default: Any = MISSING) -> Any:
         """Return a field's raw value; null counts as absent."""
         self._taken.add(name)
         value = self._value.get(name)
@@ -43,7 +43,7 @@ class Fields:
             return default
         return value
 
-    def text(self, name: str, default: Any = MISSING, *, pattern: str = r"[\s\S]+", hint: str = "") -> str:  # noqa: ANN401
+    def text(self, name: str, default: Any = MISSING, *, pattern: str = r"[\s\S]+", hint: str = "") -> str:
         """Return a string that matches `pattern` as a whole."""
         value = self.take(name, default)
         if value is default or value is None:
@@ -55,7 +55,7 @@ class Fields:
             self.problem(name, hint or f"must match {pattern}")
         return value
 
-    def integer(self, name: str, default: Any = MISSING, *, least: int = 0, most: int = 2**62) -> int:  # noqa: ANN401
+    def integer(self, name: str, default: Any = MISSING, *, least: int = 0, most: int = 2**62) -> int:
         """Return a whole number within bounds."""
         value = self.take(name, default)
         if value is default or value is None:
@@ -67,7 +67,7 @@ class Fields:
             self.problem(name, f"must be {least}..{most} (got {value})")
         return value
 
-    def number(self, name: str, default: Any = MISSING, *, above: float = 0.0, most: float = 1e9) -> float:  # noqa: ANN401
+    def number(self, name: str, default: Any = MISSING, *, above: float = 0.0, most: float = 1e9) -> float:
         """Return a number that is greater than `above` and at most `most`."""
         value = self.take(name, default)
         if value is default or value is None:
@@ -79,7 +79,7 @@ class Fields:
             self.problem(name, f"must be more than {above:g} and at most {most:g} (got {value:g})")
         return float(value)
 
-    def flag(self, name: str, default: Any = MISSING) -> bool:  # noqa: ANN401
+    def flag(self, name: str, default: Any = MISSING) -> bool:
         """Return a boolean."""
         value = self.take(name, default)
         if value is None or isinstance(value, bool):
@@ -96,11 +96,18 @@ class Fields:
 
     def objects(self, name: str, *, optional: bool = False) -> list[Fields]:
         """Return readers of a list of objects."""
-        return [Fields(item, f"{self._at(name)}[{index}]", self.problems) for index, item in enumerate(self._list(name, optional=optional))]
+        return [
+            Fields(item, f"{self._at(name)}[{index}]", self.problems)
+            for index, item in enumerate(self._list(name, optional=optional))
+        ]
 
     def texts(self, name: str, *, optional: bool = False, pattern: str = r"[\s\S]+", hint: str = "") -> tuple[str, ...]:
         """Return a list of strings."""
-        return tuple(item for index, item in enumerate(self._list(name, optional=optional)) if self._is_text(name, index, item, pattern, hint))
+        return tuple(
+            item
+            for index, item in enumerate(self._list(name, optional=optional))
+            if self._is_text(name, index, item, pattern, hint)
+        )
 
     def integers(self, name: str, *, optional: bool = False, least: int = 0, most: int = 2**62) -> tuple[int, ...]:
         """Return a list of whole numbers."""
@@ -142,7 +149,9 @@ class Fields:
         if self.problems:
             noun = "problem" if len(self.problems) == 1 else "problems"
             lines = "; ".join(self.problems)
-            raise HostctlError("bad_request", f"{len(self.problems)} {noun} in the request: {lines}", problems=self.problems)
+            raise HostctlError(
+                "bad_request", f"{len(self.problems)} {noun} in the request: {lines}", problems=self.problems
+            )
 
     def _at(self, name: str) -> str:
         """Return the path of a field."""
@@ -157,7 +166,7 @@ class Fields:
             self.problem(name, f"must be a list (got {_kind(value)})")
         return []
 
-    def _is_text(self, name: str, index: int, item: Any, pattern: str, hint: str) -> bool:  # noqa: ANN401, PLR0913
+    def _is_text(self, name: str, index: int, item: Any, pattern: str, hint: str) -> bool:
         """Record a problem unless a list's item is a string that matches."""
         if isinstance(item, str) and re.fullmatch(pattern, item):
             return True
@@ -165,7 +174,14 @@ class Fields:
         return False
 
 
-def _kind(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def _kind(value: Any) -> str:
     """Return how JSON calls the type of a value; the value itself could be a secret."""
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), "null")

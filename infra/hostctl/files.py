@@ -34,12 +34,12 @@ def write_atomic(path: Path, text: str, *, mode: int = PRIVATE) -> None:
         raise file_error(path, error) from error
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
+def write_json(path: Path, value: Any) -> None:
     """Replace `path` by `value` as JSON."""
     write_atomic(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+def read_json(path: Path) -> Any:
     """Return the JSON value in `path`, or None when there is no such file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))

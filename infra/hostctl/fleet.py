@@ -75,7 +75,9 @@ def stop(host: Host, spec: ReleaseSpec, *, role: str | None = None) -> None:
     for container in containers(host, spec):
         service = spec.service_of(container.service)
         if role is None or (service and service.role == role):
-            limits[container.name] = service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
+            limits[container.name] = (
+                service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
+            )
     _each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
 
 

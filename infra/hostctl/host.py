@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
 
-from . import reserve
+from . import leftovers, reserve
 from .clock import Clock
 from .compose import Compose
 from .edge.control import Edge
@@ -15,7 +15,6 @@ from .engine import Engine
 from .journal import Journal
 from .lease import LeaseRef, Leases
 from .lock import locked
-from .paths import Paths
 from .readiness import Prober
 from .redact import Redactor
 from .runner import Runner
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .journal import Observer
+    from .paths import Paths
 
 BUSY_SECONDS = 20.0
-CALL_TTL_SECONDS = 60
 
 Progress = Callable[[str, str], None]
 
@@ -69,6 +68,7 @@ class Host:
         with locked(self.paths.lock, self.clock, wait_seconds=BUSY_SECONDS):
             held, is_own = self._take(purpose, lease)
             self.journal.context = {"holder": held.holder, "fence": held.fence}
+            leftovers.sweep(self.paths)
             reserve.keep(self.paths.reserve)
             try:
                 yield
@@ -78,7 +78,7 @@ class Host:
                         self.leases.release(held)
 
     def make_room(self) -> None:
-        """Give up the disk reserve and keep on when the journal cannot be written: a revert must not fail for a full disk."""
+        """Give up the disk reserve and go on without a journal if need be: a revert must not fail for a full disk."""
         reserve.use(self.paths.reserve)
         self.journal.lenient = True
 
@@ -87,11 +87,12 @@ class Host:
         if lease is not None:
             self.leases.renew(lease)
             return lease, False
-        taken, _ = self.leases.acquire("hostctl", purpose, CALL_TTL_SECONDS)
-        return LeaseRef(str(taken.holder), taken.fence), True
+        return self.leases.acquire_for_call(purpose), True
 
 
-def make_host(paths: Paths, *, progress: Progress = silent, observer: Observer | None = None, redactor: Redactor | None = None) -> Host:
+def make_host(
+    paths: Paths, *, progress: Progress = silent, observer: Observer | None = None, redactor: Redactor | None = None
+) -> Host:
     """Return the real host with its files under `paths`."""
     clock, engine, redactor = Clock(), Engine(), redactor or Redactor()
     return Host(
@@ -101,7 +102,7 @@ def make_host(paths: Paths, *, progress: Progress = silent, observer: Observer |
         compose=Compose(Runner(), paths.base / "compose", redactor),
         journal=Journal(paths.journal, clock, observer=observer),
         store=StateStore(paths.state),
-        leases=Leases(paths.lease, paths.lease_lock, clock),
+        leases=Leases(paths.lease, paths.lease_lock, paths.lock, clock),
         edge=Edge(EdgeFiles(paths.edge), engine, clock),
         redactor=redactor,
         progress=progress,

@@ -21,9 +21,36 @@ MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "a
 CAUSES = (
     ("disk_full", ("no space left on device", "disk quota exceeded")),
     ("wrong_architecture", ("no matching manifest for", "does not match the specified platform")),
-    ("image_pull_denied", ("unauthorized", "authentication required", "no basic auth credentials", "access denied", "access to the resource is denied", "requested access", "forbidden")),
+    (
+        "image_pull_denied",
+        (
+            "unauthorized",
+            "authentication required",
+            "no basic auth credentials",
+            "access denied",
+            "access to the resource is denied",
+            "requested access",
+            "forbidden",
+        ),
+    ),
     ("image_not_found", ("manifest unknown", "not found", "name unknown", "repository does not exist")),
-    ("registry_unreachable", ("connection refused", "no such host", "timeout", "deadline exceeded", "x509", "tls:", "no route to host", "unreachable", "eof", "connection reset", "server gave http response", "client.timeout")),
+    (
+        "registry_unreachable",
+        (
+            "connection refused",
+            "no such host",
+            "timeout",
+            "deadline exceeded",
+            "x509",
+            "tls:",
+            "no route to host",
+            "unreachable",
+            "eof",
+            "connection reset",
+            "server gave http response",
+            "client.timeout",
+        ),
+    ),
 )
 
 
@@ -58,7 +85,9 @@ def pull_error(reference: str, message: str) -> HostctlError:
     return HostctlError(code, f"pull of {reference} failed: {message}", image=reference)
 
 
-def ensure_images(engine: Engine, references: tuple[str, ...], login: RegistryLogin | None, progress: Callable[[str], None]) -> int:
+def ensure_images(
+    engine: Engine, references: tuple[str, ...], login: RegistryLogin | None, progress: Callable[[str], None]
+) -> int:
     """Pull the images that are not on the host yet and check the architecture of all; return how many were pulled."""
     pulled = 0
     for reference in references:
@@ -87,4 +116,6 @@ def check_architecture(reference: str, image: dict[str, Any], machine: str) -> N
     """Raise `wrong_architecture` unless the image is for this machine."""
     wanted, got = MACHINES.get(machine, machine), str(image.get("Architecture", ""))
     if got and wanted and got != wanted:
-        raise HostctlError("wrong_architecture", f"{reference} is for {got}, this host is {wanted}", image=reference, host=wanted)
+        raise HostctlError(
+            "wrong_architecture", f"{reference} is for {got}, this host is {wanted}", image=reference, host=wanted
+        )

@@ -32,18 +32,27 @@ class Journal:
         self.lenient = False
 
     @contextlib.contextmanager
-    def step(self, phase: str, step: str, **fields: Any) -> Iterator[None]:  # noqa: ANN401 - JSON values
+    def step(self, phase: str, step: str, **fields: Any) -> Iterator[None]:
         """Journal a step's begin, run it, journal its end or failure."""
         self._append({"phase": phase, "step": step, "mark": "begin", **fields})
         try:
             yield
         except BaseException as error:
             with contextlib.suppress(Exception):
-                self._append({"phase": phase, "step": step, "mark": "failed", "error": type(error).__name__, "code": getattr(error, "code", None), **fields})
+                self._append(
+                    {
+                        "phase": phase,
+                        "step": step,
+                        "mark": "failed",
+                        "error": type(error).__name__,
+                        "code": getattr(error, "code", None),
+                        **fields,
+                    }
+                )
             raise
         self._append({"phase": phase, "step": step, "mark": "end", **fields})
 
-    def note(self, phase: str, step: str, **fields: Any) -> None:  # noqa: ANN401 - JSON values
+    def note(self, phase: str, step: str, **fields: Any) -> None:
         """Journal something that has no duration."""
         self._append({"phase": phase, "step": step, "mark": "note", **fields})
 

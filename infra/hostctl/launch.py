@@ -46,10 +46,16 @@ def is_serving(host: Host, release: str) -> bool:
     return state.current == release and state.trial is None
 
 
-def launch(  # noqa: PLR0913 - the parts of one start
-    host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float, up: Callable[[], None], *, fastest_seconds: float | None = None
+def launch(
+    host: Host,
+    spec: ReleaseSpec,
+    timer: Timer,
+    confirm_seconds: float,
+    up: Callable[[], None],
+    *,
+    fastest_seconds: float | None = None,
 ) -> None:
-    """Begin the trial, bring the containers up, wait until they are ready and put them into the trial routes; undo it on failure."""
+    """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all."""
     with host.journal.step("start", "begin", release=spec.release):
         trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
     try:

@@ -1,4 +1,4 @@
-"""The lease: who may change this host just now. Its fencing number only grows, so that a holder who lost it is refused."""
+"""The lease: who may change this host; its fencing number only grows, so that a holder who lost it is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import HostctlError
 from .files import read_json, write_json
-from .lock import locked
+from .lock import is_free, locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +20,15 @@ DEFAULT_TTL_SECONDS = 30
 LONGEST_TTL_SECONDS = 60
 SHORTEST_TTL_SECONDS = 5
 LOCK_WAIT_SECONDS = 5.0
+CALL_HOLDER = "hostctl"
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A lease as it is kept; `renewed` is in seconds since the boot `boot_id`. Without a holder it is free."""
+    """A lease as it is kept; `renewed` is in seconds since the boot `boot_id`. Without a holder it is free.
+
+    One that a single call took for its own length (`is_call`) ends with that call, however the call ends.
+    """
 
     holder: str | None
     purpose: str
@@ -33,6 +37,7 @@ class Lease:
     boot_id: str
     ttl_seconds: int
     fence: int
+    is_call: bool = False
 
     def age_seconds(self, clock: Clock) -> float | None:
         """Return the seconds since the last heartbeat, or None when the host was booted since."""
@@ -78,10 +83,11 @@ def read_lease(fields: Fields) -> LeaseRef | None:
 class Leases:
     """The lease of this host, in a file guarded by a lock of its own, so that a heartbeat never waits for a call."""
 
-    def __init__(self, path: Path, lock: Path, clock: Clock) -> None:
-        """Keep it at `path`, guarded by `lock`."""
+    def __init__(self, path: Path, lock: Path, call_lock: Path, clock: Clock) -> None:
+        """Keep it at `path`, guarded by `lock`; `call_lock` is what a changing call holds while it lives."""
         self._path = path
         self._lock = lock
+        self._call_lock = call_lock
         self._clock = clock
 
     def current(self) -> Lease | None:
@@ -89,11 +95,27 @@ class Leases:
         value = read_json(self._path)
         return Lease(**value) if value else None
 
+    def shown(self) -> dict[str, Any] | None:
+        """Return the lease for a status: none when nobody holds it, or only a call that has ended."""
+        lease = self.current()
+        if lease is None or lease.holder is None or (lease.is_call and is_free(self._call_lock)):
+            return None
+        return lease.public(self._clock)
+
     def acquire(self, holder: str, purpose: str, ttl_seconds: int) -> tuple[Lease, Lease | None]:
         """Take the lease, also from a holder that was not heard of in time; return it and the one it was taken from."""
+        return self._take(holder, purpose, ttl_seconds, is_call=False)
+
+    def acquire_for_call(self, purpose: str) -> LeaseRef:
+        """Take the lease for the length of one call, which holds the call lock already."""
+        lease, _ = self._take(CALL_HOLDER, purpose, LONGEST_TTL_SECONDS, is_call=True)
+        return LeaseRef(CALL_HOLDER, lease.fence)
+
+    def _take(self, holder: str, purpose: str, ttl_seconds: int, *, is_call: bool) -> tuple[Lease, Lease | None]:
+        """Take the lease unless a live holder has it."""
         with locked(self._lock, self._clock, wait_seconds=LOCK_WAIT_SECONDS):
             old = self.current()
-            if old and old.is_live(self._clock):
+            if old and self._is_held(old, is_caller_at_work=is_call):
                 raise self._held(old)
             lease = Lease(
                 holder=holder,
@@ -103,9 +125,10 @@ class Leases:
                 boot_id=self._clock.boot_id(),
                 ttl_seconds=ttl_seconds,
                 fence=(old.fence if old else 0) + 1,
+                is_call=is_call,
             )
             write_json(self._path, dataclasses.asdict(lease))
-            return lease, old if old and old.holder else None
+            return lease, old if old and old.holder and not old.is_call else None
 
     def renew(self, ref: LeaseRef) -> Lease:
         """Renew the heartbeat; raise `lease_lost` when the lease went to somebody else."""
@@ -130,8 +153,14 @@ class Leases:
             self._mine(ref)
             return
         lease = self.current()
-        if lease and lease.is_live(self._clock):
+        if lease and not lease.is_call and lease.is_live(self._clock):
             raise self._held(lease)
+
+    def _is_held(self, lease: Lease, *, is_caller_at_work: bool) -> bool:
+        """Return whether a lease keeps others out; a call's own one does so only while that call lives."""
+        if lease.is_call:
+            return lease.holder is not None and not is_caller_at_work and not is_free(self._call_lock)
+        return lease.is_live(self._clock)
 
     def _mine(self, ref: LeaseRef) -> Lease:
         """Return the lease if it is the caller's."""
@@ -139,7 +168,9 @@ class Leases:
         if lease is None or (lease.holder, lease.fence) != (ref.holder, ref.fence):
             shown = lease.public(self._clock) if lease else None
             now = f"{lease.holder} holds it since {lease.since}" if lease and lease.holder else "nobody holds it now"
-            raise HostctlError("lease_lost", f"{ref.holder} lost the lease {ref.fence} of this host: {now}", lease=shown)
+            raise HostctlError(
+                "lease_lost", f"{ref.holder} lost the lease {ref.fence} of this host: {now}", lease=shown
+            )
         return lease
 
     def _held(self, lease: Lease) -> HostctlError:

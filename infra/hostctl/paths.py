@@ -69,9 +69,14 @@ class Paths:
         """Return the link to the version of hostctl in use."""
         return self.base / "bin" / "hostctl"
 
+    @property
+    def releases(self) -> Path:
+        """Return the folder of the releases' descriptions."""
+        return self.base / "releases"
+
     def release(self, release: str) -> Path:
         """Return the file that describes a release."""
-        return self.base / "releases" / f"{release}.json"
+        return self.releases / f"{release}.json"
 
 
 def installed_base(program: str) -> Path | None:

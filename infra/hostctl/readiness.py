@@ -55,7 +55,7 @@ def probe(address: str, port: int, readiness: Readiness) -> str | None:
         response = connection.getresponse()
         return judge(response.status, response.read(LONGEST_BODY_BYTES), readiness)
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {error or type(error).__name__}"
+        return f"no answer: {str(error) or type(error).__name__}"
     finally:
         connection.close()
 
@@ -89,14 +89,20 @@ class Prober:
         passes, reason = 0, "no answer yet"
         while True:
             container = self._running(name)
-            address = container.address_on(self._network) if self._network else next(iter(container.addresses.values()), None)
+            address = (
+                container.address_on(self._network) if self._network else next(iter(container.addresses.values()), None)
+            )
             why = probe(address, service.port, readiness) if address else "it has no address yet"
             passes, reason = (passes + 1, reason) if why is None else (0, why)
             taken = self._clock.monotonic() - began
             if passes >= readiness.passes:
                 return Passed(name, passes, round(taken, 3))
             if taken >= readiness.timeout_seconds:
-                raise self._failed("candidate_not_ready", name, f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {reason}")
+                raise self._failed(
+                    "candidate_not_ready",
+                    name,
+                    f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {reason}",
+                )
             self._clock.sleep(interval if why is None else min(interval, 0.2))
 
     def _wait_worker(self, name: str) -> Passed:
@@ -108,7 +114,9 @@ class Prober:
             if container.health == "healthy" or (container.health is None and taken >= WORKER_SECONDS):
                 return Passed(name, 1, round(taken, 3))
             if taken >= WORKER_LIMIT_SECONDS:
-                raise self._failed("candidate_not_ready", name, f"{name} was not healthy within {WORKER_LIMIT_SECONDS:g} seconds")
+                raise self._failed(
+                    "candidate_not_ready", name, f"{name} was not healthy within {WORKER_LIMIT_SECONDS:g} seconds"
+                )
             self._clock.sleep(WORKER_INTERVAL_SECONDS)
 
     def _running(self, name: str) -> Container:

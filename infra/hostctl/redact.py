@@ -30,7 +30,7 @@ class Redactor:
             text = text.replace(value, MASK)
         return text
 
-    def value(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    def value(self, value: Any) -> Any:
         """Return a JSON value with every string in it masked."""
         if isinstance(value, str):
             return self.text(value)

@@ -72,7 +72,10 @@ def parse_meminfo(text: str) -> dict[str, int]:
 def check_memory(needed_bytes: int, resources: HostResources) -> Check:
     """Return whether the memory limits of one more release fit beside what runs."""
     free = resources.memory_available_bytes
-    detail = f"the release needs {gib(needed_bytes)} beside what runs, {gib(free)} of {gib(resources.memory_total_bytes)} are available, {gib(MEMORY_KEPT_BYTES)} stay free"
+    detail = (
+        f"the release needs {gib(needed_bytes)} beside what runs, {gib(free)} of {gib(resources.memory_total_bytes)}"
+        f" are available, {gib(MEMORY_KEPT_BYTES)} stay free"
+    )
     return Check("memory", ok=free - MEMORY_KEPT_BYTES >= needed_bytes, detail=detail, code="insufficient_memory")
 
 
@@ -87,7 +90,9 @@ def require(checks: list[Check]) -> None:
     """Raise the error of the first check that is not ok, with all of them in its details."""
     failed = [check for check in checks if not check.ok]
     if failed:
-        raise HostctlError(failed[0].code, f"{failed[0].name}: {failed[0].detail}", checks=[check.to_json() for check in checks])
+        raise HostctlError(
+            failed[0].code, f"{failed[0].name}: {failed[0].detail}", checks=[check.to_json() for check in checks]
+        )
 
 
 def gib(size_bytes: float) -> str:

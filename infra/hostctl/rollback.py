@@ -16,14 +16,23 @@ def return_to_previous(host: Host, release: str, previous: str, reason: str) -> 
     """Start the previous release if it is stopped, give it all requests, commit it, and park `release`."""
     spec = fleet.load_spec(host, previous)
     if not fleet.has_all(host, spec):
-        raise HostctlError("no_parked_release", f"the containers of {previous} are not kept on this host", reason=reason)
+        raise HostctlError(
+            "no_parked_release", f"the containers of {previous} are not kept on this host", reason=reason
+        )
     host.make_room()
     began = host.clock.monotonic()
     host.journal.note("revert", "after_commit", release=release, reason=reason, previous=previous)
     state = host.state
     if state.retiring is not None:
         host.store.save(state.with_(retiring=None).park(previous))
-    launch(host, spec, Timer(host.clock), trial.DEFAULT_CONFIRM_SECONDS, lambda: fleet.start(host, spec), fastest_seconds=trial.WARM_INTERVAL_SECONDS)
+    launch(
+        host,
+        spec,
+        Timer(host.clock),
+        trial.DEFAULT_CONFIRM_SECONDS,
+        lambda: fleet.start(host, spec),
+        fastest_seconds=trial.WARM_INTERVAL_SECONDS,
+    )
     current = trial.require(host, previous, ("ready",))
     trial.commit(host, trial.move(host, current, trial.FULL))
     restored = host.clock.monotonic() - began
@@ -33,4 +42,8 @@ def return_to_previous(host: Host, release: str, previous: str, reason: str) -> 
         trial.park(host, retiring)
     outcome = {"release": release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
     host.store.save(host.state.with_(last_trial=outcome, previous=None))
-    return {"serving": previous, "restore_seconds": round(restored, 3), "seconds": round(host.clock.monotonic() - began, 3)}
+    return {
+        "serving": previous,
+        "restore_seconds": round(restored, 3),
+        "seconds": round(host.clock.monotonic() - began, 3),
+    }

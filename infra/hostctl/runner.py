@@ -28,11 +28,18 @@ class Finished:
 class Runner:
     """Runs commands."""
 
-    def run(self, argv: Sequence[str], *, stdin: str = "", environment: Mapping[str, str] | None = None, timeout_seconds: float) -> Finished:
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout_seconds: float,
+    ) -> Finished:
         """Run `argv` with `environment` beside a minimal one; raise when it is missing or takes too long."""
         kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
         try:
-            process = subprocess.Popen(  # noqa: S603 - argv list, no shell
+            process = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -48,5 +55,7 @@ class Runner:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise HostctlError("compose_failed", f"`{' '.join(argv[:2])} …` did not end within {timeout_seconds:g} seconds") from None
+            raise HostctlError(
+                "compose_failed", f"`{' '.join(argv[:2])} …` did not end within {timeout_seconds:g} seconds"
+            ) from None
         return Finished(process.returncode, output, errors)

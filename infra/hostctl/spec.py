@@ -182,4 +182,6 @@ def _check_services(fields: Fields, spec: ReleaseSpec) -> None:
     defined = defined if isinstance(defined, dict) else {}
     for index, service in enumerate(spec.services):
         if service.compose_service not in defined:
-            fields.problem(f"services[{index}].compose_service", f"{service.compose_service!r} is not in compose.services")
+            fields.problem(
+                f"services[{index}].compose_service", f"{service.compose_service!r} is not in compose.services"
+            )

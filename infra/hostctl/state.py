@@ -20,7 +20,7 @@ REVERTING = "reverting"
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate that is not committed: it goes away when nobody confirms it before `deadline` (seconds since boot)."""
+    """A candidate that is not committed: it goes when nobody confirms it before `deadline` (seconds since boot)."""
 
     release: str
     phase: str
@@ -54,7 +54,7 @@ class State:
     pinned: tuple[str, ...] = ()
     last_trial: dict[str, Any] | None = None
 
-    def with_(self, **changes: Any) -> State:  # noqa: ANN401 - fields of State
+    def with_(self, **changes: Any) -> State:
         """Return a changed copy."""
         return dataclasses.replace(self, **changes)
 
@@ -69,7 +69,12 @@ class State:
     @property
     def known(self) -> set[str]:
         """Return every release that has a place here."""
-        named = {self.current, self.previous, self.trial.release if self.trial else None, self.retiring.release if self.retiring else None}
+        named = {
+            self.current,
+            self.previous,
+            self.trial.release if self.trial else None,
+            self.retiring.release if self.retiring else None,
+        }
         return {release for release in (*named, *self.parked) if release}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import trial
-from .converge import sickness
+from .converge import expiry, sickness
 from .lock import is_free, locked
 from .state import REVERTING, STARTING
 
@@ -50,11 +50,7 @@ def _trial_reason(host: Host, state: State, *, looks_deep: bool = True) -> str |
         return None
     if current.phase in {STARTING, REVERTING}:
         return f"a call ended in phase {current.phase}"
-    if current.boot_id != host.clock.boot_id():
-        return "the host was rebooted during the trial"
-    if host.clock.monotonic() > current.deadline:
-        return f"nobody confirmed within {current.confirm_timeout_seconds:g} seconds"
-    return sickness(host, state) if looks_deep else None
+    return expiry(host, current) or (sickness(host, state) if looks_deep else None)
 
 
 def _is_overdue(host: Host, state: State) -> bool:

@@ -1,4 +1,4 @@
-"""A candidate's trial: begun, moved, committed, or reverted; each step leaves a state from which the next call goes on."""
+"""A candidate's trial: begun, moved, committed or reverted; the next call goes on from wherever one ended."""
 
 from __future__ import annotations
 
@@ -56,8 +56,18 @@ def require(host: Host, release: str, phases: tuple[str, ...]) -> Trial:
     if trial is not None and trial.release == release and trial.phase in phases:
         return trial
     last = state.last_trial or {}
-    if trial is None and last.get("release") == release and last.get("outcome") == "reverted" and state.current != release:
-        raise HostctlError("trial_over", f"the host has reverted {release}: {last.get('reason')}", reason=last.get("reason"), at=last.get("at"))
+    if (
+        trial is None
+        and last.get("release") == release
+        and last.get("outcome") == "reverted"
+        and state.current != release
+    ):
+        raise HostctlError(
+            "trial_over",
+            f"the host has reverted {release}: {last.get('reason')}",
+            reason=last.get("reason"),
+            at=last.get("at"),
+        )
     now = f"{trial.release} is in phase {trial.phase}" if trial else f"no trial, {state.current or 'nothing'} serves"
     raise HostctlError("wrong_phase", f"{release} is not on trial in a phase {'/'.join(phases)}: {now}")
 
@@ -88,9 +98,13 @@ def commit(host: Host, trial: Trial) -> State:
         host.edge.write_committed(committed_routing(candidate))
     with host.journal.step("commit", "state", release=trial.release):
         now = host.clock
-        retiring = Retiring(release=state.current, since=now.monotonic(), boot_id=now.boot_id()) if state.current else None
+        retiring = (
+            Retiring(release=state.current, since=now.monotonic(), boot_id=now.boot_id()) if state.current else None
+        )
         outcome = {"release": trial.release, "outcome": "committed", "reason": "", "at": now.now()}
-        new = state.with_(current=trial.release, previous=state.current, trial=None, retiring=retiring, last_trial=outcome)
+        new = state.with_(
+            current=trial.release, previous=state.current, trial=None, retiring=retiring, last_trial=outcome
+        )
         host.store.save(new)
     return new
 
@@ -129,7 +143,7 @@ def restore_committed(host: Host) -> None:
 
 
 def revert(host: Host, reason: str) -> dict[str, Any]:
-    """End the trial: traffic back at once, then verify the old release, remove the candidate; goes on where a dead call stopped."""
+    """End the trial: traffic back at once, then the old release verified, then the candidate removed."""
     state = host.state
     trial = state.trial
     assert trial is not None  # noqa: S101 - callers look
@@ -154,8 +168,17 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
         after = host.state.with_(trial=None, last_trial=outcome)
         host.store.save(after.park(trial.release) if trial.was_parked else after)
     if problem is not None:
-        raise HostctlError("old_release_not_serving", f"{trial.release} was reverted, but {problem.message}", reason=reason, **problem.details)
-    return {"serving": state.current, "restore_seconds": round(restored, 3), "seconds": round(host.clock.monotonic() - began, 3)}
+        raise HostctlError(
+            "old_release_not_serving",
+            f"{trial.release} was reverted, but {problem.message}",
+            reason=reason,
+            **problem.details,
+        )
+    return {
+        "serving": state.current,
+        "restore_seconds": round(restored, 3),
+        "seconds": round(host.clock.monotonic() - began, 3),
+    }
 
 
 def _send_back(host: Host, current: str | None, candidate: ReleaseSpec) -> None:

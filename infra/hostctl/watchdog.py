@@ -22,7 +22,7 @@ LOCK_SECONDS = 30.0
 def spawn(base: Path) -> None:
     """Start a watchdog that outlives this call; one that runs already makes the new one end at once."""
     program = str(Path(sys.argv[0]).resolve())
-    subprocess.Popen(  # noqa: S603 - our own program
+    subprocess.Popen(
         [sys.executable, program, "--watchdog", str(base)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

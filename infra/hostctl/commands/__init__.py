@@ -5,7 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
-from . import activate, core, counters, edge, hello, install, journal, lease, logs, phases, preflight, prune, ready, resources, revert, start, status, stop
+from . import (
+    activate,
+    core,
+    counters,
+    edge,
+    hello,
+    install,
+    journal,
+    lease,
+    logs,
+    phases,
+    preflight,
+    prune,
+    ready,
+    resources,
+    revert,
+    start,
+    status,
+    stop,
+    uninstall,
+)
 
 if TYPE_CHECKING:
     from ..fields import Fields
@@ -22,6 +42,7 @@ class Command:
 
 COMMANDS = {
     "install": Command(install.run, is_setup=True),
+    "uninstall": Command(uninstall.run, is_setup=True),
     "edge": Command(edge.run, is_setup=True),
     "core": Command(core.run, is_setup=True),
     "hello": Command(hello.run),

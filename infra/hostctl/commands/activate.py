@@ -35,5 +35,12 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
         require(check_release(host, spec, 0))
         timer = Timer(host.clock)
-        launch(host, spec, timer, confirm_seconds, lambda: fleet.start(host, spec), fastest_seconds=trial.WARM_INTERVAL_SECONDS)
+        launch(
+            host,
+            spec,
+            timer,
+            confirm_seconds,
+            lambda: fleet.start(host, spec),
+            fastest_seconds=trial.WARM_INTERVAL_SECONDS,
+        )
         return outcome(host, spec, timer, changed=True)

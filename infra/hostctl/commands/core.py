@@ -34,14 +34,17 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     with host.changing(project, lease):
         with host.journal.step("core", "pull", project=project):
             ensure_images(host.engine, images, login, lambda text: host.progress("core", text))
+        write_json(host.paths.core / f"{project}.json", document)
         before = {container.id for container in host.engine.containers(project)}
         with host.journal.step("core", "up", project=project):
             host.progress("core", f"starting {project}")
             host.compose.up(project, document, secrets=secrets, options=["--remove-orphans"])
-        write_json(host.paths.core / f"{project}.json", document)
         with host.journal.step("core", "healthy", project=project):
             containers = _wait_healthy(host, project, wait_seconds)
-    return {"changed": {container.id for container in containers} != before, "containers": [container.summary() for container in containers]}
+    return {
+        "changed": {container.id for container in containers} != before,
+        "containers": [container.summary() for container in containers],
+    }
 
 
 def _wait_healthy(host: Host, project: str, wait_seconds: float) -> list[Container]:
@@ -49,7 +52,11 @@ def _wait_healthy(host: Host, project: str, wait_seconds: float) -> list[Contain
     deadline = host.clock.monotonic() + wait_seconds
     while True:
         containers = host.engine.containers(project)
-        waiting = [container for container in containers if not container.is_running or container.health not in {None, "healthy"}]
+        waiting = [
+            container
+            for container in containers
+            if not container.is_running or container.health not in {None, "healthy"}
+        ]
         if not waiting:
             return containers
         if host.clock.monotonic() >= deadline:

@@ -30,13 +30,23 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     fields.done()
     source = Path(sys.argv[0]).resolve()
     if source.suffix != ".pyz":
-        raise HostctlError("unsupported_host", "install runs from the built hostctl, not from its source", mend="build it with infra.hostctl.build")
+        raise HostctlError(
+            "unsupported_host",
+            "install runs from the built hostctl, not from its source",
+            mend="build it with infra.hostctl.build",
+        )
     changed = _place(host, source)
     if is_binding:
         changed = bind_keys(Path.home() / ".ssh" / "authorized_keys", keys, ports, host.paths.executable) or changed
     if changed:
         host.journal.note("install", "installed", version=version(), deploy_keys=len(keys))
-    return {"version": version(), "path": str(host.paths.executable), "base_dir": str(host.paths.base), "changed": changed, "deploy_keys": len(keys)}
+    return {
+        "version": version(),
+        "path": str(host.paths.executable),
+        "base_dir": str(host.paths.base),
+        "changed": changed,
+        "deploy_keys": len(keys),
+    }
 
 
 def _place(host: Host, source: Path) -> bool:
@@ -60,6 +70,9 @@ def _place(host: Host, source: Path) -> bool:
 
 def _forget_old(versions: Path, current: Path) -> None:
     """Remove all but the newest versions; a watchdog that runs from a removed one has it open already."""
-    others = sorted((path for path in versions.iterdir() if path.is_dir() and path != current), key=lambda path: path.stat().st_mtime)
+    others = sorted(
+        (path for path in versions.iterdir() if path.is_dir() and path != current),
+        key=lambda path: path.stat().st_mtime,
+    )
     for path in others[: max(0, len(others) - (KEPT_VERSIONS - 1))]:
         shutil.rmtree(path, ignore_errors=True)

@@ -33,7 +33,9 @@ def _acquire(host: Host, fields: Fields) -> dict[str, Any]:
     """Take the lease."""
     holder = fields.text("holder", pattern=HOLDER)
     purpose = fields.text("purpose", pattern=PURPOSE)
-    ttl_seconds = fields.integer("ttl_seconds", DEFAULT_TTL_SECONDS, least=SHORTEST_TTL_SECONDS, most=LONGEST_TTL_SECONDS)
+    ttl_seconds = fields.integer(
+        "ttl_seconds", DEFAULT_TTL_SECONDS, least=SHORTEST_TTL_SECONDS, most=LONGEST_TTL_SECONDS
+    )
     fields.done()
     lease, old = host.leases.acquire(holder, purpose, ttl_seconds)
     if old is not None:

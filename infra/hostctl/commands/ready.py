@@ -20,4 +20,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     spec = fleet.load_spec(host, release)
     fleet.know_secrets(host, spec)
     passed = host.prober().wait(spec)
-    return {"release": release, "containers": [{"name": item.container, "passes": item.passes, "seconds": item.seconds} for item in passed]}
+    return {
+        "release": release,
+        "containers": [{"name": item.container, "passes": item.passes, "seconds": item.seconds} for item in passed],
+    }

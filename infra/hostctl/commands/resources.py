@@ -44,6 +44,8 @@ def _row(host: Host, spec: ReleaseSpec, container: Container) -> dict[str, Any]:
         "service": service.name if service else container.service,
         "memory_bytes": max(0, int(memory.get("usage", 0)) - int(cache)),
         "memory_limit_bytes": int(memory.get("limit", 0)),
-        "cpu_seconds": round((stats.get("cpu_stats") or {}).get("cpu_usage", {}).get("total_usage", 0) / NANOSECONDS, 3),
+        "cpu_seconds": round(
+            (stats.get("cpu_stats") or {}).get("cpu_usage", {}).get("total_usage", 0) / NANOSECONDS, 3
+        ),
         "pids": int((stats.get("pids_stats") or {}).get("current", 0)),
     }

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import fleet, trial
+from ..compose import on_trial
 from ..converge import converge
 from ..images import ensure_images, read_registry
 from ..launch import Timer, is_serving, launch, outcome, read_confirm_seconds
 from ..lease import read_lease
-from ..compose import on_trial
 from ..preflight import check_release, read_needed
 from ..resources import require
 from ..spec import read_spec
-from ..state import READY
 
 if TYPE_CHECKING:
     from ..fields import Fields

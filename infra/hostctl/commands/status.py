@@ -28,7 +28,6 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     projects = host.engine.projects("acp-")
     stats = _stats(host)
     services, serving = _services(stats)
-    lease = host.leases.current()
     return {
         "stack": host.edge.settings.stack if host.edge.is_set_up else None,
         "hostctl": version(),
@@ -43,7 +42,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         "deadline_seconds": round(state.trial.deadline - host.clock.monotonic(), 1) if state.trial else None,
         "parked": list(state.parked),
         "pinned": list(state.pinned),
-        "lease": lease.public(host.clock) if lease and lease.holder else None,
+        "lease": host.leases.shown(),
         "last_trial": state.last_trial,
         "edge": _edge(host, projects.get("acp-edge", [])),
         "services": services,
@@ -137,9 +136,15 @@ def _drift(host: Host, state: State, projects: dict[str, list[Container]], servi
         existing = {container.name: container for container in projects.get(spec.project, [])}
         wanted = [name for service in spec.services for name in spec.containers(service)]
         if release == state.current:
-            notes += [f"{name} of the current release does not run" for name in wanted if name not in existing or not existing[name].is_running]
+            notes += [
+                f"{name} of the current release does not run"
+                for name in wanted
+                if name not in existing or not existing[name].is_running
+            ]
         if release in state.parked:
-            notes += [f"{name} of a parked release runs" for name, container in existing.items() if container.is_running]
+            notes += [
+                f"{name} of a parked release runs" for name, container in existing.items() if container.is_running
+            ]
     for project, containers in projects.items():
         if project.startswith("acp-v") and project not in known:
             notes.append(f"the project {project} belongs to no known release ({len(containers)} containers)")
@@ -154,12 +159,14 @@ def _edge_drift(host: Host, state: State, serving: set[str]) -> list[str]:
         return ["the edge does not run"]
     notes = []
     if state.trial is None and state.current and serving != {state.current}:
-        notes.append(f"the edge serves {', '.join(sorted(serving)) or 'nothing'}, the committed release is {state.current}")
+        notes.append(
+            f"the edge serves {', '.join(sorted(serving)) or 'nothing'}, the committed release is {state.current}"
+        )
     if state.trial is None and state.retiring is None:
         with contextlib.suppress(HostctlError):
             if not host.edge.has_loaded(committed_routing(fleet.find_spec(host, state.current))):
                 notes.append("the edge has other routes than the committed ones")
-    saved = (host.edge.files.load() or {})
+    saved = host.edge.files.load() or {}
     if saved and saved["container"] != host.edge.container():
         notes.append(f"{host.edge.container()} serves in place of {saved['container']}")
     return notes

@@ -25,7 +25,9 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         converge(host, keep=release, finish_retiring=True)
         state = host.state
         if state.current == release:
-            raise HostctlError("wrong_phase", f"{release} serves: it is not stopped", mend="release or roll back to another one first")
+            raise HostctlError(
+                "wrong_phase", f"{release} serves: it is not stopped", mend="release or roll back to another one first"
+            )
         if state.trial is not None and state.trial.release == release:
             trial.revert(host, "stop was asked for")
         stopped = release in host.state.known or host.paths.release(release).exists()

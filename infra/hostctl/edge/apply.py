@@ -1,4 +1,4 @@
-"""Bringing the edge to its settings: made, reloaded, or taken over by a newer container, without losing a request where that can be."""
+"""Bringing the edge to its settings: made, reloaded, or taken over by a newer container without losing a request."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import HostctlError
 from ..images import RegistryLogin, ensure_images
 from .certificate import place_certificate, put_into_haproxy
+from .config import render_config
 from .container import HOLDER, PROJECT, RELIEFS, edge_document
 from .files import COMMITTED
-from .config import render_config
 from .routing import committed_routing
 from .settings import EdgeSettings
 
@@ -23,8 +23,14 @@ RETIRE_SECONDS = 5.0
 FOLDER_MODE = 0o700
 
 
-def apply_edge(  # noqa: PLR0913 - what an edge request has
-    host: Host, settings: EdgeSettings, login: RegistryLogin | None, current: ReleaseSpec | None, *, pem: str | None, certificate_file: str | None
+def apply_edge(
+    host: Host,
+    settings: EdgeSettings,
+    login: RegistryLogin | None,
+    current: ReleaseSpec | None,
+    *,
+    pem: str | None,
+    certificate_file: str | None,
 ) -> dict[str, Any]:
     """Bring the edge to `settings`; return what was done."""
     host.edge.files.folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
@@ -81,7 +87,7 @@ def _restore(host: Host, saved: dict[str, Any], routes: str | None) -> None:
 
 
 def _take_over(host: Host, settings: EdgeSettings, routes: str, images: dict[str, str]) -> dict[str, Any]:
-    """Start a container of the new image that takes the listening sockets over; the old HAProxy finishes what it has."""
+    """Start a container of the new image that takes the sockets over; the old HAProxy finishes what it has."""
     old = host.edge.container()
     new = next(name for name in RELIEFS if name != old)
     images = {name: image for name, image in images.items() if name in {HOLDER, old}} | {new: settings.image}
@@ -102,6 +108,20 @@ def _take_over(host: Host, settings: EdgeSettings, routes: str, images: dict[str
     return _done(settings, new, changed=True)
 
 
+def settle_edge(host: Host) -> None:
+    """Put the container in charge that serves: after a crash or a reboot another one may have stepped in."""
+    saved = host.edge.files.load() or {}
+    container = host.edge.container()
+    if container == saved.get("container"):
+        return
+    settings = host.edge.settings
+    if saved["images"].get(container) == settings.image:
+        host.edge.files.save(settings, container=container, images=saved["images"])
+    else:
+        routes = host.edge.files.read_routes(COMMITTED) or ""
+        _take_over(host, settings, routes, dict(saved["images"]))
+
+
 def _reload(host: Host, settings: EdgeSettings, routes: str, *, is_new_certificate: bool) -> dict[str, Any]:
     """Change the settings of the edge that runs."""
     container = host.edge.container()
@@ -116,18 +136,27 @@ def _reload(host: Host, settings: EdgeSettings, routes: str, *, is_new_certifica
             try:
                 host.edge.replace_committed(routes)
             except HostctlError:
-                host.edge.files.save(EdgeSettings.from_json(saved["settings"]), container=container, images=saved["images"])
+                host.edge.files.save(
+                    EdgeSettings.from_json(saved["settings"]), container=container, images=saved["images"]
+                )
                 raise
     return _done(settings, container, changed=is_new_certificate or not is_same)
 
 
 def _up(host: Host, settings: EdgeSettings, images: dict[str, str], service: str) -> None:
     """Have compose make one of the edge's containers."""
-    document = edge_document(settings, folder=str(Path(host.edge.files.folder).resolve()), user=f"{os.getuid()}:{os.getgid()}", images=images)
+    document = edge_document(
+        settings, folder=str(Path(host.edge.files.folder).resolve()), user=f"{os.getuid()}:{os.getgid()}", images=images
+    )
     host.progress("edge", f"starting {service}")
     host.compose.up(PROJECT, document, services=[service], options=["--no-deps"])
 
 
 def _done(settings: EdgeSettings, container: str, *, changed: bool, interrupted_seconds: float = 0) -> dict[str, Any]:
     """Return the result."""
-    return {"changed": changed, "image": settings.image, "container": container, "interrupted_seconds": interrupted_seconds}
+    return {
+        "changed": changed,
+        "image": settings.image,
+        "container": container,
+        "interrupted_seconds": interrupted_seconds,
+    }

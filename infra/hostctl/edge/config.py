@@ -4,46 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .backends import fallback_name, render_backends, verify_name
 from .settings import METRICS_PORT
+from .text import escape, section
 
 if TYPE_CHECKING:
-    from .routing import Backend, Routing, Server
+    from .routing import Backend, Routing
     from .settings import EdgeSettings
 
 HARD_STOP_SECONDS = 900
+REQUEST_ID = "^[A-Za-z0-9._-]{1,128}$"
 CERTIFICATE = "/edge/certs/edge.pem"
-LONGEST_JSON_VALUE_GAP = 20
-RETRY_ALWAYS = "conn-failure empty-response"
-RETRY_ON_TRIAL = "conn-failure empty-response response-timeout 500 502 503 504"
 
 
 def render_config(settings: EdgeSettings, routing: Routing) -> str:
     """Return the whole configuration for these routes."""
     sections = [_global(), _defaults(settings), _resolvers(), _metrics()]
     sections += _frontends(settings, routing)
-    sections += [_verify(settings, routing, index, port) for index, port in enumerate(settings.verify_ports)]
+    sections += [_verify(routing, index, port) for index, port in enumerate(settings.verify_ports)]
     for backend in routing.backends:
-        sections += _backends(settings, backend, is_trial=routing.is_trial)
+        sections += render_backends(settings, backend, is_trial=routing.is_trial)
     return "\n\n".join(sections) + "\n"
 
 
-def fallback_name(service: str) -> str:
-    """Return the backend that has only the committed release, for when no candidate is left."""
-    return f"{service}:fallback"
-
-
-def verify_name(service: str) -> str:
-    """Return the backend that has only the candidate."""
-    return f"{service}:verify"
-
-
-def _section(title: str, lines: list[str]) -> str:
-    """Return one section."""
-    return "\n".join([title, *(f"    {line}" for line in lines)])
-
-
 def _global() -> str:
-    return _section(
+    return section(
         "global",
         [
             "log stdout format raw local0 notice",
@@ -57,7 +42,7 @@ def _global() -> str:
 
 
 def _defaults(settings: EdgeSettings) -> str:
-    return _section(
+    return section(
         "defaults",
         [
             "mode http",
@@ -83,7 +68,7 @@ def _defaults(settings: EdgeSettings) -> str:
 
 
 def _resolvers() -> str:
-    return _section(
+    return section(
         "resolvers docker",
         [
             "nameserver docker 127.0.0.11:53",
@@ -101,9 +86,13 @@ def _resolvers() -> str:
 
 
 def _metrics() -> str:
-    return _section(
+    return section(
         "frontend metrics",
-        [f"bind :{METRICS_PORT}", "http-request use-service prometheus-exporter if { path /metrics }", "http-request return status 404"],
+        [
+            f"bind :{METRICS_PORT}",
+            "http-request use-service prometheus-exporter if { path /metrics }",
+            "http-request return status 404",
+        ],
     )
 
 
@@ -115,9 +104,13 @@ def _frontends(settings: EdgeSettings, routing: Routing) -> list[str]:
         if settings.has_tls and settings.redirect:
             sections.append(_redirect(settings, settings.http_port))
         else:
-            sections.append(_frontend(settings, f"http-{settings.http_port}", settings.http_port, shared, routing, tls=False))
+            sections.append(
+                _frontend(settings, f"http-{settings.http_port}", settings.http_port, shared, routing, tls=False)
+            )
     if settings.https_port and settings.has_tls:
-        sections.append(_frontend(settings, f"https-{settings.https_port}", settings.https_port, shared, routing, tls=True))
+        sections.append(
+            _frontend(settings, f"https-{settings.https_port}", settings.https_port, shared, routing, tls=True)
+        )
     for port in settings.public_ports:
         if port in settings.shared_ports:
             continue
@@ -129,13 +122,20 @@ def _frontends(settings: EdgeSettings, routing: Routing) -> list[str]:
 def _redirect(settings: EdgeSettings, port: int) -> str:
     target = "" if settings.https_port == 443 else f":{settings.https_port}"  # noqa: PLR2004 - https
     location = f"https://%[req.hdr(host),field(1,:)]{target}%[pathq]"
-    return _section(f"frontend http-{port}", [f"bind :{port}", f"http-request redirect location {location} code 308"])
+    return section(f"frontend http-{port}", [f"bind :{port}", f"http-request redirect location {location} code 308"])
 
 
-def _frontend(settings: EdgeSettings, name: str, port: int, rules: list[tuple[str, Backend]], routing: Routing, *, tls: bool) -> str:  # noqa: PLR0913
+def _frontend(
+    settings: EdgeSettings, name: str, port: int, rules: list[tuple[str, Backend]], routing: Routing, *, tls: bool
+) -> str:
     """Return one public frontend; the longest matching path prefix wins."""
     bind = f"bind :{port} ssl crt {CERTIFICATE} alpn h2,http/1.1" if tls else f"bind :{port}"
-    lines = [bind, *_request_id(), "option forwardfor", f"http-request set-header X-Forwarded-Proto {'https' if tls else 'http'}"]
+    lines = [
+        bind,
+        *_request_id(),
+        "option forwardfor",
+        f"http-request set-header X-Forwarded-Proto {'https' if tls else 'http'}",
+    ]
     lines.append(f"http-request set-header X-Forwarded-Port {port}")
     if tls and settings.hsts_seconds:
         lines.append(f'http-after-response set-header Strict-Transport-Security "max-age={settings.hsts_seconds}"')
@@ -144,12 +144,14 @@ def _frontend(settings: EdgeSettings, name: str, port: int, rules: list[tuple[st
     for prefix, backend in sorted(rules, key=lambda rule: -len(rule[0])):
         condition = _prefix(prefix)
         if routing.is_trial and backend.candidates and backend.currents:
-            lines.append(f"use_backend {fallback_name(backend.service)} if {condition}{{ nbsrv({backend.service}) eq 0 }}")
+            lines.append(
+                f"use_backend {fallback_name(backend.service)} if {condition}{{ nbsrv({backend.service}) eq 0 }}"
+            )
         lines.append(f"use_backend {backend.service}{f' if {condition.strip()}' if condition else ''}")
     if routing.backends and not any(prefix == "/" for prefix, _ in rules):
         conditions = " ".join(f"!{_prefix(prefix).strip()}" for prefix, _ in rules)
         lines.append(_answer(404, "no service has this path") + (f" if {conditions}" if conditions else ""))
-    return _section(f"frontend {name}", lines)
+    return section(f"frontend {name}", lines)
 
 
 def _prefix(prefix: str) -> str:
@@ -157,17 +159,13 @@ def _prefix(prefix: str) -> str:
     if prefix == "/":
         return ""
     clean = prefix.rstrip("/")
-    return f"{{ path -m reg ^{_escape(clean)}(/|$) }} "
-
-
-def _escape(text: str) -> str:
-    """Return text as a regular expression for HAProxy's configuration."""
-    return "".join(character if character.isalnum() or character in "/_-~" else f"\\\\{character}" for character in text)
+    return f"{{ path -m reg ^{escape(clean)}(/|$) }} "
 
 
 def _request_id() -> list[str]:
+    given = f"{{ req.hdr(X-Request-ID) -m reg {REQUEST_ID} }}"
     return [
-        "http-request set-var(txn.request_id) req.hdr(X-Request-ID) if { req.hdr(X-Request-ID) -m reg ^[A-Za-z0-9._-]{1,128}$ }",
+        f"http-request set-var(txn.request_id) req.hdr(X-Request-ID) if {given}",
         "http-request set-var(txn.request_id) uuid unless { var(txn.request_id) -m found }",
         "http-request set-header X-Request-ID %[var(txn.request_id)]",
         "http-after-response set-header X-Request-ID %[var(txn.request_id)]",
@@ -175,64 +173,19 @@ def _request_id() -> list[str]:
 
 
 def _answer(status: int, text: str) -> str:
-    return f"http-request return status {status} content-type application/json string '{{\"error\":\"{text}\"}}'"
+    return f'http-request return status {status} content-type application/json string \'{{"error":"{text}"}}\''
 
 
-def _verify(settings: EdgeSettings, routing: Routing, index: int, port: int) -> str:
+def _verify(routing: Routing, index: int, port: int) -> str:
     """Return the frontend of a loopback port that reaches only the candidate."""
     lines = [f"bind :{port}", *_request_id()]
     services = routing.candidate_services
-    lines.append(f"use_backend {verify_name(services[index])}" if index < len(services) else _answer(503, "there is no candidate"))
-    return _section(f"frontend verify-{port}", lines)
-
-
-def _backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool) -> list[str]:
-    """Return a service's backends: all replicas, and during a trial the candidate alone and the committed release alone."""
-    sections = [_backend(backend.service, backend, [_server(backend, server, settings, is_trial=is_trial) for server in backend.servers], is_trial=is_trial)]
-    if not is_trial:
-        return sections
-    if backend.candidates:
-        alone = [f"server {server.name} {server.container}:{server.port}" for server in backend.candidates]
-        sections.append(_section(f"backend {verify_name(backend.service)}", ["retries 0", _release_header(), *alone]))
-    if backend.candidates and backend.currents:
-        alone = [f"server {server.name} {server.container}:{server.port} track {backend.service}/{server.name}" for server in backend.currents]
-        sections.append(_backend(fallback_name(backend.service), backend, alone, is_trial=False, is_checked=False))
-    return sections
-
-
-def _backend(name: str, backend: Backend, servers: list[str], *, is_trial: bool, is_checked: bool = True) -> str:
-    """Return one backend; what is not safe to send twice is never retried after it was sent."""
-    repeatable = " or ".join(["METH_GET", "{ method OPTIONS }", *(f"{{ path {path} }}" for path in backend.repeatable_paths)])
-    lines = ["balance roundrobin", f"retry-on {RETRY_ON_TRIAL if is_trial else RETRY_ALWAYS}", f"http-request disable-l7-retry unless {repeatable}"]
-    lines.append(_release_header())
-    if is_checked and backend.readiness:
-        readiness = backend.readiness
-        key = readiness.field.rpartition(".")[2]
-        lines += [
-            "option httpchk",
-            f"http-check send meth GET uri {readiness.path} hdr Host edge.internal",
-            "http-check expect status 200-299",
-            f"http-check expect rstring \\\"{_escape(key)}\\\"[[:space:]]*:[[:space:]]*\\\"?{_spaced(readiness.equals)}\\\"?[[:space:]]*[,}}]",
-        ]
-    return _section(f"backend {name}", [*lines, *servers])
-
-
-def _spaced(text: str) -> str:
-    """Return plain text as a regular expression; spaces are escaped for the configuration."""
-    return "".join("\\ " if character == " " else _escape(character) for character in text)
-
-
-def _release_header() -> str:
-    return "http-response set-header X-ACP-Release %[srv_name,field(1,:)]"
-
-
-def _server(backend: Backend, server: Server, settings: EdgeSettings, *, is_trial: bool) -> str:
-    """Return a replica's line; a candidate that fails too often in a row is taken out and stays out."""
-    line = f"server {server.name} {server.container}:{server.port} weight {server.weight} check"
-    if is_trial and server.is_candidate:
-        limit = max(1, settings.max_failures // len(backend.candidates))
-        return f"{line} inter 1s fall 2 rise 1000 observe layer7 error-limit {limit} on-error mark-down"
-    return f"{line} inter 2s fastinter 500ms downinter 500ms fall 2 rise 1"
+    lines.append(
+        f"use_backend {verify_name(services[index])}"
+        if index < len(services)
+        else _answer(503, "there is no candidate")
+    )
+    return section(f"frontend verify-{port}", lines)
 
 
 def _ms(seconds: float) -> str:

@@ -1,10 +1,11 @@
-"""The edge's containers: one that holds the published ports, and at most one that took its sockets over for a newer image."""
+"""The edge's containers: one that holds the published ports, and one that took its sockets over for a newer image."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .settings import EdgeSettings
+if TYPE_CHECKING:
+    from .settings import EdgeSettings
 
 PROJECT = "acp-edge"
 HOLDER = "acp-edge"

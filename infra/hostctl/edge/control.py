@@ -119,11 +119,13 @@ class Edge:
         return wanted == loaded
 
     def set_weights(self, routing: Routing) -> None:
-        """Give every replica its weight at once, candidates that gain before currents that lose; a reload keeps them."""
+        """Give every replica its weight at once, those that gain before those that lose; a reload keeps them."""
         self.files.write_routes(TRIAL, render_config(self.settings, routing))
         pairs = [(backend.service, server) for backend in routing.backends for server in backend.servers]
         pairs.sort(key=lambda pair: pair[1].weight == 0)
-        self.command("; ".join(f"set server {service}/{server.name} weight {server.weight}" for service, server in pairs))
+        self.command(
+            "; ".join(f"set server {service}/{server.name} weight {server.weight}" for service, server in pairs)
+        )
 
     def command(self, command: str) -> str:
         """Send a command to the serving worker; anything that it answers but blanks is an error."""
@@ -185,7 +187,11 @@ class Edge:
         argv = ["/bin/sh", "-c", f"ACP_RUN=/run/acp/{container} exec haproxy -q -c -f /edge/{name}"]
         status, output = self._engine.execute(container, argv)
         if status != 0:
-            raise HostctlError("edge_config_invalid", f"HAProxy refused its configuration: {_last_line(output)}", output=output.splitlines()[-10:])
+            raise HostctlError(
+                "edge_config_invalid",
+                f"HAProxy refused its configuration: {_last_line(output)}",
+                output=output.splitlines()[-10:],
+            )
 
     def _load(self, name: str) -> None:
         """Reload HAProxy with a route file; when it refuses, the one before stays in use."""
@@ -200,7 +206,9 @@ class Edge:
             raise
         if not answer.startswith("Success=1"):
             self.files.activate(container, before)
-            raise HostctlError("edge_failed", f"HAProxy did not reload: {_last_line(answer)}", output=answer.splitlines()[-10:])
+            raise HostctlError(
+                "edge_failed", f"HAProxy did not reload: {_last_line(answer)}", output=answer.splitlines()[-10:]
+            )
 
     def _reading(self, container: str, worker: Worker) -> WorkerReading | None:
         """Return what one worker says, or None when it ends meanwhile."""
@@ -210,7 +218,9 @@ class Edge:
             text = ask(socket, f"@!{worker.pid} show stat")
         except HostctlError:
             return None
-        start = next((line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("Start_time_sec:")), "")
+        start = next(
+            (line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("Start_time_sec:")), ""
+        )
         if not start or not text.startswith("# "):
             return None
         serving = (self.files.load() or {}).get("container", HOLDER)

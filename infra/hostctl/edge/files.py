@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..files import link_atomic, read_json, write_atomic, write_json
 from .container import SERVE_SCRIPT
-from .settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .settings import EdgeSettings
 
 PUBLIC = 0o644
 COMMITTED = "committed.cfg"
@@ -68,7 +70,7 @@ class EdgeFiles:
     def active(self, container: str) -> str | None:
         """Return the name of the route file that a container uses."""
         try:
-            return Path(os.readlink(self.run(container) / "active.cfg")).name
+            return (self.run(container) / "active.cfg").readlink().name
         except OSError:
             return None
 
@@ -83,4 +85,6 @@ class EdgeFiles:
 
     def save(self, settings: EdgeSettings, *, container: str, images: dict[str, str]) -> None:
         """Remember what the edge is set up for and which container serves."""
-        write_json(self.folder / "edge.json", {"settings": settings.to_json(), "container": container, "images": images})
+        write_json(
+            self.folder / "edge.json", {"settings": settings.to_json(), "container": container, "images": images}
+        )

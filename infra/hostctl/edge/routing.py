@@ -76,7 +76,9 @@ def trial_routing(current: ReleaseSpec | None, candidate: ReleaseSpec, weight: i
     return Routing((*merged, *gone), is_trial=True, candidate_services=tuple(new))
 
 
-def _backend(old: Service | None, current: ReleaseSpec | None, new: Service | None, candidate: ReleaseSpec | None, weight: int) -> Backend:
+def _backend(
+    old: Service | None, current: ReleaseSpec | None, new: Service | None, candidate: ReleaseSpec | None, weight: int
+) -> Backend:
     """Return one service's backend; where both releases have it, the candidate's routes count."""
     shown = new or old
     assert shown is not None  # noqa: S101 - one of them is given
@@ -111,6 +113,13 @@ def _servers(spec: ReleaseSpec | None, service: Service | None, weight: int, *, 
     if spec is None or service is None:
         return []
     return [
-        Server(release=spec.release, index=index, container=container, port=service.port, weight=weight, is_candidate=is_candidate)
+        Server(
+            release=spec.release,
+            index=index,
+            container=container,
+            port=service.port,
+            weight=weight,
+            is_candidate=is_candidate,
+        )
         for index, container in enumerate(spec.containers(service), start=1)
     ]

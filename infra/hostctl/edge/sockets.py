@@ -44,7 +44,7 @@ def _connect(path: Path, timeout_seconds: float) -> socket.socket:
 
 def _read(connection: socket.socket) -> bytes:
     """Return everything until the other side closes."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         part = connection.recv(CHUNK_BYTES)
         if not part:

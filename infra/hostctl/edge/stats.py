@@ -75,7 +75,9 @@ def parse_stats(text: str) -> list[ServerStat]:
 def frontend_sessions(text: str) -> int:
     """Return how many connections the public frontends of a worker have."""
     rows = csv.DictReader(io.StringIO(text.lstrip("# ")))
-    return sum(_count(row, "scur") for row in rows if row.get("svname") == "FRONTEND" and row.get("pxname") != "metrics")
+    return sum(
+        _count(row, "scur") for row in rows if row.get("svname") == "FRONTEND" and row.get("pxname") != "metrics"
+    )
 
 
 def parse_workers(text: str) -> list[Worker]:

@@ -7,7 +7,7 @@ FULL = 100
 
 
 def spread(share: int, currents: int, candidates: int) -> tuple[int, int]:
-    """Return the weight of each current and each candidate replica, 0..256, so that the candidates together get `share` percent."""
+    """Return the weights (0..256) of each current and each candidate replica that give candidates `share` percent."""
     old = (FULL - share) / currents if currents else 0.0
     new = share / candidates if candidates else 0.0
     heaviest = max(old, new)

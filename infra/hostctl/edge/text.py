@@ -1,0 +1,15 @@
+"""Pieces of HAProxy's configuration language."""
+
+from __future__ import annotations
+
+
+def section(title: str, lines: list[str]) -> str:
+    """Return one section."""
+    return "\n".join([title, *(f"    {line}" for line in lines)])
+
+
+def escape(text: str) -> str:
+    """Return text as a regular expression for HAProxy's configuration."""
+    return "".join(
+        character if character.isalnum() or character in "/_-~" else f"\\\\{character}" for character in text
+    )
