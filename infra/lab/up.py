@@ -28,7 +28,7 @@ from infra.lab.trust import distrust, trust
 from infra.toolchain.lock import exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from infra.toolchain.progress import Progress
 
@@ -36,15 +36,20 @@ ANSWER_SECONDS = 30.0
 MODE_SETTING = "ACP_LAB_ADDRESSES"
 
 
-def up(folder: LabFolder, count: int | None, progress: Progress) -> dict[str, Any]:
-    """Bring the lab up with `count` hosts (default: as many as it has, 1 for a new one) and return its inventory."""
+def up(
+    folder: LabFolder, count: int | None, progress: Progress, *, library: Collection[str] = tuple(RECIPES)
+) -> dict[str, Any]:
+    """Bring the lab up with `count` hosts (default: as many as it has, 1 for a new one) and return its inventory.
+
+    Of the public images those that `library` names are put into the registry.
+    """
     if count is not None and not 1 <= count <= MAX_HOSTS:
         raise UsageError(f"--hosts must be 1..{MAX_HOSTS} (got {count})")
     mode = read_mode()
     ensure_engine(progress)
     folder.prepare()
     with exclusive(folder.path / "lock", on_wait=lambda pid: progress.say(f"lab: waiting for process {pid}")):
-        return _Up(folder, count, mode, progress).run()
+        return _Up(folder, count, mode, progress).run(library)
 
 
 def read_mode() -> AddressMode:
@@ -73,7 +78,8 @@ class _Up:
     def _labels(self) -> dict[str, str]:
         return {LABEL_LAB: self._memory.identity, LABEL_FOLDER: str(self._folder.path)}
 
-    def run(self) -> dict[str, Any]:
+    def run(self, library: Collection[str]) -> dict[str, Any]:
+        """Do all of it; return the inventory."""
         for name in ("setup", "deploy"):
             ensure_key(self._folder.keys / name, f"acp-{name}")
         authority = registry.ensure_authority(self._folder, self._plan)
@@ -81,7 +87,7 @@ class _Up:
         images = Images(self._progress)
         self._run_registry(images, registry.ensure_files(self._folder, self._plan, authority))
         host_keys = self._run_hosts(images, authority.certificate)
-        self._push(images)
+        self._push(images, library)
         self._run_model(images)
         inventory = make_inventory(self._folder, self._plan, host_keys)
         text = json.dumps(inventory, indent=2) + "\n"
@@ -134,14 +140,16 @@ class _Up:
                 mend=f"see `docker logs {spec.name}`",
             )
 
-    def _push(self, images: Images) -> None:
+    def _push(self, images: Images, library: Collection[str]) -> None:
         wanted: dict[str, tuple[str, str]] = {}
-        for name, recipe in RECIPES.items():
-            if recipe.pushed_as:
+        for name in library:
+            target = RECIPES[name].pushed_as
+            if target is not None:
                 local = images.ensure(name)
-                wanted[recipe.pushed_as] = (local, images.identity(local))
-        pushed = push_missing(self._folder, self._plan, wanted, self._memory.pushed, self._progress)
-        if pushed != self._memory.pushed:
+                wanted[target] = (local, images.identity(local))
+        known = self._memory.pushed
+        pushed = {**known, **push_missing(self._folder, self._plan, wanted, known, self._progress)}
+        if pushed != known:
             self._memory = replace(self._memory, pushed=pushed)
             write_memory(self._folder, self._memory)
 

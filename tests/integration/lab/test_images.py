@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.lab.images import Images
+from infra.toolchain.progress import Progress
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,7 +43,10 @@ def _within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 @pytest.fixture
 def name(lab: Lab) -> Iterator[str]:
-    """Return a name for a container and a volume that are removed afterwards."""
+    """See to the images, and return a name for a container and a volume that are removed afterwards."""
+    images = Images(Progress())
+    for image in ("postgres", "redis", "haproxy"):
+        images.ensure(image)
     found = f"acp-lab-test-{secrets.token_hex(4)}"
     yield found
     _docker("rm", "--force", "--volumes", found)
