@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.faults.row import Row
     from tests.faults.stage import Stage
 
+SHOWN = 8
+
 
 def run_row(stage: Stage, row: Row) -> Result:
     """Run one row; whatever goes wrong is a problem in its result, never an exception."""
@@ -82,5 +84,5 @@ def _lost_problems(lost: Loss, row: Row) -> list[str]:
     """Return what is wrong with the losses."""
     if lost.outside <= row.allowed_lost:
         return [] if lost.sent else ["no traffic was sent"]
-    reasons = dict(lost.certificate.reasons)
-    return [f"lost {lost.outside} of {lost.sent} requests, {row.allowed_lost} allowed: {reasons}"]
+    shown = "; ".join(lost.shown[:SHOWN])
+    return [f"lost {lost.outside} of {lost.sent} requests, {row.allowed_lost} allowed: {shown}"]

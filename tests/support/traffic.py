@@ -94,12 +94,13 @@ def release_at(host: Host, port: int) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What was lost: in all, outside the down times, and why."""
+    """What was lost: in all, in down times, and every request that no down time explains in words."""
 
     sent: int
     lost: int
     in_downtime: int
     certificate: Certificate
+    shown: tuple[str, ...] = ()
 
     @property
     def outside(self) -> int:
@@ -111,7 +112,19 @@ def loss(answers: Sequence[Answer], downtimes: Sequence[Downtime] = ()) -> Loss:
     """Return what of `answers` was lost."""
     lost = [answer for answer in answers if answer.lost]
     covered = [answer for answer in lost if any(downtime.covers(answer) for downtime in downtimes)]
-    return Loss(sent=len(answers), lost=len(lost), in_downtime=len(covered), certificate=certify(answers))
+    return Loss(
+        sent=len(answers),
+        lost=len(lost),
+        in_downtime=len(covered),
+        certificate=certify(answers),
+        shown=tuple(_shown(answer) for answer in lost if answer not in covered),
+    )
+
+
+def _shown(answer: Answer) -> str:
+    """Return a lost request in words, with the time the journal of a host would have (UTC)."""
+    at = time.strftime("%H:%M:%S", time.gmtime(answer.at)) + f"{answer.at % 1:.3f}"[1:]
+    return f"{at} {answer.name} {answer.lost} after {answer.milliseconds:.0f} ms by {answer.release or 'the edge'}"
 
 
 def use(host: Host, *, timeout_seconds: float = 60.0) -> dict[str, Any]:
