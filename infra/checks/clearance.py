@@ -1,0 +1,165 @@
+"""The gate on a whole release: every image scanned and signed by the right key, then the release itself signed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.adapters.cosign import PASSWORD, Cosign, Verifier
+from infra.adapters.ssh_signature import sign
+from infra.checks.gate import stack_waivers
+from infra.domain.clearance import clearance_text, unscanned
+from infra.domain.numbers import whole_numbers
+from infra.domain.promotion import promotion_problems
+from infra.domain.provenance import provenance
+from infra.domain.waivers import unused_waivers
+from infra.errors import GateError
+from infra.paths import PROJECT_ROOT
+from infra.rollout.context import key_path
+from infra.settings.model import Settings
+from infra.settings.secrets import read_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.settings.model import Signing
+    from infra.settings.secrets import SecretValues
+
+SBOM_KIND = "cyclonedx"
+PROVENANCE_KIND = "slsaprovenance1"
+
+
+def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
+    """Return the signed release and the gate's record of it; raise `GateError` with every reason against it.
+
+    `props` has `settings`, `spec`, `run_id`, `images` (the app's, by name), `reports` (of every scan), `built` (whether
+    this run built the images), `commit`, and `history` (of the stack that a tag is promoted from).
+    """
+    settings = Settings.model_validate(props["settings"])
+    spec, images = whole_numbers(props["spec"]), props["images"]
+    reports = whole_numbers(props["reports"])
+    _refuse(settings, _problems(settings, spec, images, reports, props.get("history")))
+    record: dict[str, Any] = {"scans": reports, "signed_by": None, "sbom": [], "provenance": []}
+    signing = settings.gate.signing
+    if signing is None:
+        show(f"gate: {spec['release']} cleared; this stack asks for no signatures")
+        return {"clearance": None, "record": record}
+    secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
+    verifier = verifier_of(signing)
+    if props["built"] and may_sign(signing):
+        sign_images(settings, secrets, images, commit=props["commit"])
+    _refuse(settings, unsigned(settings, secrets, verifier, images))
+    text = clearance_text(spec, run_id=props["run_id"], now_unix_seconds=time.time())
+    signature = sign(text, key_path(signing.release_key_file))
+    attached = _attached(settings, secrets, verifier, images)
+    show(f"gate: {spec['release']} cleared: {len(reports)} images scanned, {len(images)} signed by {verifier}")
+    return {
+        "clearance": {"document": text, "signature": signature},
+        "record": {**record, "signed_by": str(verifier), **attached},
+    }
+
+
+def _problems(
+    settings: Settings,
+    spec: Mapping[str, Any],
+    images: Mapping[str, str],
+    reports: list[dict[str, Any]],
+    history: list[dict[str, Any]] | None,
+) -> list[str]:
+    """Return what is wrong before any signature is looked at."""
+    used = {f"{waiver['id']} in {waiver['package']}" for report in reports for waiver in report["waivers"]}
+    problems = unscanned({*spec["images"], *images.values()}, reports)
+    problems += unused_waivers(stack_waivers(settings), used)
+    source = settings.gate.promoted_from
+    if settings.image_tag and source:
+        problems += promotion_problems(settings.image_tag, images, history or [], source=source)
+    return problems
+
+
+def _refuse(settings: Settings, problems: list[str]) -> None:
+    """Raise when there is a problem."""
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise GateError(
+            f"the release is blocked:\n{lines}", where=f"stack {settings.stack}", mend="no host was changed"
+        )
+
+
+def verifier_of(signing: Signing) -> Verifier:
+    """Return whose signatures the stack accepts."""
+    key = signing.image_public_key_file
+    return Verifier(
+        public_key_file=str(key_path(key)) if key else None, identity=signing.identity, issuer=signing.issuer
+    )
+
+
+def may_sign(signing: Signing) -> bool:
+    """Return whether this run can sign: it has the key, or CI vouches for it."""
+    return bool(signing.image_key_file) or bool(signing.identity and os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"))
+
+
+def _cosign(settings: Settings, secrets: SecretValues) -> Cosign:
+    registry = settings.registry
+    return Cosign(
+        server=registry.server,
+        username=registry.username,
+        password=secrets["REGISTRY_PASSWORD"],
+        key_password=secrets.values.get(PASSWORD, ""),
+    )
+
+
+def sign_images(settings: Settings, secrets: SecretValues, images: Mapping[str, str], *, commit: str) -> None:
+    """Sign what this run built, and attach SBOM and provenance, where that was not done yet."""
+    signing = settings.gate.signing
+    if signing is None:
+        return
+    verifier, cosign = verifier_of(signing), _cosign(settings, secrets)
+    key = str(key_path(signing.image_key_file)) if signing.image_key_file else None
+
+    def treat(item: tuple[str, str]) -> None:
+        name, image = item
+        if cosign.problem(image, verifier):
+            cosign.sign(image, key)
+        if not cosign.attested(image, verifier, kind=SBOM_KIND):
+            sbom = PROJECT_ROOT / settings.gate.report_folder / settings.stack / name / "sbom.cdx.json"
+            cosign.attest(image, key, kind=SBOM_KIND, predicate=sbom)
+        if not cosign.attested(image, verifier, kind=PROVENANCE_KIND):
+            with tempfile.TemporaryDirectory(prefix="acp-gate-") as made:
+                predicate = Path(made) / "provenance.json"
+                statement = provenance(settings.images[name], commit=commit, environ=os.environ)
+                predicate.write_text(json.dumps(statement), encoding="utf-8")
+                cosign.attest(image, key, kind=PROVENANCE_KIND, predicate=predicate)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(treat, images.items()))
+
+
+def unsigned(settings: Settings, secrets: SecretValues, verifier: Verifier, images: Mapping[str, str]) -> list[str]:
+    """Return the problem of every image whose signature does not count."""
+    cosign = _cosign(settings, secrets)
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda image: cosign.problem(image, verifier), images.values())
+        return [
+            f"{name}: {problem} ({image})"
+            for (name, image), problem in zip(images.items(), found, strict=True)
+            if problem
+        ]
+
+
+def _attached(
+    settings: Settings, secrets: SecretValues, verifier: Verifier, images: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return which images have a valid SBOM and provenance in the registry."""
+    cosign = _cosign(settings, secrets)
+
+    def ask(kind: str) -> list[str]:
+        return [name for name, image in images.items() if cosign.attested(image, verifier, kind=kind)]
+
+    with ThreadPoolExecutor() as pool:
+        sbom, made = pool.map(ask, (SBOM_KIND, PROVENANCE_KIND))
+    return {"sbom": sbom, "provenance": made}
