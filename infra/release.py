@@ -13,12 +13,11 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 
 from infra.domain.change import describe_change, summarise
 from infra.domain.numbers import whole_numbers
-from infra.domain.release import Release, build_release, fingerprint
+from infra.domain.release import Release, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from infra.domain.release import ImageRef
     from infra.settings import Settings
     from infra.settings.secrets import SecretValues
 
@@ -32,13 +31,22 @@ class Earlier:
     """What the stack recorded at its last successful release; on a new stack no entry and a new fingerprint key."""
 
     entry: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
     fingerprint_key: str = field(repr=False)
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> Earlier:
         """Return the record in a stack's outputs."""
         key = outputs.get("fingerprint_key") or random.token_hex(KEY_BYTES)
-        return cls(entry=whole_numbers(outputs.get("release_entry") or {}), fingerprint_key=key)
+        return cls(
+            entry=whole_numbers(outputs.get("release_entry") or {}),
+            history=whole_numbers(outputs.get("history") or []),
+            fingerprint_key=key,
+        )
+
+    def find(self, release: str) -> Mapping[str, Any] | None:
+        """Return the newest entry of a release, if it is recorded."""
+        return next((entry for entry in self.history if entry["release"] == release), None)
 
 
 @retry(
@@ -66,22 +74,6 @@ def choose_run_id(environ: Mapping[str, str]) -> str:
     return f"{stamp}-{os.getppid()}"
 
 
-def assemble(
-    settings: Settings,
-    template: Mapping[str, Any],
-    images: Mapping[str, pulumi.Output[ImageRef]],
-    *,
-    version: str,
-    secrets: SecretValues,
-    key: str,
-) -> pulumi.Output[Release]:
-    """Return the release once every digest is known; unknown in a preview that has something to build."""
-    prints = fingerprints(settings, secrets, key)
-    return pulumi.Output.all(**images).apply(
-        lambda known: build_release(settings, template, known, version=version, fingerprints=prints)
-    )
-
-
 def fingerprints(settings: Settings, secrets: SecretValues, key: str) -> dict[str, str]:
     """Return the keyed hash of every secret of the app, by name."""
     return {name: fingerprint(key, name, secrets[name]) for name in settings.secrets.names}
@@ -94,15 +86,24 @@ def run_id_of(release: pulumi.Output[Release], earlier: Earlier, fresh: str) -> 
 
 
 def entry_of(
-    settings: Settings, release: Release, *, run_id: str, report: Mapping[str, Any], commit: str
+    settings: Settings,
+    *,
+    release: Release,
+    run_id: str,
+    report: Mapping[str, Any],
+    platform: Mapping[str, str],
+    commit: str,
 ) -> dict[str, Any]:
-    """Return the record of one release: everything about it except secret values."""
+    """Return the record of one release: everything that a rollback needs and an auditor asks, no secret value."""
     return {
         "release": release.id,
         "version": release.version,
         "run_id": run_id,
         "commit": commit,
         "images": {ref.name: ref.pinned for ref in release.images},
+        "platform": dict(platform),
+        "fingerprints": dict(release.fingerprints),
+        "spec": dict(release.spec),
         "summary": release_summary(settings, release),
         "strategy": settings.rollout.strategy,
         "checks": report.get("checks", []),
@@ -135,9 +136,10 @@ def settings_services(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def announce_change(settings: Settings, versions: Mapping[str, str], earlier: Earlier, secrets: SecretValues) -> None:
+def announce_change(
+    settings: Settings, versions: Mapping[str, str], earlier: Earlier, prints: Mapping[str, str]
+) -> None:
     """Say the change in words, in the preview and in the update."""
-    prints = fingerprints(settings, secrets, earlier.fingerprint_key)
     new = summarise(versions, settings.environment, prints, settings_services(settings))
     for line in describe_change(earlier.entry.get("summary") or {}, new):
         pulumi.log.info(line)

@@ -28,6 +28,12 @@ class ImageRef:
     tag: str
     digest: str
 
+    @classmethod
+    def from_pinned(cls, name: str, tag: str, pinned: str) -> ImageRef:
+        """Return the reference behind `repository@sha256:…`."""
+        repository, _, digest = pinned.partition("@")
+        return cls(name=name, repository=repository, tag=tag, digest=digest)
+
     @property
     def pinned(self) -> str:
         """Return `repository@sha256:…`, the only form a host ever sees."""
@@ -43,6 +49,18 @@ class Release:
     images: tuple[ImageRef, ...]
     fingerprints: Mapping[str, str]
     spec: Mapping[str, Any]
+
+    @classmethod
+    def from_record(cls, entry: Mapping[str, Any]) -> Release:
+        """Return a release as its record entry has it: the same images, compose file and id."""
+        versions = entry["summary"]["versions"]
+        return cls(
+            id=entry["release"],
+            version=entry["version"],
+            images=tuple(ImageRef.from_pinned(name, versions[name], ref) for name, ref in entry["images"].items()),
+            fingerprints=entry["fingerprints"],
+            spec=entry["spec"],
+        )
 
 
 def build_release(

@@ -6,9 +6,9 @@ import getpass
 import os
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.adapters.files import key_path
 from infra.adapters.hostctl import HostctlClient
 from infra.domain.numbers import whole_numbers
 from infra.paths import PROJECT_ROOT
@@ -65,11 +65,6 @@ def host_clients(settings: Settings, secrets: SecretValues | None = None) -> lis
     key_file = key_path(settings.ssh.deploy_key_file)
     values = tuple(secrets.values.values()) if secrets else ()
     return [HostctlClient(host=host, key_file=str(key_file), secrets=values) for host in settings.hosts]
-
-
-def key_path(name: str) -> Path:
-    """Return a key file's path: `~` expanded, relative to the project."""
-    return PROJECT_ROOT / Path(name).expanduser()
 
 
 def who() -> str:

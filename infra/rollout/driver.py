@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.result import CheckResult
     from infra.rollout.context import RolloutContext
+    from infra.rollout.hosts import HostGroup
 
 QUICK_SECONDS = 60.0
 START_SECONDS = 900.0
@@ -51,15 +52,19 @@ class Rollout:
     def run(self) -> dict[str, Any]:
         """Run every step; whatever fails before the commit is reverted on all hosts."""
         try:
-            with Heartbeat(self._group, self._release) as heartbeat:
-                verify = self._ensure_candidates()
-                self._verify_candidates(verify)
-                heartbeat.check()
-                self._shift(heartbeat)
+            verify = self._ensure_candidates()
+            # A host that serves the release already, since a run before this one committed there, has no trial.
+            trial = self._group.only(verify)
+            with Heartbeat(trial, self._release) as heartbeat:
+                if verify:
+                    self._verify_candidates(verify)
+                    heartbeat.check()
+                    self._shift(trial, heartbeat)
                 self._verify_public()
                 heartbeat.check()
                 heartbeat.stop()
-                self._commit()
+                trial.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
+                self._mark("committed")
         except ReleaseError as error:
             raise self._revert(error) from None
         except BaseException as error:  # noqa: BLE001 - whatever it was, the old release must serve again
@@ -106,16 +111,16 @@ class Rollout:
             self._judge(run_probes(health_probes(targets), context.settings.checks), "the candidate")
         self._mark("candidate verified")
 
-    def _shift(self, heartbeat: Heartbeat) -> None:
+    def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
         """Move the traffic: by judged steps for a canary that has something to be judged against, else at once."""
         rollout = self._context.settings.rollout
         if rollout.strategy == "canary" and self._previous:
             for step in rollout.canary.steps:
-                self._group.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
+                trial.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
                 self._mark(f"{step} % on the candidate")
                 for reason in bake(self._context, self._previous, heartbeat):
                     self._show(f"  {reason}")
-        self._group.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
+        trial.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
         self._mark("all traffic on the candidate")
 
     def _verify_public(self) -> None:
@@ -123,10 +128,6 @@ class Rollout:
         targets = public_targets(self._context.settings, self._release)
         self._judge(run_probes(health_probes(targets), self._context.settings.checks), "the public address")
         self._mark("public address verified")
-
-    def _commit(self) -> None:
-        self._group.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
-        self._mark("committed")
 
     def _retire(self) -> list[str]:
         """Drain, park and prune; the release serves and is committed, so a failure here is a warning, not a revert."""

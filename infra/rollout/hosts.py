@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.errors import HostError, ReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from infra.adapters.hostctl import HostctlClient
 
@@ -20,6 +20,11 @@ class HostGroup:
 
     clients: Sequence[HostctlClient]
     leases: Mapping[str, Mapping[str, Any]]
+
+    def only(self, names: Collection[str]) -> HostGroup:
+        """Return the group of the named hosts."""
+        clients = [client for client in self.clients if client.host.name in names]
+        return HostGroup(clients=clients, leases=self.leases)
 
     def each(self, step: Callable[[HostctlClient], dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Run `step` on every host side by side; raise the one error, or one that lists them all."""

@@ -290,6 +290,9 @@ class Settings(Model):
     stack: Name = Field(description="Name of the stack; taken from the file's name.")
     version: Tag | None = Field(default=None, description="Version to release; default from `git describe`.")
     image_tag: Tag | None = Field(default=None, description="Release this published tag instead of building.")
+    rollback_to: str | None = Field(
+        default=None, description="Release this recorded release again; `acp-release rollback` sets it for one update."
+    )
     inventory: str | None = Field(default=None, description="JSON file with hosts, ssh, registry and environment.")
     compose_file: str = Field(
         default="compose/app.yaml", description="Compose file of the app, relative to the project."

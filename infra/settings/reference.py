@@ -18,7 +18,7 @@ HEAD = """# Settings of a stack
 
 Generated from `infra/settings/model.py` (`python -m infra.settings.reference --write`); a test compares the two.
 
-Each key stands under `config:` in `stacks/Pulumi.<stack>.yaml` with the prefix `acp:`, for example `acp:rollout`. Unknown keys are
+Each key stands under `config:` in `stacks/Pulumi.<stack>.yaml` with the prefix `acp:`, as `acp:rollout`. Unknown keys are
 refused, and all problems of a file are reported at once, each with its path. Sizes take units (`512MiB`).
 
 | key | type | default | meaning |

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from infra.settings.model import Settings
 
 
+IMAGE_KEY_PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the name of a secret
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretValues:
     """Names and values; only the names are ever shown."""
@@ -40,7 +43,7 @@ def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) 
     derived = _derived(settings, root)
     values: dict[str, str] = {}
     missing: list[str] = []
-    for name in settings.secrets.required:
+    for name in required_names(settings):
         wanted = _environment_names(settings, name)
         found = next((environ[n] for n in wanted if environ.get(n)), None) or derived.get(name)
         if found:
@@ -56,6 +59,12 @@ def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) 
     return SecretValues(values=values)
 
 
+def required_names(settings: Settings) -> tuple[str, ...]:
+    """Return every name that must have a value; the image key's password only where this runner has that key."""
+    signing = settings.gate.signing
+    return (*settings.secrets.required, *((IMAGE_KEY_PASSWORD,) if signing and signing.image_key_file else ()))
+
+
 def _environment_names(settings: Settings, name: str) -> tuple[str, ...]:
     """Return the variables that may hold secret `name`, the most specific first."""
     own = settings.secrets.prefix + name
@@ -68,7 +77,7 @@ def _derived(settings: Settings, root: Path) -> dict[str, str]:
     if folder is None or not folder.exists():
         return {}
     seed = read_seed(folder)
-    values = {name: derive(seed, name) for name in settings.secrets.required}
+    values = {name: derive(seed, name) for name in required_names(settings)}
     values["DATABASE_URL"] = f"postgresql://acp:{derive(seed, 'POSTGRES_PASSWORD')}@postgres:5432/acp"
     values["REDIS_URL"] = f"redis://:{derive(seed, 'REDIS_PASSWORD')}@redis:6379/0"
     if settings.inventory:

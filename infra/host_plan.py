@@ -1,0 +1,140 @@
+"""What every host of a stack gets: data, agent, edge, core, and the candidate of a release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from infra.adapters.files import key_path, read_compose, read_key
+from infra.components.candidate import Candidate, CandidateArgs
+from infra.components.host_agent import HostAgent, HostAgentArgs
+from infra.components.host_data import HostData, HostDataArgs
+from infra.domain.compose import render_core
+from infra.domain.core_secrets import core_secrets
+from infra.domain.naming import front_network
+from infra.hostctl.build import build_zipapp
+from infra.paths import CACHE_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.components.release_rollout import Preflight
+    from infra.settings import Settings
+    from infra.settings.secrets import SecretValues
+
+VERIFY_COUNT = 4
+
+
+def declare_hosts(
+    settings: Settings, secrets: SecretValues, platform: Mapping[str, pulumi.Output[str]]
+) -> list[pulumi.Resource]:
+    """Declare what every host keeps between releases and return the agents, which stand behind all of it."""
+    zipapp = build_zipapp(CACHE_FOLDER)
+    setup_key = pulumi.Output.secret(read_key(settings.ssh.setup_key_file, "ssh.setup_key_file"))
+    public_key = read_key(settings.ssh.deploy_key_file + ".pub", "ssh.deploy_key_file").strip()
+    edge = platform["edge"].apply(lambda image: edge_request(settings, image))
+    core = _core_request(settings, platform)
+    agents: list[pulumi.Resource] = []
+    for host in settings.hosts:
+        data = HostData(
+            f"{host.name}-data",
+            HostDataArgs(
+                stack=settings.stack,
+                host=host,
+                setup_key_file=str(key_path(settings.ssh.setup_key_file)),
+                volumes=settings.core.volumes if settings.core else (),
+            ),
+        )
+        agents.append(
+            HostAgent(
+                f"{host.name}-agent",
+                HostAgentArgs(
+                    host=host,
+                    setup_key=setup_key,
+                    deploy_public_key=public_key,
+                    zipapp=zipapp.path,
+                    hostctl_version=zipapp.version,
+                    registry_login=registry_login(settings, secrets),
+                    edge=edge,
+                    core=core,
+                    core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
+                    permit_ports=[settings.edge.verify_base_port + index for index in range(VERIFY_COUNT)],
+                ),
+                pulumi.ResourceOptions(depends_on=[data]),
+            )
+        )
+    return agents
+
+
+def declare_candidates(
+    settings: Settings, secrets: SecretValues, keyed: Mapping[str, Any], preflight: Preflight
+) -> list[Candidate]:
+    """Declare the candidate on every host, each with the lease its host gave to the preflight."""
+    deploy_key = pulumi.Output.secret(read_key(settings.ssh.deploy_key_file, "ssh.deploy_key_file"))
+    return [
+        Candidate(
+            f"{host.name}-candidate",
+            CandidateArgs(
+                host=host,
+                deploy_key=deploy_key,
+                release_id=keyed["release"],
+                run_id=keyed["run_id"],
+                spec=keyed["spec"],
+                secrets=pulumi.Output.secret(secrets.subset(settings.secrets.names)),
+                registry_login=registry_login(settings, secrets),
+                lease=preflight.leases.apply(lambda leases, name=host.name: leases[name]),  # type: ignore[misc]
+                confirm_timeout_seconds=settings.rollout.confirm_timeout_seconds,
+            ),
+        )
+        for host in settings.hosts
+    ]
+
+
+def registry_login(settings: Settings, secrets: SecretValues) -> pulumi.Output[Mapping[str, str]]:
+    """Return the login that hosts pull with."""
+    registry = settings.registry
+    return pulumi.Output.secret(
+        {"server": registry.server, "username": registry.username, "password": secrets["REGISTRY_PASSWORD"]}
+    )
+
+
+def edge_request(settings: Settings, image: str) -> dict[str, Any]:
+    """Return what hostctl is told of the edge."""
+    edge = settings.edge
+    return {
+        "stack": settings.stack,
+        "image": image,
+        "network": front_network(settings.stack),
+        "bind_address": edge.bind_address,
+        "http_port": edge.http_port,
+        "https_port": edge.https_port if edge.tls else None,
+        "public_ports": sorted(s.routes.public_port for s in settings.services.values() if s.routes),
+        "verify_base_port": edge.verify_base_port,
+        "verify_count": VERIFY_COUNT,
+        "tls": {
+            "certificate_file": edge.tls.certificate_file,
+            "hsts_seconds": edge.tls.hsts_seconds,
+            "redirect": edge.tls.redirect,
+        }
+        if edge.tls
+        else None,
+        "max_failures": settings.rollout.canary.max_failures,
+    }
+
+
+def _core_request(
+    settings: Settings, platform: Mapping[str, pulumi.Output[str]]
+) -> pulumi.Output[Mapping[str, Any]] | None:
+    """Return what hostctl is told of the data services, where the stack has its own."""
+    core = settings.core
+    if core is None:
+        return None
+    template = read_compose(core.compose_file)
+    return pulumi.Output.all(**{name: platform[name] for name in core.images}).apply(
+        lambda images: {
+            "project": "acp-core",
+            "compose": render_core(settings.stack, template, images, core),
+            "images": sorted(images.values()),
+        }
+    )

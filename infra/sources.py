@@ -1,0 +1,117 @@
+"""Where a release comes from: built from the checkout, published under a tag, or recorded earlier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from infra.adapters.files import read_compose
+from infra.adapters.git import describe_sources
+from infra.components.images import PublishedImages, ReleaseImage, ReleaseImageArgs
+from infra.domain.compose import unknown_secrets
+from infra.domain.naming import tag_of
+from infra.domain.release import Release, build_release
+from infra.errors import SettingsError, UsageError
+from infra.paths import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.release import Earlier
+    from infra.settings import Settings
+    from infra.settings.model import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A release and where it comes from; `platform` has the pinned images of edge and core, by name."""
+
+    release: pulumi.Output[Release]
+    versions: Mapping[str, str]
+    commit: str
+    platform: Mapping[str, pulumi.Output[str]]
+
+
+def find_source(
+    settings: Settings, earlier: Earlier, password: pulumi.Output[str], fingerprints: Mapping[str, str]
+) -> Source:
+    """Return what the settings ask for: `rollback_to` before `image_tag` before a build."""
+    if settings.rollback_to:
+        return recorded_source(settings.rollback_to, earlier)
+    published = PublishedImages(settings.registry, password)
+    platform = {name: published.pin(image) for name, image in platform_images(settings).items()}
+    if settings.image_tag:
+        tag = settings.image_tag
+        images = {name: published.resolve(name, tag) for name in settings.images}
+        versions, version, commit = dict.fromkeys(settings.images, tag), tag, ""
+    else:
+        versions = {name: image_version(settings, image) for name, image in settings.images.items()}
+        whole = describe_sources(PROJECT_ROOT, [path for image in settings.images.values() for path in paths_of(image)])
+        version, commit = settings.version or tag_of(whole.version), whole.commit
+        images = {name: _build(settings, name, versions[name], password).ref for name in settings.images}
+    template = app_template(settings)
+    release = pulumi.Output.all(**images).apply(
+        lambda known: build_release(settings, template, known, version=version, fingerprints=fingerprints)
+    )
+    return Source(release=release, versions=versions, commit=commit, platform=platform)
+
+
+def recorded_source(wanted: str, earlier: Earlier) -> Source:
+    """Return a release as it was recorded, with the edge and core as they are now; nothing is asked of the registry."""
+    entry = earlier.find(wanted)
+    if entry is None:
+        known = ", ".join(dict.fromkeys(str(entry["release"]) for entry in earlier.history)) or "none"
+        raise UsageError(f"{wanted} is not in this stack's record", mend=f"name one of: {known}; nothing was changed")
+    current = earlier.entry or entry
+    return Source(
+        release=pulumi.Output.from_input(Release.from_record(entry)),
+        versions=entry["summary"]["versions"],
+        commit=str(entry["commit"]),
+        platform={name: pulumi.Output.from_input(str(image)) for name, image in current["platform"].items()},
+    )
+
+
+def platform_images(settings: Settings) -> dict[str, str]:
+    """Return the third-party images of the stack by name: the edge, and the data services where it has its own."""
+    return {"edge": settings.edge.image, **(settings.core.images if settings.core else {})}
+
+
+def image_version(settings: Settings, image: Image) -> str:
+    """Return an image's version: the stack's, or of the last commit that touched the image's sources."""
+    return settings.version or tag_of(describe_sources(PROJECT_ROOT, paths_of(image)).version)
+
+
+def paths_of(image: Image) -> list[str]:
+    """Return the paths an image is made from."""
+    return list(image.sources or (image.context, image.dockerfile))
+
+
+def app_template(settings: Settings) -> dict[str, Any]:
+    """Return the app's compose file; raise `SettingsError` when it does not fit the settings."""
+    template = read_compose(settings.compose_file)
+    missing = [
+        f"services.{name}.compose_service: there is no service {service.compose_service!r} in the compose file"
+        for name, service in settings.services.items()
+        if service.compose_service not in template["services"]
+    ]
+    problems = missing + unknown_secrets(settings, template)
+    if problems:
+        raise SettingsError(settings.compose_file, problems)
+    return template
+
+
+def _build(settings: Settings, name: str, version: str, password: pulumi.Output[str]) -> ReleaseImage:
+    image = settings.images[name]
+    return ReleaseImage(
+        name,
+        ReleaseImageArgs(
+            image=image,
+            registry=settings.registry,
+            password=password,
+            version=version,
+            commit=describe_sources(PROJECT_ROOT, paths_of(image)).commit,
+            root=PROJECT_ROOT,
+        ),
+    )
