@@ -14,11 +14,12 @@ from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field, field_validator
 from redis.exceptions import RedisError
 
-from acp_reference.core.model import ModelClient, ModelError
+from acp_reference.core.model import ModelError
 from acp_reference.ingest.store import NewDocument, Store
 
 if TYPE_CHECKING:
     from acp_reference.core.queue import ReliableQueue
+    from acp_reference.ingest.questions import QuestionEmbeddings
 
 logger = logging.getLogger("acp.ingest")
 
@@ -71,7 +72,7 @@ class IngestParts:
 
     store: Store
     queue: ReliableQueue
-    model: ModelClient
+    questions: QuestionEmbeddings
 
 
 def checked_text(text: str) -> str:
@@ -145,7 +146,7 @@ async def _read_text(file: UploadFile) -> str:
 
 async def _search(parts: IngestParts, request: SearchRequest) -> dict[str, Any]:
     began = time.monotonic()
-    [vector] = await parts.model.embed([request.query])
+    vector = await parts.questions.embed(request.query)
     hits = await parts.store.search(vector, limit=request.limit, filters=request.filters.model_dump())
     results = [
         {

@@ -41,19 +41,24 @@ MIGRATIONS: Final = (
             created_at timestamptz NOT NULL DEFAULT now(),
             updated_at timestamptz NOT NULL DEFAULT now()
         );
-        CREATE TABLE chunks (
+        """,
+    ),
+    Migration(version=2, sql="CREATE INDEX ingest_jobs_by_status ON ingest_jobs (status, updated_at);"),
+    Migration(
+        version=3,
+        sql="""
+        CREATE TABLE passages (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             job_id uuid NOT NULL REFERENCES ingest_jobs (id) ON DELETE CASCADE,
             position integer NOT NULL,
-            content text NOT NULL,
             dimensions integer NOT NULL,
+            signature bit(256) NOT NULL,
+            content text NOT NULL,
             embedding bytea NOT NULL,
-            signature bit(64) NOT NULL,
             UNIQUE (job_id, position)
         );
         """,
     ),
-    Migration(version=2, sql="CREATE INDEX ingest_jobs_by_status ON ingest_jobs (status, updated_at);"),
 )
 
 

@@ -15,6 +15,7 @@ from acp_reference.core.queue import ReliableQueue
 from acp_reference.core.redis_client import connect_redis
 from acp_reference.core.server import serve
 from acp_reference.core.web import build_app
+from acp_reference.ingest.questions import QuestionEmbeddings
 from acp_reference.ingest.routes import OUTAGES, IngestParts, work_router
 from acp_reference.ingest.schema import migrate
 from acp_reference.ingest.store import Store, open_pool
@@ -69,7 +70,7 @@ async def run(settings: Settings) -> None:
 
     routers = (
         probe_router(health, title="Analyst Copilot ingest", features=("paste", "upload", "search")),
-        work_router(IngestParts(store=store, queue=queue, model=model)),
+        work_router(IngestParts(store=store, queue=queue, questions=QuestionEmbeddings(model.embed))),
     )
     await serve(build_app(settings, routers, lifespan=lifespan(), outages=OUTAGES), settings)
 

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from acp_reference.ingest.vectors import cosine, pack, signature, unpack
+from acp_reference.ingest.vectors import dot, pack, signature, sparse, unit, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,14 +29,19 @@ _JOB_COLUMNS: Final = (
     "id, status, progress, title, origin, sensitivity, error, attempts, release, created_at, updated_at"
 )
 _SEARCH: Final = """
-SELECT c.id, c.job_id, c.position, c.content, c.embedding, j.title, j.origin, j.sensitivity
-FROM chunks c JOIN ingest_jobs j ON j.id = c.job_id
-WHERE c.dimensions = %(dimensions)s
-  AND (%(origin)s::text IS NULL OR j.origin = %(origin)s)
-  AND (%(sensitivity)s::text IS NULL OR j.sensitivity = %(sensitivity)s)
-  AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
-ORDER BY bit_count(c.signature # %(signature)s::bit(64)), c.id DESC
-LIMIT %(selected)s
+WITH selected AS MATERIALIZED (
+    SELECT id FROM passages
+    WHERE dimensions = %(dimensions)s
+      AND (%(any_job)s OR job_id IN (
+        SELECT j.id FROM ingest_jobs j
+        WHERE (%(origin)s::text IS NULL OR j.origin = %(origin)s)
+          AND (%(sensitivity)s::text IS NULL OR j.sensitivity = %(sensitivity)s)
+          AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)))
+    ORDER BY bit_count(signature # %(signature)s::bit(256)), id DESC
+    LIMIT %(selected)s
+)
+SELECT p.id, p.job_id, p.position, p.content, p.embedding, j.title, j.origin, j.sensitivity
+FROM selected JOIN passages p USING (id) JOIN ingest_jobs j ON j.id = p.job_id
 """
 
 
@@ -71,7 +76,8 @@ def open_pool(settings: Settings) -> Pool:
         },
         min_size=1,
         max_size=settings.database_pool_size,
-        timeout=3.0,
+        # Rather late than refused: a database that restarts is back within this time.
+        timeout=10.0,
         # A server that comes back is found soon: the back-off of one attempt never grows past this.
         reconnect_timeout=5.0,
         check=AsyncConnectionPool.check_connection,
@@ -96,7 +102,7 @@ class Store:
     async def check_vectors(self) -> None:
         """Raise unless chunks can be read."""
         async with self._pool.connection(timeout=_PROBE_SECONDS) as connection:
-            await connection.execute("SELECT 1 FROM chunks LIMIT 1")
+            await connection.execute("SELECT 1 FROM passages LIMIT 1")
 
     async def create_job(self, document: NewDocument) -> UUID:
         """Store a document as a pending job."""
@@ -134,18 +140,18 @@ class Store:
     async def complete(self, job_id: UUID, chunks: Sequence[str], embeddings: Sequence[Sequence[float]]) -> None:
         """Store the chunks of a job in place of any earlier ones and complete it, all or nothing."""
         rows = [
-            (job_id, position, content, len(vector), pack(vector), signature(vector))
-            for position, (content, vector) in enumerate(zip(chunks, embeddings, strict=True))
+            (job_id, position, content, len(vector), pack(vector), signature(sparse(vector), len(vector)))
+            for position, (content, vector) in enumerate(zip(chunks, map(unit, embeddings), strict=True))
         ]
         async with self._pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
             # A document that was deleted meanwhile has no row to lock, and must not come back.
             await cursor.execute("SELECT 1 FROM ingest_jobs WHERE id = %s FOR UPDATE", (job_id,))
             if await cursor.fetchone() is None:
                 return
-            await cursor.execute("DELETE FROM chunks WHERE job_id = %s", (job_id,))
+            await cursor.execute("DELETE FROM passages WHERE job_id = %s", (job_id,))
             await cursor.executemany(
-                "INSERT INTO chunks (job_id, position, content, dimensions, embedding, signature) "
-                "VALUES (%s, %s, %s, %s, %s, %s::bit(64))",
+                "INSERT INTO passages (job_id, position, content, dimensions, embedding, signature) "
+                "VALUES (%s, %s, %s, %s, %s, %s::bit(256))",
                 rows,
             )
             await cursor.execute(
@@ -170,16 +176,18 @@ class Store:
 
     async def search(self, query: Sequence[float], *, limit: int, filters: Mapping[str, Any]) -> list[Hit]:
         """Give the chunks most similar to the embedding `query`, best first."""
+        wanted = sparse(unit(query))
         parameters: dict[str, Any] = {
             **{name: filters.get(name) for name in FILTER_COLUMNS},
             "dimensions": len(query),
-            "signature": signature(query),
+            "any_job": all(filters.get(name) is None for name in FILTER_COLUMNS),
+            "signature": signature(wanted, len(query)),
             "selected": max(limit, _SELECTED_CHUNKS),
         }
         async with self._pool.connection() as connection:
             cursor = await connection.execute(_SEARCH, parameters, binary=True)
             rows = await cursor.fetchall()
-        hits = [Hit(row=row, similarity=cosine(query, unpack(row.pop("embedding")))) for row in rows]
+        hits = [Hit(row=row, similarity=dot(wanted, unpack(row.pop("embedding")))) for row in rows]
         return sorted(hits, key=lambda hit: hit.similarity, reverse=True)[:limit]
 
     async def _execute(self, sql: str, parameters: Sequence[Any]) -> None:
