@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.adapters.cosign import PASSWORD, Cosign, Verifier
+from infra.adapters.cosign import Cosign, Verifier
 from infra.adapters.ssh_signature import sign
 from infra.checks.gate import stack_waivers
 from infra.domain.clearance import clearance_text, unscanned
@@ -22,7 +22,7 @@ from infra.errors import GateError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import key_path
 from infra.settings.model import Settings
-from infra.settings.secrets import read_secrets
+from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +109,7 @@ def _cosign(settings: Settings, secrets: SecretValues) -> Cosign:
         server=registry.server,
         username=registry.username,
         password=secrets["REGISTRY_PASSWORD"],
-        key_password=secrets.values.get(PASSWORD, ""),
+        key_password=secrets.values.get(IMAGE_KEY_PASSWORD, ""),
     )
 
 
