@@ -13,7 +13,7 @@ from infra.components.release_rollout import Preflight, Rollout
 from infra.host_plan import declare_candidates, declare_hosts
 from infra.paths import PROJECT_ROOT
 from infra.release import announce_change, choose_run_id, entry_of, fingerprints, read_earlier, run_id_of
-from infra.settings import Settings, load_settings
+from infra.settings import Settings, load_settings, one_update_overrides
 from infra.settings.secrets import SecretValues, read_secrets
 from infra.sources import find_source
 
@@ -21,7 +21,8 @@ from infra.sources import find_source
 def main() -> None:
     """Declare the stack; what is wrong with its settings is said before anything is declared."""
     start_janitor()
-    settings = load_settings(pulumi.get_stack(), dict(pulumi.runtime.config.CONFIG.get()), root=PROJECT_ROOT)
+    config = {**pulumi.runtime.config.CONFIG.get(), **one_update_overrides(os.environ)}
+    settings = load_settings(pulumi.get_stack(), config, root=PROJECT_ROOT)
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     declare(settings, secrets)
 
@@ -46,7 +47,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     rollout = Rollout("rollout", {**keyed, "leases": preflight.leases}, pulumi.ResourceOptions(depends_on=candidates))
     entry = pulumi.Output.all(
         release=source.release, run_id=run_id, report=rollout.report, platform=pulumi.Output.all(**source.platform)
-    ).apply(lambda known: entry_of(settings, **known, commit=source.commit))
+    ).apply(lambda known: entry_of(settings, **known, commit=source.commit, replaced=earlier.entry.get("release")))
     record = ReleaseRecord(
         "record",
         {"stack": settings.stack, "entry": entry, "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key)},

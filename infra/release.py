@@ -93,11 +93,14 @@ def entry_of(
     report: Mapping[str, Any],
     platform: Mapping[str, str],
     commit: str,
+    replaced: str | None,
 ) -> dict[str, Any]:
     """Return the record of one release: everything that a rollback needs and an auditor asks, no secret value."""
     return {
         "release": release.id,
         "version": release.version,
+        "kind": "rollback" if settings.rollback_to else "promotion" if settings.image_tag else "release",
+        "replaced": replaced or "",
         "run_id": run_id,
         "commit": commit,
         "images": {ref.name: ref.pinned for ref in release.images},

@@ -7,6 +7,7 @@ import click
 from infra.cli.check import check
 from infra.cli.history import history
 from infra.cli.options import ErrorGroup
+from infra.cli.rollback import rollback
 from infra.cli.show import show
 from infra.cli.status import status
 from infra.lab.cli import lab
@@ -24,5 +25,5 @@ def main() -> None:
     """Release Analyst Copilot, look at what serves, and take it back."""
 
 
-for command in (check, doctor, history, lab, show, status):
+for command in (check, doctor, history, lab, rollback, show, status):
     main.add_command(command)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMESPACE = "acp"
+OVERRIDES = {"ACP_VERSION": "version", "ACP_IMAGE_TAG": "image_tag", "ACP_ROLLBACK_TO": "rollback_to"}
 INVENTORY_KEYS = ("hosts", "ssh", "registry")
 
 
@@ -37,6 +38,11 @@ def load_stack_file(stack: str, root: Path) -> Settings:
     if not isinstance(config, dict):
         raise SettingsError(source, ["has no `config:` mapping"])
     return load_settings(stack, config, root=root, source=source)
+
+
+def one_update_overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the environment asks of this update alone: `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`."""
+    return {f"{NAMESPACE}:{key}": environ[name] for name, key in OVERRIDES.items() if environ.get(name)}
 
 
 def load_settings(stack: str, config: Mapping[str, Any], *, root: Path, source: str = "") -> Settings:
