@@ -1,4 +1,4 @@
-"""Which release a rollback goes back to, and why: the history read as a stack, on which a rollback takes releases off."""
+"""Which release a rollback goes back to, and why: the history is a stack, a rollback takes releases off it."""
 
 from __future__ import annotations
 

@@ -18,8 +18,10 @@ HEAD = """# Settings of a stack
 
 Generated from `infra/settings/model.py` (`python -m infra.settings.reference --write`); a test compares the two.
 
-Each key stands under `config:` in `stacks/Pulumi.<stack>.yaml` with the prefix `acp:`, as `acp:rollout`. Unknown keys are
-refused, and all problems of a file are reported at once, each with its path. Sizes take units (`512MiB`).
+Each key stands under `config:` in `stacks/Pulumi.<stack>.yaml` with the prefix `acp:`, as `acp:rollout`. Unknown keys
+are refused, and all problems of a file are reported at once, each with its path. Sizes take units (`512MiB`).
+
+For one update only, the environment may say `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`.
 
 | key | type | default | meaning |
 |---|---|---|---|
@@ -67,14 +69,10 @@ def _kind(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return " \\| ".join(f"`{value}`" for value in arguments)
-    if origin is typing.Annotated:
-        return _kind(arguments[0])
-    if origin in {typing.Union, types.UnionType}:
+    if origin in {typing.Annotated, typing.Union, types.UnionType}:
         return _kind(next(a for a in arguments if a is not type(None)))
-    if origin is tuple:
-        return f"list of {_kind(arguments[0])}s"
-    if origin is dict:
-        return f"mapping to {_kind(arguments[1])}s"
+    if origin in {tuple, dict}:
+        return f"list of {_kind(arguments[0])}s" if origin is tuple else f"mapping to {_kind(arguments[1])}s"
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return "mapping"
     return {str: "text", int: "integer", float: "number", bool: "boolean", ByteSize: "size"}.get(hint, str(hint))
