@@ -31,6 +31,8 @@ def hook(checkout: Path) -> str:
             "    _ACP_RELEASE_PASSPHRASE=set",
             "fi",
             'export PULUMI_SKIP_UPDATE_CHECK="${PULUMI_SKIP_UPDATE_CHECK-true}"',
+            "# After a failed update Pulumi lists every old output below the reason; `acp-release status` shows them.",
+            'export PULUMI_OPTION_SUPPRESS_OUTPUTS="${PULUMI_OPTION_SUPPRESS_OUTPUTS-true}"',
             END,
             "",
         )

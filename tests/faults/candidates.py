@@ -30,7 +30,7 @@ def refused(result: UpResult, *reasons: str) -> Seen:
     tail = result.tail(TAIL_LINES).lower()
     if not any(reason.lower() in tail for reason in reasons):
         problems.append(f"none of {reasons} in the last {TAIL_LINES} lines:\n{result.tail(TAIL_LINES)}")
-    if "Traceback (most recent call last)" in result.output:
+    if any(line.strip().startswith("Traceback (most recent") for line in result.output.splitlines()):
         problems.append("there is a traceback in the output")
     found = next((reason for reason in reasons if reason.lower() in tail), "?")
     return Seen(text=f"update failed in {result.seconds:.0f} s: {found}", problems=tuple(problems))

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from infra.adapters.process import run
+from infra.lab.docker import docker
 from infra.lab.folder import LabFolder
+from infra.lab.hosts import volumes
 from infra.lab.machine import Machine, machines
 from infra.settings import Settings, load_stack_file
 from tests.support.overrides import merged
@@ -172,6 +174,18 @@ class World:
         argv = ["python", "-m", "infra.lab", "up", *(["--hosts", str(hosts)] if hosts else [])]
         run(argv, timeout_seconds=LAB_SECONDS, env=self.env, cwd=self.path)
 
+    def start_over(self) -> None:
+        """Make the hosts new and forget every release: what stays are images that were built and the registry."""
+        for machine in self.machines:
+            plan, name = machine.plan, machine.container
+            docker("rm", "--force", name, timeout_seconds=QUICK_SECONDS)
+            docker("volume", "rm", *volumes(plan, machine.index), timeout_seconds=QUICK_SECONDS)
+        shutil.rmtree(self.path / ".pulumi", ignore_errors=True)
+        self.refresh()
+        self.configure()
+        self.lab_up()
+        self.pulumi("stack", "select", "--create", STACK)
+
     def destroy(self) -> None:
         """Remove the lab and the copy."""
         if self.path.exists():
@@ -190,6 +204,7 @@ class World:
             "PYTHONPATH": f"{self.path}{os.pathsep}{HOOKS}",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.lab.path / "passphrase"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_OPTION_SUPPRESS_OUTPUTS": "true",
             "TMPDIR": str(self.temporary),
             **self.environment,
         }

@@ -15,7 +15,7 @@ RETRY_ON_TRIAL = "conn-failure empty-response response-timeout 500 502 503 504"
 
 
 def fallback_name(service: str) -> str:
-    """Return the backend that has only the committed release, for when no candidate is left."""
+    """Return the backend that has only the committed release, unchecked, for when no checked replica is left."""
     return f"{service}:fallback"
 
 
@@ -34,16 +34,12 @@ def render_backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool)
             is_trial=is_trial,
         )
     ]
-    if not is_trial:
-        return sections
-    if backend.candidates:
+    if is_trial and backend.candidates:
         alone = [f"server {server.name} {server.container}:{server.port}" for server in backend.candidates]
         sections.append(section(f"backend {verify_name(backend.service)}", ["retries 0", _release_header(), *alone]))
-    if backend.candidates and backend.currents:
-        alone = [
-            f"server {server.name} {server.container}:{server.port} track {backend.service}/{server.name}"
-            for server in backend.currents
-        ]
+    if backend.currents:
+        # A release that is too busy to answer its checks in time is still better asked than nobody.
+        alone = [f"server {server.name} {server.container}:{server.port}" for server in backend.currents]
         sections.append(_backend(fallback_name(backend.service), backend, alone, is_trial=False, is_checked=False))
     return sections
 

@@ -143,7 +143,7 @@ def _frontend(
         lines.append(_answer(503, "no release is serving"))
     for prefix, backend in sorted(rules, key=lambda rule: -len(rule[0])):
         condition = _prefix(prefix)
-        if routing.is_trial and backend.candidates and backend.currents:
+        if backend.currents:
             lines.append(
                 f"use_backend {fallback_name(backend.service)} if {condition}{{ nbsrv({backend.service}) eq 0 }}"
             )

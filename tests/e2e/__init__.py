@@ -1,0 +1,1 @@
+"""Releases for real: `pulumi up` to a lab, looked at from outside."""

@@ -1,0 +1,29 @@
+"""Destroying a stack leaves nothing of it but the protected data, and says how to remove that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.host_view import views
+
+if TYPE_CHECKING:
+    from tests.e2e.first import FirstRelease
+    from tests.support.world import World
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+
+def test_destroy_removes_everything_but_the_data(world: World, first: FirstRelease) -> None:
+    """`pulumi destroy --exclude-protected` leaves the volumes, and no container, network or hostctl file."""
+    (view,) = views(world)
+    result = world.pulumi(
+        "destroy", "--stack", "local", "--yes", "--exclude-protected", check=False, timeout_seconds=500
+    )
+    assert result.good, result.tail(40)
+    assert view.docker("ps", "--all", "--quiet") == ""
+    assert set(view.docker("network", "ls", "--format", "{{.Name}}").split()) == {"bridge", "host", "none"}
+    volumes = view.docker("volume", "ls", "--format", "{{.Name}}").split()
+    assert {"acp-local-postgres", "acp-local-redis"} <= set(volumes)
+    assert "protected" in result.output
