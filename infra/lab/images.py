@@ -9,12 +9,13 @@ from infra.errors import ToolError
 from infra.lab import docker as engine
 from infra.lab.catalogue import BUILT, RECIPES, Recipe, build_arguments, pulled
 from infra.lab.docker import docker
-from infra.lab.rootfs import import_base
+from infra.lab.rootfs import import_base, remove_archives
 
 if TYPE_CHECKING:
     from infra.toolchain.progress import Progress
 
 BUILD_SECONDS = 1200.0
+FAILURE_LINES = 6
 PULL_SECONDS = 300.0
 
 
@@ -89,7 +90,14 @@ class Images:
         else:
             with self._progress.work(f"image {recipe.public or image}", "building it"):
                 environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
-                docker(*build_arguments(recipe, image), timeout_seconds=BUILD_SECONDS, env=environment)
+                done = docker(
+                    *build_arguments(recipe, image), timeout_seconds=BUILD_SECONDS, env=environment, check=False
+                )
+            if done.exit_status != 0:
+                mend = "see that apt works on this machine and its disk has room, then run `acp-release lab up` again"
+                raise ToolError(
+                    f"the image was not built: {why_failed(done.stderr)}", where=str(recipe.context), mend=mend
+                )
         self._remember(image)
 
     def _remember(self, image: str) -> None:
@@ -99,10 +107,18 @@ class Images:
         self._ids[image] = found["Id"]
 
 
+def why_failed(output: str) -> str:
+    """Return what a failed build said last, without the frame that docker puts around it."""
+    marks = ("#", "-", ">", "ERROR: failed to solve")
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.lstrip().startswith(marks)]
+    return "\n".join(lines[-FAILURE_LINES:]) or output.strip()[-500:]
+
+
 def remove_images() -> None:
-    """Remove every image tag the lab builds; images pulled from a public registry are left alone."""
+    """Remove every image the lab made, its base's archive too; images pulled from a public registry are left alone."""
     ids = engine.image_ids()
     built = {identity for tag, identity in ids.items() if tag.startswith(f"{BUILT}/")}
     public = {recipe.public for recipe in RECIPES.values()}
     engine.remove("image", [tag for tag, identity in ids.items() if identity in built and tag in public])
     engine.remove("image", [tag for tag in ids if tag.startswith(f"{BUILT}/")])
+    remove_archives()

@@ -42,6 +42,12 @@ def import_base(image: str, key: str, overlay: Path, progress: Progress) -> None
         docker("import", "--change", 'CMD ["bash"]', str(archive), image, timeout_seconds=300)
 
 
+def remove_archives() -> None:
+    """Remove the bases kept for all checkouts."""
+    for archive in (find().cache / "lab").glob(f"debian-{SUITE}-*.tar"):
+        archive.unlink(missing_ok=True)
+
+
 def _require_debootstrap(progress: Progress) -> None:
     """See to it that debootstrap can run here."""
     mend = "run `acp-release lab images` once as root; what it makes serves every user of this docker engine"

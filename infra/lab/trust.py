@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from infra.adapters.process import run
 from infra.errors import ToolError
+from infra.toolchain import places
+from infra.toolchain.lock import exclusive
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from infra.lab.plan import AddressPlan
 
 DOCKER_CERTS = Path("/etc/docker/certs.d")
@@ -44,12 +48,13 @@ def trust(plan: AddressPlan, certificate: str, source: Path) -> None:
             f" && sudo install -m 644 {source} {system_file(plan)} && sudo update-ca-certificates"
         )
         raise ToolError("this machine does not trust the lab's registry, and only root can change that", mend=commands)
-    replaced = _read(system_file(plan))
-    for path in (docker_file(plan), system_file(plan)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(certificate, encoding="utf-8")
-        path.chmod(0o644)
-    _update_store(leaving=replaced)
+    with _alone():
+        replaced = _read(system_file(plan))
+        for path in (docker_file(plan), system_file(plan)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(certificate, encoding="utf-8")
+            path.chmod(0o644)
+        _update_store(leaving=replaced)
 
 
 def distrust(plan: AddressPlan) -> list[str]:
@@ -59,14 +64,20 @@ def distrust(plan: AddressPlan) -> list[str]:
         return []
     if os.geteuid() != 0:
         return [f"sudo rm {' '.join(str(path) for path in present)} && sudo update-ca-certificates"]
-    removed = _read(system_file(plan))
-    for path in present:
-        path.unlink()
-    if docker_file(plan).parent.exists() and not any(docker_file(plan).parent.iterdir()):
-        docker_file(plan).parent.rmdir()
-    if removed:
-        _update_store(leaving=removed)
+    with _alone():
+        removed = _read(system_file(plan))
+        for path in present:
+            path.unlink()
+        if docker_file(plan).parent.exists() and not any(docker_file(plan).parent.iterdir()):
+            docker_file(plan).parent.rmdir()
+        if removed:
+            _update_store(leaving=removed)
     return []
+
+
+def _alone() -> AbstractContextManager[int]:
+    """Keep other labs of this machine from writing the system's bundle at the same time."""
+    return exclusive(places.find().cache / "lab" / "trust.lock", on_wait=lambda _pid: None)
 
 
 def _certificates(bundle: str) -> set[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from infra.lab.images import Images
 from infra.lab.inventory import make_inventory
 from infra.lab.keys import ensure_key
 from infra.lab.network import ensure_network
-from infra.lab.plan import MAX_HOSTS, AddressMode, AddressPlan
+from infra.lab.plan import FIRST_NUMBER, MAX_HOSTS, AddressMode, AddressPlan
 from infra.lab.push import push_missing
 from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
 from infra.lab.trust import distrust, trust
@@ -45,16 +47,18 @@ def up(
     """
     if count is not None and not 1 <= count <= MAX_HOSTS:
         raise UsageError(f"--hosts must be 1..{MAX_HOSTS} (got {count})")
-    mode = read_mode()
+    mode = wanted_mode()
     ensure_engine(progress)
     folder.prepare()
     with exclusive(folder.path / "lock", on_wait=lambda pid: progress.say(f"lab: waiting for process {pid}")):
         return _Up(folder, count, mode, progress).run(library)
 
 
-def read_mode() -> AddressMode:
-    """Return the address mode the environment asks for; raise `SettingsError` when it is unknown."""
-    value = os.environ.get(MODE_SETTING, AddressMode.LOOPBACK.value)
+def wanted_mode() -> AddressMode | None:
+    """Return the address mode the environment asks for, None without one; raise `SettingsError` for an unknown one."""
+    value = os.environ.get(MODE_SETTING)
+    if not value:
+        return None
     try:
         return AddressMode(value)
     except ValueError:
@@ -62,10 +66,21 @@ def read_mode() -> AddressMode:
         raise SettingsError("the environment", [problem]) from None
 
 
+def possible_mode() -> AddressMode:
+    """Return `loopback` where this machine has more loopback addresses than 127.0.0.1, else `ports`."""
+    address = AddressPlan(number=FIRST_NUMBER).host_address(1)
+    with contextlib.closing(socket.socket()) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return AddressMode.PORTS
+    return AddressMode.LOOPBACK
+
+
 class _Up:
     """One run of `lab up`: every step looks at what is there and does what is missing."""
 
-    def __init__(self, folder: LabFolder, count: int | None, mode: AddressMode, progress: Progress) -> None:
+    def __init__(self, folder: LabFolder, count: int | None, mode: AddressMode | None, progress: Progress) -> None:
         self._folder = folder
         self._progress = progress
         self._memory = self._remembered(count, mode)
@@ -95,12 +110,13 @@ class _Up:
             write_atomically(self._folder.inventory_file, text)
         return inventory
 
-    def _remembered(self, count: int | None, mode: AddressMode) -> Memory:
+    def _remembered(self, count: int | None, mode: AddressMode | None) -> Memory:
         """Make the network, and return what the lab is from now on; written at once, for a run that is interrupted."""
         old = read_memory(self._folder)
         if old is None:
             self._report(remove_leftovers(self._folder, self._progress))
         identity = old.identity if old else new_identity()
+        mode = mode or (old.mode if old else possible_mode())
         preferred = old.number if old else None
         plan = ensure_network(identity, str(self._folder.path), mode, preferred, self._progress)
         if old and plan.number != old.number:

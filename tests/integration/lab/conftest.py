@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Bring up a lab for these tests alone: they switch machines off, which the checkout's own lab is spared."""
-    with own_lab(tmp_path_factory.mktemp("lab"), hosts=1, library=("python", "redis")) as found:
+    with own_lab(tmp_path_factory.mktemp("lab"), hosts=1, library=("python",)) as found:
         yield found

@@ -124,8 +124,8 @@ def test_a_full_disk_fails_a_pull_and_nothing_else(lab: Lab) -> None:
     machine = lab.machines[-1]
     machine.exec(("sh", "-c", "docker image prune --all --force"))
     with full_disk(machine, "/var/lib/docker/tmp"), pytest.raises(AssertionError, match="no space left on device"):
-        lab.pull(machine.index, "library/redis:8.0")
-    lab.pull(machine.index, "library/redis:8.0")
+        lab.pull(machine.index, PYTHON)
+    lab.pull(machine.index, PYTHON)
 
 
 def test_a_full_disk_keeps_what_was_there(lab: Lab) -> None:

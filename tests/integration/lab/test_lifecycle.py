@@ -82,7 +82,7 @@ def test_hosts_can_share_one_address(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     assert host["port"] != 22
     assert sorted(host["ports"], key=int) == ["22", "80", "443", "8000", "8001"]
     assert status(lab.folder).up
-    monkeypatch.delenv("ACP_LAB_ADDRESSES")
+    monkeypatch.setenv("ACP_LAB_ADDRESSES", "loopback")
     assert _again(lab) == ["h1"]
 
 

@@ -33,12 +33,13 @@ def test_the_registry_is_verified_by_the_labs_authority_only(lab: Lab) -> None:
     assert httpx.get(f"http://{lab.registry_server}/v2/", timeout=10, trust_env=False).status_code == 400
 
 
-def test_the_registry_has_the_public_images(lab: Lab) -> None:
+def test_the_registry_has_public_images(lab: Lab) -> None:
     """What hosts start comes from the lab's registry under its public name."""
     with registry.client(lab.folder, lab.plan) as http:
-        digests = [registry.digest(http, name) for name in ("library/redis:8.0", "library/python:3.13-slim-trixie")]
+        found = registry.digest(http, "library/python:3.13-slim-trixie")
         assert registry.digest(http, "library/nothing:1") is None
-    assert all(digest and digest.startswith("sha256:") for digest in digests), digests
+    assert found is not None
+    assert found.startswith("sha256:")
 
 
 def test_the_build_machine_trusts_the_registry(lab: Lab) -> None:

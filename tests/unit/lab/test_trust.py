@@ -24,6 +24,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(subject, "docker_file", lambda plan: tmp_path / "docker" / plan.registry_server / "ca.crt")
     monkeypatch.setattr(subject, "system_file", lambda plan: system / f"{plan.network}.crt")
     monkeypatch.setattr(subject, "BUNDLE", bundle)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(subject.shutil, "which", lambda name: name)
     monkeypatch.setattr(subject.os, "geteuid", lambda: 0)
 
