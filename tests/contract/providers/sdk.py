@@ -1,0 +1,11 @@
+"""The official SDKs' names, imported past the warning that one of pulumi-command's other resources is deprecated."""
+
+from __future__ import annotations
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from pulumi_command.remote import Command, ConnectionArgs, CopyToRemote, Logging
+
+__all__ = ["Command", "ConnectionArgs", "CopyToRemote", "Logging"]
