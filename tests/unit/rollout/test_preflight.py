@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError
+from infra.rollout import preflight
+from infra.rollout.preflight import run_preflight
+from tests.support.fake_hostctl import SECRETS, Stage, make_stage
+from tests.support.settings import make_settings
+
+if TYPE_CHECKING:
+    from tests.unit.rollout.conftest import Probes
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Return a stack before its rollout, without leases."""
+    return use(make_stage(leased=False), monkeypatch)
+
+
+def use(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Let the preflight find this stage."""
+    monkeypatch.setattr(preflight, "open_context", lambda _props: stage.context)
+    return stage
+
+
+def failure(stage: Stage) -> ReleaseError:
+    """Return the error that the preflight raises."""
+    with pytest.raises(ReleaseError) as caught:
+        run_preflight({}, lambda _line: None)
+    assert stage.journal.unexpected == []
+    return caught.value
+
+
+def released(stage: Stage) -> list[str]:
+    """Return the hosts whose lease was given back."""
+    return [call.host for call in stage.journal.of("lease") if call.request["action"] == "release"]
+
+
+def test_leases_are_taken_and_returned(stage: Stage, probes: Probes, shown: list[str]) -> None:
+    """Each host's lease has holder and fence; the purpose says which release and who."""
+    found = run_preflight({}, shown.append)
+    assert found == {"leases": {host: {"holder": "run-1", "fence": 7} for host in ("h1", "h2")}}
+    for call in stage.journal.of("lease"):
+        assert call.request["action"] == "acquire"
+        assert call.request["holder"] == "run-1"
+        assert call.request["purpose"].startswith(f"release {stage.context.release} by ")
+    for host in ("h1", "h2"):
+        assert stage.journal.commands(host) == ["lease", "preflight", "status"]
+    assert released(stage) == []
+
+
+def test_it_says_what_serves(stage: Stage, probes: Probes, shown: list[str]) -> None:
+    """One line per host: what serves now and what it is ready for."""
+    run_preflight({}, shown.append)
+    assert shown == [f"{host}: serving v1.4.1-00000000, ready for {stage.context.release}" for host in ("h1", "h2")]
+
+
+def test_a_taken_over_lease_is_said(stage: Stage, probes: Probes, shown: list[str]) -> None:
+    """When a dead deployer's lease is taken over, the user hears whose it was."""
+    stage.answer("lease", {"lease": {"holder": "run-1", "fence": 8}, "taken_over_from": "run-0"}, host="h2")
+    found = run_preflight({}, shown.append)
+    assert "h2: took over a dead deployer's lease (run-0)" in shown
+    assert found["leases"]["h2"]["fence"] == 8
+
+
+def test_a_held_lease_gives_the_others_back(stage: Stage, probes: Probes) -> None:
+    """When one host is held by somebody else, the leases taken on the others are given back."""
+    stage.answer("lease", LeaseHeldError("h2: ci-7 is releasing since 10:00"), host="h2")
+    error = failure(stage)
+    assert isinstance(error, LeaseHeldError)
+    assert released(stage) == ["h1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [("preflight", HostUnreachableError("h1: gone")), ("status", HostError("h1: broken")), ("status", KeyError("x"))],
+)
+def test_any_failure_gives_all_leases_back(stage: Stage, probes: Probes, command: str, error: Any) -> None:
+    """Whatever fails after the leases were taken, they are not kept."""
+    stage.answer(command, error, host="h1")
+    with pytest.raises(type(error)):
+        run_preflight({}, lambda _line: None)
+    assert released(stage) == ["h1", "h2"]
+
+
+def test_a_host_without_room_is_refused_with_figures(stage: Stage, probes: Probes) -> None:
+    """What a host lacks for a second release is said with name and figures, and nothing is changed."""
+    checks = [
+        {"name": "memory", "ok": False, "detail": "needs 3 GiB, 1.2 GiB are free"},
+        {"name": "disk", "ok": True, "detail": "50 GiB are free"},
+        {"name": "ports", "ok": False, "detail": "8000 is taken by nginx"},
+    ]
+    stage.answer("preflight", {"ok": False, "checks": checks}, host="h2")
+    error = failure(stage)
+    assert error.what == (
+        "h2 cannot take a second release beside the running one: "
+        "memory: needs 3 GiB, 1.2 GiB are free; ports: 8000 is taken by nginx"
+    )
+    assert "nothing was changed" in error.mend
+    assert released(stage) == ["h1", "h2"]
+
+
+def test_an_unhealthy_running_release_is_refused(stage: Stage, probes: Probes) -> None:
+    """A dependency that is down before the release is named, so that the new release is not blamed for it."""
+    probes.failing = {"acp-ingest on h1"}
+    error = failure(stage)
+    assert isinstance(error, CheckError)
+    assert "the running release is not healthy before this one begins" in error.what
+    assert "FAILED health of acp-ingest on h1" in error.what
+    assert released(stage) == ["h1", "h2"]
+
+
+def test_the_running_release_is_asked_once_whatever_it_is(stage: Stage, probes: Probes, shown: list[str]) -> None:
+    """Any release may answer before the rollout, and one pass is enough."""
+    run_preflight({}, shown.append)
+    assert {release for _, release in probes.asked} == {None}
+    assert [checks.passes for checks in probes.settings] == [1]
+
+
+def test_health_before_may_be_left_out(monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]) -> None:
+    """To release the fix of an unhealthy release, the stack may turn the question off."""
+    settings = make_settings(checks={"healthy_before": False}, secrets={"names": list(SECRETS)})
+    use(make_stage(settings, leased=False), monkeypatch)
+    probes.failing = {"acp-ingest on h1"}
+    run_preflight({}, shown.append)
+    assert probes.asked == []
+
+
+def test_a_first_release_has_no_health_before(
+    monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]
+) -> None:
+    """Where nothing serves there is nobody to ask."""
+    stage = use(make_stage(previous=None, leased=False), monkeypatch)
+    run_preflight({}, shown.append)
+    assert probes.asked == []
+    assert shown[0] == f"h1: serving nothing yet, ready for {stage.context.release}"
