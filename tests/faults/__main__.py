@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from infra.errors import ReleaseError
 from tests.faults.matrix import all_rows
 from tests.faults.report import as_json, as_table
 from tests.faults.runner import run_row
@@ -37,7 +38,10 @@ def main(*, only: Sequence[str], subset: bool, is_list: bool, is_json: bool) -> 
     if is_list:
         click.echo("\n".join(row.name for row in rows))
         return
-    results = run(rows)
+    try:
+        results = run(rows)
+    except ReleaseError as error:
+        raise click.ClickException(str(error)) from None
     if is_json:
         click.echo(as_json(results))
     else:

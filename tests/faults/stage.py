@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,10 @@ class Stage:
     def view(self) -> HostView:
         """Return the first host."""
         return self.views[0]
+
+    def note(self, text: str) -> None:
+        """Say something to whoever watches the run."""
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the program's own standard error
 
     def configure(self, *overrides: Mapping[str, Any]) -> None:
         """Configure a release that differs from every one before, quick to give up, with `overrides`."""

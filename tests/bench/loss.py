@@ -1,0 +1,51 @@
+"""Figures of what releases cost the users: lost requests over good and bad releases, and the latency meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from infra.checks.prober import certify
+from tests.bench.figure import Figure
+from tests.faults.candidates import with_fault
+from tests.support.traffic import loss, traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.checks.prober import Answer
+    from tests.faults.stage import Stage
+
+GOOD_RELEASES = 10
+BAD_FAULTS = ("never-ready", "crash-loop", "not-ready-200", "flap:0.7", "oom:0", "never-ready")
+BAD_IMAGES = ("acp-ingest", "acp-agents")
+REST_SECONDS = 20.0
+
+
+def measure(stage: Stage) -> Iterator[Figure]:
+    """Yield lost requests over 10 good and 6 bad blue-green releases at 100 requests/s, and p99 during and at rest."""
+    stage.make_good()
+    during: list[Answer] = []
+    with traffic(stage.view.host) as prober:
+        time.sleep(REST_SECONDS)
+        at_rest = list(prober.answers)
+        for _ in range(GOOD_RELEASES):
+            begun = len(prober.answers)
+            result = stage.release()
+            assert result.good, result.tail()
+            during += prober.answers[begun:]
+        good = len(prober.answers)
+        for index, fault in enumerate(BAD_FAULTS):
+            result = stage.release(with_fault(fault, BAD_IMAGES[index % len(BAD_IMAGES)]))
+            assert not result.good, f"{fault} was released"
+    answers = list(prober.answers)
+    lost = loss(answers)
+    for line in lost.shown:
+        stage.note(f"lost: {line}")
+    yield Figure(metric="lost_requests", value=lost.lost, unit="requests", n=lost.sent)
+    yield Figure(metric="lost_requests_good", value=loss(answers[:good]).lost, unit="requests", n=good)
+    yield Figure(metric="lost_requests_bad", value=loss(answers[good:]).lost, unit="requests", n=len(answers) - good)
+    rest, busy = certify(at_rest), certify(during)
+    yield Figure(metric="p99_rest_ms", value=rest.p99_ms, unit="ms", n=rest.sent)
+    yield Figure(metric="p99_release_ms", value=busy.p99_ms, unit="ms", n=busy.sent)
+    yield Figure(metric="p99_ratio", value=busy.p99_ms / rest.p99_ms, unit="ratio", n=busy.sent)
