@@ -7,5 +7,28 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from pulumi_command.remote import Command, ConnectionArgs, CopyToRemote, Logging
+    from pulumi_docker import (
+        Network,
+        NetworkIpamConfigArgs,
+        NetworkLabelArgs,
+        Provider,
+        ProviderRegistryAuthArgs,
+        Volume,
+        VolumeLabelArgs,
+        get_registry_image,
+    )
 
-__all__ = ["Command", "ConnectionArgs", "CopyToRemote", "Logging"]
+__all__ = [
+    "Command",
+    "ConnectionArgs",
+    "CopyToRemote",
+    "Logging",
+    "Network",
+    "NetworkIpamConfigArgs",
+    "NetworkLabelArgs",
+    "Provider",
+    "ProviderRegistryAuthArgs",
+    "Volume",
+    "VolumeLabelArgs",
+    "get_registry_image",
+]
