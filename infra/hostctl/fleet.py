@@ -40,6 +40,11 @@ def find_spec(host: Host, release: str | None) -> ReleaseSpec | None:
     return load_spec(host, release) if release else None
 
 
+def find_started(host: Host, release: str) -> ReleaseSpec | None:
+    """Return the description of a candidate, or None when its start ended before anything of it was made."""
+    return load_spec(host, release) if host.paths.release(release).exists() else None
+
+
 def containers(host: Host, spec: ReleaseSpec) -> list[Container]:
     """Return the containers of a release, running or not."""
     return host.engine.containers(spec.project)

@@ -152,9 +152,10 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
     reason = trial.reason or reason
     with host.journal.step("revert", "intent", release=trial.release, reason=reason):
         _save_trial(host, state, dataclasses.replace(trial, phase=REVERTING, reason=reason))
-    candidate = fleet.load_spec(host, trial.release)
+    candidate = fleet.find_started(host, trial.release)
     with host.journal.step("revert", "traffic", release=trial.release):
-        _send_back(host, state.current, candidate)
+        if candidate is not None:
+            _send_back(host, state.current, candidate)
     restored = host.clock.monotonic() - began
     with host.journal.step("revert", "old_release", release=trial.release):
         problem = _heal_current(host, state.current)
@@ -162,7 +163,8 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
         if host.edge.is_set_up and host.edge.is_running():
             restore_committed(host)
     with host.journal.step("revert", "candidate", release=trial.release):
-        _put_away(host, candidate, is_kept=trial.was_parked)
+        if candidate is not None:
+            _put_away(host, candidate, is_kept=trial.was_parked)
     with host.journal.step("revert", "state", release=trial.release):
         outcome = {"release": trial.release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
         after = host.state.with_(trial=None, last_trial=outcome)

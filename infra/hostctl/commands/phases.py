@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import trial
 from ..converge import converge
+from ..launch import is_serving
 from ..lease import LeaseRef, read_lease
 from ..spec import RELEASE, RELEASE_HINT
 from ..state import CUTOVER, READY, SHIFT, Trial
@@ -34,6 +35,8 @@ def renew(host: Host, fields: Fields) -> dict[str, Any]:
     release, lease = _read(fields)
     with host.changing(f"renew {release}", lease):
         converge(host, keep=release)
+        if is_serving(host, release):
+            return _committed(release)
         return _shown(host, trial.renew(host, trial.require(host, release, MOVABLE)))
 
 
@@ -81,6 +84,8 @@ def _move(host: Host, fields: Fields, phase: str, weight: int) -> dict[str, Any]
     release, lease = _read(fields)
     with host.changing(f"{phase} {release}", lease):
         converge(host, keep=release)
+        if is_serving(host, release):
+            return {**_committed(release), "seconds": 0.0}
         current = trial.require(host, release, MOVABLE)
         began = host.clock.monotonic()
         with host.journal.step(phase, "weights", release=release, weight=weight):
@@ -94,6 +99,11 @@ def _read(fields: Fields) -> tuple[str, LeaseRef | None]:
     lease = read_lease(fields)
     fields.done()
     return release, lease
+
+
+def _committed(release: str) -> dict[str, Any]:
+    """Return what a call about a release gets that has been committed already."""
+    return {"release": release, "phase": "committed", "weight": trial.FULL, "deadline_seconds": None}
 
 
 def _shown(host: Host, current: Trial) -> dict[str, Any]:

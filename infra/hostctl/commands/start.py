@@ -43,13 +43,24 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             return outcome(host, spec, Timer(host.clock), changed=False)
         timer = Timer(host.clock)
         require(check_release(host, spec, needed))
+        if fleet.has_all(host, spec):
+            # Parked: its own containers, with the environment they ran with; nothing is asked of the registry.
+            launch(
+                host,
+                spec,
+                timer,
+                confirm_seconds,
+                lambda: fleet.start(host, spec),
+                fastest_seconds=trial.WARM_INTERVAL_SECONDS,
+            )
+            return outcome(host, spec, timer, changed=True)
         with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
             ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
-        fleet.save_spec(host, raw)
-        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, secrets))
+        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets))
         return outcome(host, spec, timer, changed=True)
 
 
-def _up(host: Host, spec: ReleaseSpec, secrets: dict[str, str]) -> None:
-    """Create and start the candidate's containers."""
+def _up(host: Host, spec: ReleaseSpec, raw: dict[str, Any], secrets: dict[str, str]) -> None:
+    """Keep the description, without which a revert finds nothing to remove, then make the candidate's containers."""
+    fleet.save_spec(host, raw)
     host.compose.up(spec.project, on_trial(spec.compose), secrets={name: secrets[name] for name in spec.secret_names})

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.hostctl import readiness
+from infra.hostctl.errors import HostctlError
+from infra.hostctl.lease import Leases
+from infra.hostctl.supervise import act_if_due
+from tests.unit.hostctl.fakes import FakeHost, spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD, NEW, NEXT = "v1.0.0-old", "v1.1.0-new", "v1.2.0-next"
+GOOD = (("start", {}), ("shift", {"weight": 30}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
+REVERTED = (("start", {}), ("shift", {"weight": 30}), ("revert", {"reason": "too slow"}))
+TAKEN_BACK = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}), ("revert", {}))
+PLANS = {"good": GOOD, "reverted": REVERTED, "taken_back": TAKEN_BACK}
+
+
+class KilledError(BaseException):
+    """Stands for kill -9."""
+
+
+def host_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """Return another host in memory whose containers answer while they run."""
+    other = FakeHost(folder)
+
+    def probe(address: str, port: int, how: readiness.Readiness) -> str | None:
+        return None if any(c.is_running and address in c.addresses.values() for c in other.engine.all.values()) else "down"
+
+    monkeypatch.setattr(readiness, "probe", probe)
+    return other
+
+
+def kill_at(world: FakeHost, number: int) -> list[str]:
+    """Kill hostctl when its journal gets its entry `number` from now; return the names of the entries that came."""
+    seen: list[str] = []
+
+    def observe(entry: dict[str, Any]) -> None:
+        seen.append(f"{entry['phase']}/{entry['step']}/{entry['mark']}")
+        if len(seen) == number:
+            raise KilledError
+
+    world.observer = observe
+    return seen
+
+
+def rollout(world: FakeHost, plan: tuple[tuple[str, dict[str, Any]], ...]) -> None:
+    """Call what the driver calls, until hostctl is killed."""
+    for command, request in plan:
+        if command == "start":
+            world.start(NEW, confirm_timeout_seconds=5, **request)
+        else:
+            world.call(command, release=NEW, **request)
+
+
+def points(folder: Path, plan: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many entries a plan writes into the journal."""
+    world = host_in(folder / "count", monkeypatch)
+    world.release(OLD)
+    seen = kill_at(world, 10_000)
+    rollout(world, PLANS[plan])
+    return len(seen)
+
+
+def killed(world: FakeHost, plan: str, number: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a plan until it is killed at an entry; a killed process gives no lease back. Return the entry."""
+    world.release(OLD)
+    seen = kill_at(world, number)
+    with monkeypatch.context() as patch:
+        patch.setattr(Leases, "release", lambda *_: False)
+        with contextlib.suppress(KilledError):
+            rollout(world, PLANS[plan])
+    world.observer = None
+    return seen[-1]
+
+
+def settle(world: FakeHost) -> None:
+    """Do what the watchdog does until there is nothing left for it."""
+    for _ in range(400):
+        if world.host.state.trial is None and world.host.state.retiring is None:
+            return
+        act_if_due(world.host, wait_seconds=0)
+        world.clock.sleep(0.5)
+    pytest.fail("the watchdog never came to an end")
+
+
+def assert_one_release(world: FakeHost, where: str) -> str:
+    """Assert that state, Docker and the edge agree on one release, and nothing else runs; return it."""
+    state = world.host.state
+    assert state.current is not None, where
+    assert world.edge.serving() == {state.current}, where
+    assert world.running() == {spec(state.current)["project"]}, where
+    assert world.edge.routes_in_use() == "committed", where
+    status = world.call("status")
+    assert status["drift"] == [], where
+    projects = {container.project for container in world.engine.all.values()}
+    assert projects <= {spec(release)["project"] for release in state.known}, where
+    assert {path.stem for path in world.host.paths.releases.glob("*.json")} <= state.known, where
+    return state.current
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_kill_at_any_journal_entry_ends_with_one_release_by_itself(
+    plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever hostctl is killed, the watchdog alone brings the host to exactly one serving release without orphans."""
+    for number in range(1, points(tmp_path, plan, monkeypatch) + 1):
+        other = host_in(tmp_path / str(number), monkeypatch)
+        where = killed(other, plan, number, monkeypatch)
+        assert other.edge.serving(), where
+        settle(other)
+        assert_one_release(other, where)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_next_release_succeeds_after_a_kill_at_any_journal_entry(
+    plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever hostctl is killed, a following release needs no help: no watchdog, no waiting."""
+    for number in range(1, points(tmp_path, plan, monkeypatch) + 1):
+        other = host_in(tmp_path / str(number), monkeypatch)
+        where = killed(other, plan, number, monkeypatch)
+        other.release(NEXT)
+        assert assert_one_release(other, where) == NEXT
+
+
+@pytest.mark.parametrize("plan", ["good", "reverted"])
+def test_a_reboot_at_any_journal_entry_brings_the_committed_release_back(
+    plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the host goes down, its restart policies and committed routes serve one release before any call."""
+    for number in range(1, points(tmp_path, plan, monkeypatch) + 1):
+        other = host_in(tmp_path / str(number), monkeypatch)
+        where = killed(other, plan, number, monkeypatch)
+        other.engine.reboot()
+        other.edge.restart()
+        other.clock.boot = "boot-2"
+        assert len(other.edge.serving()) == 1, where
+        other.call("status")
+        settle(other)
+        assert_one_release(other, where)
+
+
+@pytest.mark.parametrize("number", range(1, 30, 4))
+def test_the_same_call_again_goes_on_after_a_kill(
+    number: int, monkeypatch: pytest.MonkeyPatch, world: FakeHost
+) -> None:
+    """A driver that calls every phase again after a kill ends with the new release, or is told that the trial is over."""
+    killed(world, "good", number, monkeypatch)
+    try:
+        rollout(world, GOOD)
+    except HostctlError as error:
+        assert error.code == "trial_over"  # noqa: PT017 - one of the two outcomes
+        world.release(NEW)
+    assert assert_one_release(world, str(number)) == NEW
