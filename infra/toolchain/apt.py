@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from infra.toolchain.errors import SetupError
+from infra.toolchain.lock import exclusive
 from infra.toolchain.process import ask, do
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SYSTEM_COMMAND = "sudo python3 -m infra.toolchain up --system-only"
+MEND = "see to it that apt reaches its sources"
 LOCK_SECONDS = 300
 INSTALL_SECONDS = 1200
 
@@ -60,20 +62,26 @@ def parse_policy(text: str) -> dict[str, str]:
 
 def update(log: Path) -> None:
     """Fetch the package lists, and first finish what an interrupted installation left half done."""
-    if (ask(["dpkg", "--audit"]) or "").strip():
-        do(["dpkg", "--configure", "-a"], timeout_seconds=INSTALL_SECONDS, log=log, env=environment())
-    argv = ["apt-get", "update", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
-    do(argv, timeout_seconds=INSTALL_SECONDS, log=log, env=environment(), mend="see to it that apt reaches its sources")
+    with exclusive(_lock(log)):
+        if (ask(["dpkg", "--audit"]) or "").strip():
+            do(["dpkg", "--configure", "-a"], timeout_seconds=INSTALL_SECONDS, log=log, env=environment())
+        argv = ["apt-get", "update", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
+        do(argv, timeout_seconds=INSTALL_SECONDS, log=log, env=environment(), mend=MEND)
 
 
 def install(packages: Sequence[str], log: Path) -> None:
     """Install `packages`; raise `SetupError` when this is not allowed here or fails."""
     if not usable():
         raise SetupError(f"not installed: {', '.join(packages)}", mend="run this as root on Debian or Ubuntu")
-    do(
-        install_argv(packages),
-        timeout_seconds=INSTALL_SECONDS,
-        log=log,
-        env=environment(),
-        mend="see to it that apt reaches its sources",
-    )
+    with exclusive(_lock(log)):
+        do(
+            install_argv(packages),
+            timeout_seconds=INSTALL_SECONDS,
+            log=log,
+            env=environment(),
+            mend=MEND,
+        )
+
+
+def _lock(log: Path) -> Path:
+    return log.with_suffix(".lock")

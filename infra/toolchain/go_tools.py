@@ -96,7 +96,7 @@ class Tool:
         if self.cached() or self.on_path():
             return
         lock = self.places.tools / f"{self.tool.name}.lock"
-        with exclusive(lock, on_wait=lambda pid: progress.say(f"{self.name}: waiting for process {pid}")) as descriptor:
+        with exclusive(lock, on_wait=lambda pid: progress.say(f"{self.name}: waiting for process {pid}")):
             if self.cached():
                 return
             self._remove_partial()
@@ -113,7 +113,7 @@ class Tool:
                 raise SetupError(f"{self.name} is not on PATH and cannot be built: {problem}", mend=GO_MEND)
             about = f"building from Go modules (about {max(1, round(self.tool.about_seconds / 60))} min on two cores)"
             with progress.work(self.name, about):
-                self._build(descriptor)
+                self._build()
 
     def prefetch(self) -> None:
         """Fetch the sources of a build to come. A failure is not told: the build meets it again."""
@@ -142,7 +142,7 @@ class Tool:
                 fresh.symlink_to(folder / "bin" / name)
                 fresh.replace(place)
 
-    def _build(self, descriptor: int) -> None:
+    def _build(self) -> None:
         go = find_go() or "go"
         env = go_build.environment(os.environ, self.tool)
         log = self.places.logs / f"build-{self.tool.name}.log"
@@ -154,8 +154,6 @@ class Tool:
             log=log,
             env=env,
             cwd=self.module,
-            # A build that outlives a killed set-up keeps the lock: the next one waits and then reuses its work.
-            inherited=(descriptor,),
             mend="see to it that Go reaches its module proxy, then run this again: it goes on where it was",
         )
         for extra in self.tool.files:

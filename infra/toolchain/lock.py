@@ -1,9 +1,14 @@
-"""A lock between processes, so that two checkouts never build the same tool at once."""
+"""A lock between processes, so that nothing is built or installed twice at once.
+
+A program started under a lock holds it too (`held`). If set-up is killed and the program lives on, the next set-up
+waits for it instead of working in the same place.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,14 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+_mine = threading.local()
+
+
+def held() -> tuple[int, ...]:
+    """Return the descriptors of the locks that this thread holds, for a program that it starts."""
+    return tuple(getattr(_mine, "descriptors", ()))
+
 
 @contextmanager
-def exclusive(path: Path, *, on_wait: Callable[[str], None]) -> Iterator[int]:
-    """Hold the lock file `path`; yield its descriptor, and call `on_wait(holder)` once if another process has it.
-
-    The kernel drops the lock with its last descriptor: a killed set-up leaves none behind, unless a program that it
-    started was handed the descriptor and still works.
-    """
+def exclusive(path: Path, *, on_wait: Callable[[str], None] = lambda _holder: None) -> Iterator[None]:
+    """Hold the lock file `path`; call `on_wait(holder)` once if another process has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -29,6 +37,11 @@ def exclusive(path: Path, *, on_wait: Callable[[str], None]) -> Iterator[int]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield descriptor
+        outer = held()
+        _mine.descriptors = (*outer, descriptor)
+        try:
+            yield
+        finally:
+            _mine.descriptors = outer
     finally:
         os.close(descriptor)

@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from infra.toolchain.errors import SetupError
+from infra.toolchain.lock import held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,12 +39,11 @@ def do(
     log: Path,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    inherited: Sequence[int] = (),
     mend: str = "",
 ) -> None:
     """Run `argv` with all it prints appended to `log`; raise `SetupError` with the end of that when it fails.
 
-    `inherited` are file descriptors that the program keeps open, so that a lock lives as long as it does.
+    The program shares the locks of this thread, so that they last as long as it works.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
@@ -56,7 +56,7 @@ def do(
                 stderr=subprocess.STDOUT,
                 env=None if env is None else dict(env),
                 cwd=cwd,
-                pass_fds=tuple(inherited),
+                pass_fds=held(),
                 timeout=timeout_seconds,
                 check=False,
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.toolchain import activate, versions
+from infra.toolchain.lock import exclusive
 from infra.toolchain.process import ask, do
 from infra.toolchain.step import State
 from infra.toolchain.version_text import show
@@ -84,9 +85,15 @@ class VirtualEnvironment:
 
     def apply(self, progress: Progress) -> None:
         """Make the environment, or bring it up to date."""
-        if self.state().ready:
-            activate.write(self.places.venv, self.places.checkout)
-            return
+        name = hashlib.sha256(bytes(self.places.checkout)).hexdigest()
+        lock = self.places.cache / "locks" / f"venv-{name[:12]}.lock"
+        with exclusive(lock, on_wait=lambda pid: progress.say(f"{self.name}: waiting for process {pid}")):
+            if self.state().ready:
+                activate.write(self.places.venv, self.places.checkout)
+            else:
+                self._install(progress)
+
+    def _install(self, progress: Progress) -> None:
         wanted, installed = self.wanted(), self.installed()
         log = self.places.logs / "venv.log"
         with progress.work(self.name, "installing the hashed requirements"):

@@ -165,9 +165,9 @@ def test_lock_lives_as_long_as_a_build_that_outlives_its_parent(tmp_path: Path) 
     script = (
         "import subprocess, sys, os\n"
         "from pathlib import Path\n"
-        "from infra.toolchain.lock import exclusive\n"
-        "with exclusive(Path(sys.argv[1]), on_wait=print) as descriptor:\n"
-        "    child = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=2, pass_fds=(descriptor,))\n"
+        "from infra.toolchain.lock import exclusive, held\n"
+        "with exclusive(Path(sys.argv[1]), on_wait=lambda pid: print(pid, flush=True)):\n"
+        "    child = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=2, pass_fds=held())\n"
         "    print(child.pid, flush=True)\n"
         "    os.read(0, 1)\n"
         "    os._exit(9)\n"
