@@ -48,8 +48,12 @@ async def run(settings: Settings) -> None:
     async def check_redis() -> None:
         await redis.ping()
 
+    def stop() -> None:
+        logger.info("stopping: finishing what runs")
+        consumer.stop()
+
     health = Health(settings=settings, critical={"database": store.check, "redis": check_redis}, others={})
-    on_signals(consumer.stop)
+    on_signals(stop)
     await pool.open(wait=False)
     reporting = asyncio.create_task(_report(health))
     starting = asyncio.create_task(prepare(pool, health))
