@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from infra.checks.target import Target
     from infra.settings.model import Checks, Health, Readiness
 
-REQUEST_TIMEOUT_SECONDS = 10
+REQUEST_TIMEOUT_SECONDS = 10.0
+LEAST_TIMEOUT_SECONDS = 0.5
 RELEASE_HEADER = "X-ACP-Release"
 
 
@@ -52,7 +53,8 @@ def run_probes(probes: Sequence[Probe], settings: Checks) -> list[CheckResult]:
 
 
 async def _run_all(probes: Sequence[Probe], settings: Checks) -> list[CheckResult]:
-    async with httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, trust_env=True) as client:
+    # A transport of our own: hosts and tunnels are asked directly, whatever proxy the environment names.
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport()) as client:
         return list(await asyncio.gather(*(_run_one(client, probe, settings) for probe in probes)))
 
 
@@ -62,18 +64,23 @@ async def _run_one(client: httpx.AsyncClient, probe: Probe, settings: Checks) ->
     deadline = start + settings.timeout_seconds
     passes = 0
     while True:
-        answer = await _ask(client, probe)
+        answer = await _ask(client, probe, timeout_seconds=max(deadline - time.monotonic(), LEAST_TIMEOUT_SECONDS))
         passes = passes + 1 if answer.passed else 0
         if passes >= settings.passes or time.monotonic() + settings.interval_seconds >= deadline:
             return answer if not answer.passed or passes >= settings.passes else _unstable(answer, passes, settings)
         await asyncio.sleep(settings.interval_seconds)
 
 
-async def _ask(client: httpx.AsyncClient, probe: Probe) -> CheckResult:
+async def _ask(client: httpx.AsyncClient, probe: Probe, *, timeout_seconds: float) -> CheckResult:
     url = probe.target.base_url + probe.path
     start = time.monotonic()
     try:
-        response = await client.get(url, headers=probe.target.request_headers, extensions=dict(probe.target.extensions))
+        response = await client.get(
+            url,
+            headers=probe.target.request_headers,
+            extensions=dict(probe.target.extensions),
+            timeout=min(timeout_seconds, REQUEST_TIMEOUT_SECONDS),
+        )
     except httpx.HTTPError as error:
         came, passed, look_at = f"no answer ({type(error).__name__})", False, "is it running? `acp-release status`"
     else:

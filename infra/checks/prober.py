@@ -123,7 +123,9 @@ class Prober:
 
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        async with httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, limits=limits, trust_env=True) as client:
+        # A transport of our own: hosts are asked directly, whatever proxy the environment names.
+        transport = httpx.AsyncHTTPTransport(limits=limits)
+        async with httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport) as client:
             pending: set[asyncio.Task[None]] = set()
             start, count = time.monotonic(), 0
             while not self._stop.is_set():

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from infra.checks.target import public_targets
+from infra.domain.canary import Sample, merge
 
 if TYPE_CHECKING:
     from infra.checks.target import Target
     from infra.rollout.context import RolloutContext
 
 REQUEST_TIMEOUT_SECONDS = 10.0
-
-from infra.domain.canary import Sample, merge  # noqa: E402
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,8 @@ def probe_samples(context: RolloutContext, service: str, count: int) -> ProbeSam
     candidate: list[Sample] = []
     current: list[Sample] = []
     asked, limit = 0, count * 100
-    with httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS) as client:
+    # A transport of our own: hosts are asked directly, whatever proxy the environment names.
+    with httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.HTTPTransport()) as client:
         while len(candidate) < count and asked < limit:
             target = targets[asked % len(targets)]
             asked += 1
