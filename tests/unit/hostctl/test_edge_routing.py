@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.hostctl.edge.config import render_config
+from infra.hostctl.edge.routing import committed_routing, trial_routing
+from infra.hostctl.edge.settings import EdgeSettings, read_settings
+from infra.hostctl.edge.weights import spread
+from infra.hostctl.errors import HostctlError
+from infra.hostctl.fields import Fields
+from infra.hostctl.spec import ReleaseSpec, read_spec
+from tests.conftest import Golden
+from tests.unit.hostctl.fakes import HAPROXY, readiness, spec
+
+PEM = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"
+
+
+def release(name: str, **options: Any) -> ReleaseSpec:
+    """Return a release."""
+    return read_spec(Fields(spec(name, **options)))
+
+
+def settings(**changes: Any) -> EdgeSettings:
+    """Return the edge's settings as a request says them."""
+    request = {"stack": "local", "image": HAPROXY, "network": "acp-local-front", "public_ports": [8000, 8001], **changes}
+    fields = Fields(request)
+    found, _, _ = read_settings(fields)
+    fields.done()
+    return found
+
+
+@given(st.integers(0, 100), st.integers(1, 8), st.integers(1, 8))
+def test_weights_give_the_share_that_was_asked_for(share: int, currents: int, candidates: int) -> None:
+    """For any counts of replicas the candidates' share is right to within what 256 steps allow."""
+    old, new = spread(share, currents, candidates)
+    assert 0 <= min(old, new) <= max(old, new) == 256
+    got = 100 * new * candidates / (new * candidates + old * currents)
+    assert got == pytest.approx(share, abs=1.5)
+    assert (new == 0) == (share == 0)
+    assert (old == 0) == (share == 100)
+
+
+def test_weights_of_a_service_that_only_one_release_has() -> None:
+    """A first release has everything at cutover and nothing before."""
+    assert spread(100, 0, 2) == (0, 256)
+    assert spread(0, 0, 2) == (0, 0)
+    assert spread(0, 2, 0) == (256, 0)
+
+
+def test_a_trial_has_both_releases_behind_each_service() -> None:
+    """Servers are named by release and replica, so that counters and the release header are true."""
+    routing = trial_routing(release("v1"), release("v2", replicas=2), 10)
+    ingest = routing.backends[0]
+    assert [(server.name, server.weight) for server in ingest.servers] == [("v1:1", 256), ("v2:1", 14), ("v2:2", 14)]
+    assert [server.is_candidate for server in ingest.servers] == [False, True, True]
+
+
+def test_services_that_come_and_go_stay_with_their_release() -> None:
+    """A new service gets traffic with the first shift, a removed one keeps its release until the commit."""
+    before = release("v1", services=("ingest", "agents"))
+    after = release("v2", services=("ingest", "search"))
+    for weight, new_weight in ((0, 0), (1, 256), (100, 256)):
+        backends = {backend.service: backend for backend in trial_routing(before, after, weight).backends}
+        assert [server.weight for server in backends["acp-search"].servers] == [new_weight]
+        assert [(server.release, server.weight) for server in backends["acp-agents"].servers] == [("v1", 256)]
+
+
+def test_the_checks_of_a_trial_fit_both_releases() -> None:
+    """Where the two releases say readiness differently, the edge checks only that somebody listens."""
+    changed = spec("v2")
+    changed["services"][0]["readiness"] = readiness(path="/other")
+    routing = trial_routing(release("v1"), read_spec(Fields(changed)), 0)
+    assert routing.backends[0].readiness is None
+    assert routing.backends[1].readiness is not None
+    text = render_config(settings(), routing)
+    assert text.count("option httpchk") == 1
+
+
+@pytest.mark.parametrize("name", ["empty", "committed", "trial", "tls"])
+def test_the_configuration_is_as_it_was_reviewed(name: str, golden: Golden) -> None:
+    """The whole text of each kind of configuration stands in a golden file."""
+    edge = settings()
+    routing = committed_routing(release("v1"))
+    if name == "empty":
+        routing = committed_routing(None)
+    if name == "trial":
+        routing = trial_routing(release("v1"), release("v2"), 25)
+    if name == "tls":
+        edge = settings(https_port=443, tls={"certificate_pem": PEM})
+    golden(f"{name}.cfg", render_config(edge, routing))
+
+
+def test_an_unrepeatable_request_is_never_sent_twice() -> None:
+    """Only what is safe to repeat may be retried at layer 7."""
+    text = render_config(settings(), committed_routing(release("v1")))
+    line = "http-request disable-l7-retry unless METH_GET or { method OPTIONS } or { path /api/v1/search }"
+    assert text.count(line) == text.count("retry-on") == 4
+
+
+def test_the_failures_a_candidate_may_make_are_shared_by_its_replicas() -> None:
+    """Five failures over two replicas are two each."""
+    routing = trial_routing(release("v1"), release("v2", replicas=2), 25)
+    assert render_config(settings(), routing).count("error-limit 2 on-error mark-down") == 4
+    assert "error-limit" not in render_config(settings(), committed_routing(release("v1")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"image": "haproxy:latest"}, "image"),
+        ({"bind_address": "localhost"}, "bind_address"),
+        ({"public_ports": [0]}, "public_ports[0]"),
+        ({"tls": {"certificate_pem": PEM}}, "https_port"),
+        ({"tls": {}, "https_port": 443}, "tls"),
+        ({"verify_base_port": 7999}, "verify_base_port"),
+        ({"timeouts": {"server_seconds": 0}}, "timeouts.server_seconds"),
+        ({"max_failures": 0}, "max_failures"),
+    ],
+)
+def test_a_bad_edge_setting_is_named(changes: dict[str, Any], path: str) -> None:
+    """Each problem has the path of its field."""
+    with pytest.raises(HostctlError) as caught:
+        settings(**changes)
+    assert [problem.partition(":")[0] for problem in caught.value.details["problems"]] == [path]
+
+
+def test_settings_come_back_from_their_file() -> None:
+    """Saved and loaded settings are equal, as is their JSON: a second `edge` request changes nothing."""
+    found = settings(https_port=443, tls={"certificate_pem": PEM})
+    assert EdgeSettings.from_json(found.to_json()) == found
+    assert isinstance(found.to_json()["public_ports"], list)

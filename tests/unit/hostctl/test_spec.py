@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.hostctl.errors import HostctlError
+from infra.hostctl.fields import Fields
+from infra.hostctl.spec import ReleaseSpec, read_spec
+from tests.unit.hostctl.fakes import IMAGE, readiness, spec
+
+
+def read(value: dict[str, Any]) -> ReleaseSpec:
+    """Read a spec as a request's field."""
+    fields = Fields(value, "spec")
+    found = read_spec(fields)
+    fields.done()
+    return found
+
+
+def problems(value: dict[str, Any]) -> list[str]:
+    """Return the problems of a spec."""
+    with pytest.raises(HostctlError) as caught:
+        read(value)
+    found: list[str] = caught.value.details["problems"]
+    return found
+
+
+def test_a_spec_knows_its_containers_and_memory() -> None:
+    """Container names are compose's, and the memory counts every replica."""
+    found = read(spec("v1.0.0-aa", replicas=2))
+    assert found.containers(found.services[0]) == ("acp-v1-0-0-aa-ingest-1", "acp-v1-0-0-aa-ingest-2")
+    assert found.memory_bytes == 6 * 1024
+    assert [service.name for service in found.web_services] == ["acp-ingest", "acp-agents"]
+    assert found.service_of("worker") is not None
+
+
+def test_a_worker_needs_no_port_and_no_readiness() -> None:
+    """A worker has no port, a web service must have one."""
+    value = spec("v1")
+    del value["services"][0]["port"]
+    del value["services"][0]["readiness"]
+    assert problems(value) == ["spec.services[0].readiness: is required", "spec.services[0].port: is required"]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"release": "a/b"}, "spec.release"),
+        ({"project": "Acp"}, "spec.project"),
+        ({"project": "acp-edge"}, "spec.project"),
+        ({"images": ["app:latest"]}, "spec.images[0]"),
+        ({"secret_names": ["A B"]}, "spec.secret_names[0]"),
+        ({"services": []}, "spec.services"),
+        ({"more": 1}, "spec.more"),
+    ],
+)
+def test_a_bad_field_is_named(change: dict[str, Any], path: str) -> None:
+    """Each field has its own rule."""
+    assert any(problem.startswith(f"{path}: ") for problem in problems({**spec("v1"), **change}))
+
+
+def test_readiness_that_could_break_the_edge_configuration_is_refused() -> None:
+    """What goes into HAProxy's configuration cannot have quotes, blanks in paths or line ends."""
+    value = spec("v1")
+    value["services"][0]["readiness"] = readiness(path="/x y", field='a"', equals="ready\nbackend evil")
+    assert len([problem for problem in problems(value) if ".readiness." in problem]) == 3
+
+
+def test_two_services_cannot_share_a_port_or_name() -> None:
+    """A public port belongs to one service."""
+    value = spec("v1")
+    value["services"][1]["routes"]["public_port"] = 8000
+    value["services"][1]["name"] = "acp-ingest"
+    assert problems(value) == ["spec.services: name 'acp-ingest' is there twice", "spec.services: public_port 8000 is there twice"]
+
+
+def test_a_service_must_be_in_the_compose_file() -> None:
+    """A service without a compose service cannot be started."""
+    value = spec("v1")
+    value["services"][0]["compose_service"] = "other"
+    assert problems(value) == ["spec.services[0].compose_service: 'other' is not in compose.services"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("privileged", True),
+        ("network_mode", "host"),
+        ("pid", "host"),
+        ("cap_add", ["SYS_ADMIN"]),
+        ("devices", ["/dev/kmsg"]),
+        ("volumes", ["/:/host"]),
+        ("volumes", ["../x:/y"]),
+        ("volumes", [{"type": "bind", "source": "/", "target": "/x"}]),
+        ("security_opt", ["seccomp=unconfined"]),
+        ("ports", ["80:80"]),
+        ("image", "evil:latest"),
+        ("env_file", "/etc/shadow"),
+        ("build", "."),
+        ("extends", {"file": "/x"}),
+    ],
+)
+def test_a_release_cannot_ask_for_the_host(key: str, value: object) -> None:
+    """A stolen deploy key cannot reach the host through a compose file."""
+    body = spec("v1")
+    body["compose"]["services"]["ingest"][key] = value
+    assert any(problem.startswith(f"spec.compose.services.ingest.{key}") for problem in problems(body))
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        ("networks", {}),
+        ("networks", {"external": True, "name": "host"}),
+        ("volumes", {"external": True, "name": "acp-other-postgres"}),
+        ("volumes", {"driver_opts": {"type": "none", "o": "bind", "device": "/"}}),
+        ("volumes", {"external": True, "name": "acp-local-x", "driver_opts": {}}),
+    ],
+)
+def test_networks_and_volumes_are_the_stack_s_own(kind: str, entry: dict[str, Any]) -> None:
+    """A release uses what the stack made, and makes nothing itself."""
+    body = spec("v1")
+    body["compose"].setdefault(kind, {})["x"] = entry
+    assert any(problem.startswith(f"spec.compose.{kind}.x: ") for problem in problems(body))
+
+
+def test_what_an_app_needs_is_allowed() -> None:
+    """Limits, health checks, tmpfs and named volumes of the stack pass."""
+    body = spec("v1")
+    body["compose"]["volumes"] = {"data": {"external": True, "name": "acp-local-data"}}
+    body["compose"]["services"]["ingest"] |= {
+        "image": IMAGE, "read_only": True, "tmpfs": ["/tmp"], "cap_drop": ["ALL"], "volumes": ["data:/data", "/cache"],
+        "security_opt": ["no-new-privileges:true"], "mem_limit": 1, "cpus": 0.5, "healthcheck": {"disable": True},
+    }  # fmt: skip
+    assert read(body).release == "v1"
