@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from infra.errors import HostError, ToolError
 from infra.lab.docker import docker
 from infra.lab.folder import read_memory
 from infra.lab.hosts import SHUTDOWN_SECONDS, UP_SECONDS, wait_up
+from infra.lab.wait import comes_true
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from infra.adapters.process import Completed
     from infra.lab.folder import LabFolder
     from infra.lab.plan import AddressPlan
-
-POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +53,16 @@ class Machine:
 
     def restart_engine(self) -> None:
         """Restart the machine's Docker engine and wait until it answers; containers go down with it."""
-        old = self.exec(("pgrep", "-x", "dockerd")).stdout.strip()
+        old = self._engine_pid()
         self.exec(("kill", old))
         # It still answers while it ends its containers; only a new process is the engine restarted.
-        deadline = time.monotonic() + UP_SECONDS
-        while self.exec(("pgrep", "-x", "dockerd"), check=False).stdout.strip() in {"", old}:
-            if time.monotonic() > deadline:
-                raise HostError("the engine did not come back", where=self.container, mend="reboot the machine")
-            time.sleep(POLL_SECONDS)
+        if not comes_true(lambda: self._engine_pid() not in {"", old}, within_seconds=UP_SECONDS):
+            raise HostError("the engine did not come back", where=self.container, mend="reboot the machine")
         wait_up(self.plan, [self.index])
+
+    def _engine_pid(self) -> str:
+        """Return the process id of the machine's Docker engine, an empty text without one."""
+        return self.exec(("pgrep", "-x", "dockerd"), check=False).stdout.strip()
 
     def start(self, *, wait: bool = True) -> None:
         """Switch the machine on and wait until sshd and its engine answer."""

@@ -75,7 +75,7 @@ def distrust(plan: AddressPlan) -> list[str]:
     return []
 
 
-def _alone() -> AbstractContextManager[int]:
+def _alone() -> AbstractContextManager[object]:
     """Keep other labs of this machine from writing the system's bundle at the same time."""
     return exclusive(places.find().cache / "lab" / "trust.lock", on_wait=lambda _pid: None)
 

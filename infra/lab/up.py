@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import socket
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +26,11 @@ from infra.lab.plan import FIRST_NUMBER, MAX_HOSTS, AddressMode, AddressPlan
 from infra.lab.push import push_missing
 from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
 from infra.lab.trust import distrust, trust
+from infra.lab.wait import comes_true
 from infra.toolchain.lock import exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from infra.toolchain.progress import Progress
 
@@ -149,7 +149,7 @@ class _Up:
         self._ensure_volumes(registry.volume(self._plan))
         spec = registry.spec(self._folder, self._plan, images.ensure("registry"), content)
         converge([spec], self._labels)
-        if not _comes_true(lambda: registry.answers(self._folder, self._plan)):
+        if not comes_true(lambda: registry.answers(self._folder, self._plan), within_seconds=ANSWER_SECONDS):
             raise RegistryError(
                 "the lab's registry does not let its user in",
                 where=f"https://{self._plan.registry_server}/v2/",
@@ -172,7 +172,7 @@ class _Up:
     def _run_model(self, images: Images) -> None:
         spec = model_service.spec(self._folder, self._plan, images.ensure("model"))
         converge([spec], self._labels)
-        if not _comes_true(lambda: model_service.answers(self._plan)):
+        if not comes_true(lambda: model_service.answers(self._plan), within_seconds=ANSWER_SECONDS):
             mend = f"see `docker logs {spec.name}`"
             raise ToolError("the model endpoint does not answer", where=self._plan.model_url, mend=mend)
 
@@ -212,13 +212,3 @@ class _Up:
                     remove("container", [name])
                     remove("volume", hosts.volumes(self._plan, int(host[1:])))
                     shutil.rmtree(self._folder.host(host), ignore_errors=True)
-
-
-def _comes_true(condition: Callable[[], bool]) -> bool:
-    """Wait for `condition`, at most 30 s; say whether it came true."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True

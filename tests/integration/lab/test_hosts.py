@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from infra.errors import ToolError
-from infra.lab.faults import cut_off, full_disk
+from infra.lab import registry
+from infra.lab.faults import cut_off, full_disk, registry_down
 from infra.lab.hosts import health
 
 if TYPE_CHECKING:
@@ -132,11 +133,35 @@ def test_a_full_disk_keeps_what_was_there(lab: Lab) -> None:
     """Files survive a full disk, and what fitted into it as well."""
     machine = lab.machines[-1]
     folder = "/home/deploy/full-test"
-    lab.ssh(machine.index, f"mkdir -p {folder} && echo old > {folder}/kept")
+    lab.ssh(machine.index, f"mkdir -p {folder}/sub && echo old > {folder}/kept && echo x > {folder}/gone")
+    inode = lab.ssh(machine.index, f"stat -c %i {folder}/sub {folder}/kept").stdout
     with full_disk(machine, folder):
-        done = lab.ssh(machine.index, f"dd if=/dev/zero of={folder}/big bs=64k count=1")
+        done = lab.ssh(machine.index, f"rm {folder}/gone; dd if=/dev/zero of={folder}/big bs=512k count=1")
         assert "No space left on device" in done.stderr
-    assert lab.ssh(machine.index, f"cat {folder}/kept; rm -r {folder}").stdout == "old\n"
+    assert lab.ssh(machine.index, f"stat -c %i {folder}/sub {folder}/kept").stdout == inode
+    assert lab.ssh(machine.index, f"cat {folder}/kept; ls {folder}; rm -r {folder}").stdout == "old\nbig\nkept\nsub\n"
+
+
+def test_a_single_file_can_be_on_a_full_disk(lab: Lab) -> None:
+    """A journal to which nothing can be added keeps its lines, and takes new ones afterwards."""
+    machine = lab.machines[-1]
+    path = "/home/deploy/journal-test"
+    lab.ssh(machine.index, f"head -c 4096 /dev/zero | tr '\\0' x > {path}")
+    with full_disk(machine, path):
+        assert (
+            "No space left"
+            in lab.ssh(machine.index, f"head -c 9000 /dev/zero | dd of={path} bs=9000 oflag=append conv=notrunc").stderr
+        )
+    size = lab.ssh(machine.index, f"echo more >> {path}; stat -c %s {path}; rm {path}").stdout
+    assert int(size) >= 4096 + len("more\n")
+
+
+def test_the_registry_comes_back(lab: Lab) -> None:
+    """While the registry is down a pull names it; afterwards it answers at once."""
+    with registry_down(lab.folder):
+        done = lab.machines[-1].exec(("docker", "pull", f"{lab.registry_server}/{PYTHON}"), check=False)
+        assert f"dial tcp {lab.registry_server}: connect:" in done.stderr
+    assert registry.answers(lab.folder, lab.plan)
 
 
 def test_a_cut_network_is_whole_again_afterwards(lab: Lab) -> None:
