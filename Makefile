@@ -12,8 +12,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 up: ## set up this machine, start the lab and release to it
-	@python3 -m infra.toolchain up
-	@$(VENV) acp-release lab up
+	@python3 -m infra.toolchain up --lab
 	@$(VENV) pulumi stack select --create $(STACK)
 	@$(VENV) pulumi up --stack $(STACK) --yes
 	@$(VENV) acp-release status --stack $(STACK)

@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True)
     upward = commands.add_parser("up", help="bring about everything that is missing")
     upward.add_argument("--system-only", action="store_true", help="only what needs root: packages and Docker engine")
+    upward.add_argument("--lab", action="store_true", help="the lab too, beside the building of tools")
     upward.add_argument("--quiet", action="store_true", help="say nothing when there is nothing to do")
     downward = commands.add_parser("down", help="remove what set-up made in this checkout")
     downward.add_argument("--cache", action="store_true", help="also the tools that all checkouts of this user share")
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "down":
             down.run(here, progress, cache=chosen.cache)
             return EXIT_READY
-        up.run(here, progress, system_only=chosen.system_only)
+        up.run(here, progress, system_only=chosen.system_only, lab=chosen.lab)
     except SetupError as error:
         print(f"set-up failed: {error}", file=sys.stderr)
         return EXIT_NOT_READY

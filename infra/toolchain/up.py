@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from infra.toolchain import apt, prerequisites, vendor, venv
 from infra.toolchain.errors import SetupError
 from infra.toolchain.go_tools import all_tools
+from infra.toolchain.lab_step import LabStep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from infra.toolchain.step import State, Step
 
 
-def run(places: Places, progress: Progress, *, system_only: bool = False) -> None:
-    """Bring about all prerequisites (with `system_only` those of the machine); raise `SetupError` with all problems."""
+def run(places: Places, progress: Progress, *, system_only: bool = False, lab: bool = False) -> None:
+    """Bring about all prerequisites, with `system_only` those of the machine, with `lab` the lab too.
+
+    Raises `SetupError` with all problems.
+    """
     problem = venv.python_problem()
     if problem:
         raise SetupError(problem, mend="run it with a newer python3")
@@ -30,7 +34,10 @@ def run(places: Places, progress: Progress, *, system_only: bool = False) -> Non
         if system_only:
             problems = one_by_one(system, progress)
         else:
-            problems = two_lanes(places, system, progress) or finish(places, progress)
+            chain: list[Step] = [*system, prerequisites.python(places)]
+            if lab:
+                chain.append(LabStep(places=places))
+            problems = two_lanes(places, chain, progress) or finish(places, progress)
     if problems:
         raise SetupError("\n".join(str(problem) for problem in problems))
 
@@ -52,13 +59,13 @@ def refuse_what_needs_root(missing: dict[str, State], *, may_install: bool, root
     )
 
 
-def two_lanes(places: Places, system: Sequence[Step], progress: Progress) -> list[SetupError]:
-    """Build the tools while the system packages and the virtual environment are seen to."""
+def two_lanes(places: Places, chain: Sequence[Step], progress: Progress) -> list[SetupError]:
+    """Build the tools while the steps of `chain`, of which each needs the one before, are seen to."""
     builds = [tool for tool in all_tools(places) if not (tool.tool.plugin and plugin_comes_otherwise(places))]
     with ThreadPoolExecutor(max_workers=3) as lanes:
         built = lanes.submit(each, builds, progress)
         lanes.submit(fetch_ahead, builds[1:])
-        rest = lanes.submit(one_by_one, [*system, prerequisites.python(places)], progress)
+        rest = lanes.submit(one_by_one, chain, progress)
         return rest.result() + built.result()
 
 

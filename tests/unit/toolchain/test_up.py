@@ -11,11 +11,15 @@ from click.testing import CliRunner
 from infra.toolchain import status, up
 from infra.toolchain.doctor import doctor
 from infra.toolchain.errors import SetupError
+from infra.toolchain.lab_step import LabStep
 from infra.toolchain.progress import Progress, duration
 from infra.toolchain.step import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from infra.toolchain.places import Places
 
 MISSING = {
     "system packages": State(ready=False, detail="missing: docker", mend="sudo set-up"),
@@ -80,6 +84,18 @@ def test_independent_steps_all_run(progress: Progress) -> None:
     steps = [Fake("a", problem="one"), Fake("b"), Fake("c", problem="two")]
     assert [str(problem) for problem in up.each(steps, progress)] == ["one", "two"]
     assert steps[1].applied == ["b"]
+
+
+def test_lab_runs_behind_the_environment(
+    places: Places, command: Callable[[Path, str], Path], progress: Progress
+) -> None:
+    """The lab step calls the checkout's own command, and its message is in the error when it fails."""
+    program = command(places.bin / "acp-release", "h1 has no disk")
+    step = LabStep(places=places)
+    step.apply(progress)
+    program.write_text(program.read_text() + "exit 70\n")
+    with pytest.raises(SetupError, match=r"acp-release lab up(.|\n)*h1 has no disk"):
+        step.apply(progress)
 
 
 def collected(states: Sequence[tuple[str, State]], monkeypatch: pytest.MonkeyPatch) -> None:
