@@ -74,12 +74,15 @@ class Release:
         """Give the name of the one container of a service."""
         return f"{self.project}-{service}-1"
 
-    def ask(self, service: str, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send one request to a service, past any edge."""
+    def url(self, service: str) -> str:
+        """Give the address of a service, past any edge."""
         template = f'{{{{(index .NetworkSettings.Networks "{self.front}").IPAddress}}}}'
         address = docker("inspect", "--format", template, self.container(service))
-        url = f"http://{address}:{PORTS.get(service, 8000)}{path}"
-        return httpx.request(method, url, timeout=90, trust_env=False, **options)
+        return f"http://{address}:{PORTS.get(service, 8000)}"
+
+    def ask(self, service: str, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send one request to a service."""
+        return httpx.request(method, f"{self.url(service)}{path}", timeout=90, trust_env=False, **options)
 
     def paste(self, text: str) -> str:
         """Hand in a document and give its job."""
