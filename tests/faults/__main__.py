@@ -60,6 +60,8 @@ def run(rows: Sequence[Row]) -> list[Result]:
     world = World.default()
     results: list[Result] = []
     with world.claimed():
+        if world.lab.inventory_file.exists() and world.stack_file.exists():
+            Stage(world).mend()  # a run that was ended in the middle of a row
         for hosts in sorted({row.hosts for row in rows}):
             world.prepare(hosts=hosts)
             world.environment["ACP_TEST_FAULT_POINTS"] = "1"

@@ -38,6 +38,7 @@ CANARY: dict[str, Any] = {
 MENDED_SECONDS = 90.0
 SSH_PORT = 22
 REACH_SECONDS = 150.0
+SSH_OPEN = "while iptables -D INPUT -j ACPFAULT; do :; done; iptables -F ACPFAULT; iptables -X ACPFAULT"
 
 
 class Stage:
@@ -119,7 +120,7 @@ class Stage:
             docker("start", machine.container, check=False)
             _wait_for_engine(view)
             view.sh(
-                "iptables -D INPUT -j ACPFAULT; iptables -F ACPFAULT; iptables -X ACPFAULT;"
+                f"{SSH_OPEN};"
                 f" umount {BASE}/journal.jsonl; umount /var/lib/docker/tmp; rm -rf /tmp/acp-fault /run/acp-small",
                 check=False,
             )
@@ -135,7 +136,7 @@ class Stage:
 
     def heal_ssh(self, view: HostView) -> None:
         """Let SSH through again."""
-        view.sh("iptables -D INPUT -j ACPFAULT; iptables -F ACPFAULT; iptables -X ACPFAULT", check=False)
+        view.sh(SSH_OPEN, check=False)
 
     def wait_answering(self, view: HostView, *, timeout_seconds: float = MENDED_SECONDS) -> float:
         """Wait until both services answer in public; return when that was (seconds since the epoch)."""
