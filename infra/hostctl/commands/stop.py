@@ -28,9 +28,9 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             raise HostctlError(
                 "wrong_phase", f"{release} serves: it is not stopped", mend="release or roll back to another one first"
             )
+        stopped = release in state.known
         if state.trial is not None and state.trial.release == release:
             trial.revert(host, "stop was asked for")
-        stopped = release in host.state.known or host.paths.release(release).exists()
         removed = is_removed and _remove(host, release)
         return {"release": release, "stopped": stopped, "removed": removed}
 

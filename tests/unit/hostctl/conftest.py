@@ -10,6 +10,8 @@ from tests.unit.hostctl.fakes import FakeHost
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.hostctl.spec import Readiness
+
 
 @pytest.fixture(autouse=True)
 def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +24,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """Return a host in memory whose containers answer ready while they run."""
     fake = FakeHost(tmp_path / "acp")
 
-    def probe(address: str, port: int, how: readiness.Readiness) -> str | None:
+    def probe(address: str, port: int, how: Readiness) -> str | None:
         found = [c for c in fake.engine.all.values() if address in c.addresses.values()]
         return None if found and found[0].is_running and found[0].exit_code == 0 else "not ready"
 

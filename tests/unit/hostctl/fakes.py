@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - the methods are those of what a fake stands for
 """A host in memory: its clock, Docker, compose and HAProxy, with hostctl's own files in a temporary folder."""
 
 from __future__ import annotations
@@ -118,6 +119,11 @@ class FakeEngine:
             raise DockerError(0, self.pull_problem)
         self.images.add(reference)
 
+    def refuse_pulls(self, message: str) -> None:
+        """Have no image, and get none."""
+        self.images.clear()
+        self.pull_problem = message
+
     def remove_image(self, reference: str) -> bool:
         known = reference in self.images
         self.images.discard(reference)
@@ -173,9 +179,10 @@ class FakeEdge:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
         self.settings = EdgeSettings(
-            stack="local", image=HAPROXY, network="acp-local-front", bind_address="0.0.0.0", http_port=80,
+            stack="local", image=HAPROXY, network="acp-local-front", bind_address="192.0.2.1", http_port=80,
             https_port=None, public_ports=(8000, 8001), verify_base_port=18000, verify_count=4, has_tls=False,
-            redirect=False, hsts_seconds=0, server_seconds=300, client_seconds=60, keep_alive_seconds=10, max_failures=5,
+            redirect=False, hsts_seconds=0, server_seconds=300, client_seconds=60, keep_alive_seconds=10,
+            max_failures=5,
         )  # fmt: skip
         self.is_set_up = True
         self.running = True
@@ -231,7 +238,13 @@ class FakeEdge:
     def stats(self) -> list[ServerStat]:
         self.container()
         return [
-            _stat(backend.service, server.name, server.weight, self._status(server.container), self._sessions(server.release))
+            _stat(
+                backend.service,
+                server.name,
+                server.weight,
+                self._status(server.container),
+                self._sessions(server.release),
+            )
             for backend in (self.loaded.backends if self.loaded else ())
             for server in backend.servers
         ]
@@ -267,8 +280,10 @@ class _NoFiles:
 
 
 def _stat(backend: str, server: str, weight: int, status: str, sessions: int) -> ServerStat:
-    zero = {field.name: 0 for field in dataclasses.fields(ServerStat)}
-    return ServerStat(**{**zero, "backend": backend, "server": server, "weight": weight, "status": status, "sessions": sessions})
+    zero: dict[str, Any] = {field.name: 0 for field in dataclasses.fields(ServerStat)}
+    return ServerStat(
+        **{**zero, "backend": backend, "server": server, "weight": weight, "status": status, "sessions": sessions}
+    )
 
 
 class FakeHost:
@@ -332,7 +347,9 @@ def readiness(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def spec(release: str, *, replicas: int = 1, services: Sequence[str] = ("ingest", "agents"), **changes: Any) -> dict[str, Any]:
+def spec(
+    release: str, *, replicas: int = 1, services: Sequence[str] = ("ingest", "agents"), **changes: Any
+) -> dict[str, Any]:
     """Return a release spec with web services and a worker."""
     body = {
         "image": IMAGE,

@@ -141,7 +141,13 @@ def test_a_container_is_read_from_its_inspection(docker: Docker, engine: Engine)
     docker.answers["GET /containers/x/json"] = (200, json.dumps(INSPECTION).encode())
     found = engine.container("x")
     assert found is not None
-    assert (found.name, found.state, found.health, found.exit_code, found.is_oom_killed) == ("x", "exited", "starting", 137, True)
+    assert (found.name, found.state, found.health, found.exit_code, found.is_oom_killed) == (
+        "x",
+        "exited",
+        "starting",
+        137,
+        True,
+    )
     assert found.address_on("front") == "10.0.0.2"
     assert found.project == "acp-v1"
     assert not found.is_running
@@ -179,8 +185,9 @@ def test_a_framed_log_is_put_together() -> None:
 def test_compose_gets_its_file_on_stdin_and_pulls_nothing() -> None:
     """The exact command line; no secret and no path of a file that could hold one."""
     assert up_argv("acp-v1", Path("/acp/compose"), ["ingest"], ["--no-deps"]) == [
-        "docker", "compose", "--project-name", "acp-v1", "--project-directory", "/acp/compose", "--env-file", "/dev/null",
-        "--file", "-", "up", "--detach", "--no-build", "--pull", "never", "--quiet-pull", "--no-deps", "ingest",
+        "docker", "compose", "--project-name", "acp-v1", "--project-directory", "/acp/compose",
+        "--env-file", "/dev/null", "--file", "-", "up", "--detach", "--no-build", "--pull", "never",
+        "--quiet-pull", "--no-deps", "ingest",
     ]  # fmt: skip
 
 
@@ -194,6 +201,7 @@ class FakeRunner:
         self.environment: Mapping[str, str] = {}
 
     def run(self, argv: Sequence[str], **options: Any) -> Finished:
+        """End as told."""
         self.argv, self.stdin, self.environment = argv, options["stdin"], options["environment"]
         return self.finished
 

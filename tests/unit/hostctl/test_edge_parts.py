@@ -109,9 +109,11 @@ def test_the_edge_has_no_privileges() -> None:
 
 def test_only_the_holder_publishes_ports_and_verification_only_on_the_loopback() -> None:
     """The candidate's route is not open to the public."""
-    document = edge_document(settings(), folder="/e", user="1:1", images={HOLDER: "a", RELIEFS[1]: "b"})
+    document = edge_document(
+        settings(bind_address="192.0.2.1"), folder="/e", user="1:1", images={HOLDER: "a", RELIEFS[1]: "b"}
+    )
     ports = {port["target"]: port["host_ip"] for port in document["services"][HOLDER]["ports"]}
-    assert ports == {80: "0.0.0.0", 8000: "0.0.0.0", 8001: "0.0.0.0"} | dict.fromkeys(range(18000, 18004), "127.0.0.1")
+    assert ports == dict.fromkeys((80, 8000, 8001), "192.0.2.1") | dict.fromkeys(range(18000, 18004), "127.0.0.1")
     relief = document["services"][RELIEFS[1]]
     assert "ports" not in relief
     assert relief["network_mode"] == relief["pid"] == f"container:{HOLDER}"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,10 @@ from infra.hostctl.edge.weights import spread
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
 from infra.hostctl.spec import ReleaseSpec, read_spec
-from tests.conftest import Golden
 from tests.unit.hostctl.fakes import HAPROXY, readiness, spec
+
+if TYPE_CHECKING:
+    from tests.conftest import Golden
 
 PEM = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"
 
@@ -26,7 +28,13 @@ def release(name: str, **options: Any) -> ReleaseSpec:
 
 def settings(**changes: Any) -> EdgeSettings:
     """Return the edge's settings as a request says them."""
-    request = {"stack": "local", "image": HAPROXY, "network": "acp-local-front", "public_ports": [8000, 8001], **changes}
+    request = {
+        "stack": "local",
+        "image": HAPROXY,
+        "network": "acp-local-front",
+        "public_ports": [8000, 8001],
+        **changes,
+    }
     fields = Fields(request)
     found, _, _ = read_settings(fields)
     fields.done()

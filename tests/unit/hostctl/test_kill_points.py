@@ -14,10 +14,13 @@ from tests.unit.hostctl.fakes import FakeHost, spec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.hostctl.spec import Readiness
+
 OLD, NEW, NEXT = "v1.0.0-old", "v1.1.0-new", "v1.2.0-next"
-GOOD = (("start", {}), ("shift", {"weight": 30}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
-REVERTED = (("start", {}), ("shift", {"weight": 30}), ("revert", {"reason": "too slow"}))
-TAKEN_BACK = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}), ("revert", {}))
+Plan = tuple[tuple[str, dict[str, Any]], ...]
+GOOD: Plan = (("start", {}), ("shift", {"weight": 30}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
+REVERTED: Plan = (("start", {}), ("shift", {"weight": 30}), ("revert", {"reason": "too slow"}))
+TAKEN_BACK: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}), ("revert", {}))
 PLANS = {"good": GOOD, "reverted": REVERTED, "taken_back": TAKEN_BACK}
 
 
@@ -29,8 +32,10 @@ def host_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """Return another host in memory whose containers answer while they run."""
     other = FakeHost(folder)
 
-    def probe(address: str, port: int, how: readiness.Readiness) -> str | None:
-        return None if any(c.is_running and address in c.addresses.values() for c in other.engine.all.values()) else "down"
+    def probe(address: str, port: int, how: Readiness) -> str | None:
+        return (
+            None if any(c.is_running and address in c.addresses.values() for c in other.engine.all.values()) else "down"
+        )
 
     monkeypatch.setattr(readiness, "probe", probe)
     return other
@@ -49,7 +54,7 @@ def kill_at(world: FakeHost, number: int) -> list[str]:
     return seen
 
 
-def rollout(world: FakeHost, plan: tuple[tuple[str, dict[str, Any]], ...]) -> None:
+def rollout(world: FakeHost, plan: Plan) -> None:
     """Call what the driver calls, until hostctl is killed."""
     for command, request in plan:
         if command == "start":
@@ -150,7 +155,7 @@ def test_a_reboot_at_any_journal_entry_brings_the_committed_release_back(
 def test_the_same_call_again_goes_on_after_a_kill(
     number: int, monkeypatch: pytest.MonkeyPatch, world: FakeHost
 ) -> None:
-    """A driver that calls every phase again after a kill ends with the new release, or is told that the trial is over."""
+    """A driver that calls every phase again after a kill gets the new release, or is told that the trial is over."""
     killed(world, "good", number, monkeypatch)
     try:
         rollout(world, GOOD)

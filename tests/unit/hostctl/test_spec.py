@@ -72,7 +72,10 @@ def test_two_services_cannot_share_a_port_or_name() -> None:
     value = spec("v1")
     value["services"][1]["routes"]["public_port"] = 8000
     value["services"][1]["name"] = "acp-ingest"
-    assert problems(value) == ["spec.services: name 'acp-ingest' is there twice", "spec.services: public_port 8000 is there twice"]
+    assert problems(value) == [
+        "spec.services: name 'acp-ingest' is there twice",
+        "spec.services: public_port 8000 is there twice",
+    ]
 
 
 def test_a_service_must_be_in_the_compose_file() -> None:
@@ -130,7 +133,7 @@ def test_what_an_app_needs_is_allowed() -> None:
     body = spec("v1")
     body["compose"]["volumes"] = {"data": {"external": True, "name": "acp-local-data"}}
     body["compose"]["services"]["ingest"] |= {
-        "image": IMAGE, "read_only": True, "tmpfs": ["/tmp"], "cap_drop": ["ALL"], "volumes": ["data:/data", "/cache"],
+        "image": IMAGE, "read_only": True, "tmpfs": ["/cache"], "cap_drop": ["ALL"], "volumes": ["data:/data", "/more"],
         "security_opt": ["no-new-privileges:true"], "mem_limit": 1, "cpus": 0.5, "healthcheck": {"disable": True},
     }  # fmt: skip
     assert read(body).release == "v1"

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from infra.hostctl.errors import HostctlError
+from infra.hostctl.readiness import judge, probe
+from infra.hostctl.resources import HostResources, check_disk, check_memory, parse_meminfo, require
+from infra.hostctl.spec import Readiness
+
+READY = Readiness(path="/r", field="status", equals="ready", passes=3, interval_seconds=0.5, timeout_seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "good"),
+    [
+        (200, b'{"status": "ready"}', True),
+        (200, b'{"status": "not_ready"}', False),
+        (200, b'{"other": 1}', False),
+        (200, b"ready", False),
+        (200, b"[]", False),
+        (500, b'{"status": "ready"}', False),
+        (301, b'{"status": "ready"}', False),
+    ],
+)
+def test_readiness_is_judged_on_status_and_body(status: int, body: bytes, good: bool) -> None:
+    """An answer of 200 whose body says otherwise is not ready: the app's own trap."""
+    assert (judge(status, body, READY) is None) is good
+
+
+def test_a_nested_field_and_a_boolean_can_say_ready() -> None:
+    """The field may be a path, and true is written as JSON has it."""
+    nested = Readiness(path="/r", field="a.ok", equals="true", passes=1, interval_seconds=1, timeout_seconds=1)
+    assert judge(200, b'{"a": {"ok": true}}', nested) is None
+
+
+def test_a_probe_tells_why_there_was_no_answer() -> None:
+    """Nobody listening is a reason, not a crash; an answer is judged."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "ready"}')
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    assert probe("127.0.0.1", server.server_port, READY) is None
+    thread.join()
+    server.server_close()
+    assert "no answer" in str(probe("127.0.0.1", server.server_port, READY))
+
+
+def test_room_is_compared_in_figures() -> None:
+    """A reserve stays free; the error has every check."""
+    resources = HostResources(memory_available_bytes=2**30, memory_total_bytes=2**31, disk_free_bytes=2**30, load_1m=0)
+    assert check_memory(2**29, resources).ok
+    assert not check_memory(2**30, resources).ok
+    assert not check_disk(2**30, resources).ok
+    with pytest.raises(HostctlError) as caught:
+        require([check_disk(0, resources), check_memory(2**30, resources)])
+    assert caught.value.code == "insufficient_memory"
+    assert len(caught.value.details["checks"]) == 2
+
+
+def test_memory_is_read_in_bytes() -> None:
+    """The kernel counts in kB."""
+    assert parse_meminfo("MemTotal:  10 kB\nMemAvailable: 5 kB\nHugePages: 0\n") == {
+        "MemTotal": 10240,
+        "MemAvailable": 5120,
+    }
