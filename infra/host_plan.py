@@ -27,9 +27,15 @@ VERIFY_COUNT = 4
 
 
 def declare_hosts(
-    settings: Settings, secrets: SecretValues, platform: Mapping[str, pulumi.Output[str]]
+    settings: Settings,
+    secrets: SecretValues,
+    platform: Mapping[str, pulumi.Output[str]],
+    options: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """Declare what every host keeps between releases and return the agents, which stand behind all of it."""
+    """Declare what every host keeps between releases and return the agents, which stand behind all of it.
+
+    `options` make all of it wait for the gate.
+    """
     zipapp = build_zipapp(CACHE_FOLDER)
     setup_key = pulumi.Output.secret(read_key(settings.ssh.setup_key_file, "ssh.setup_key_file"))
     public_key = read_key(settings.ssh.deploy_key_file + ".pub", "ssh.deploy_key_file").strip()
@@ -45,6 +51,7 @@ def declare_hosts(
                 setup_key_file=str(key_path(settings.ssh.setup_key_file)),
                 volumes=settings.core.volumes if settings.core else (),
             ),
+            options,
         )
         agents.append(
             HostAgent(
@@ -61,7 +68,7 @@ def declare_hosts(
                     core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
                     permit_ports=[settings.edge.verify_base_port + index for index in range(VERIFY_COUNT)],
                 ),
-                pulumi.ResourceOptions(depends_on=[data]),
+                pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[data])),
             )
         )
     return agents

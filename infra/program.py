@@ -8,14 +8,24 @@ from typing import Any
 import pulumi
 
 from infra.adapters.build_residue import start_janitor
+from infra.components.gate import Gate
 from infra.components.record import ReleaseRecord
 from infra.components.release_rollout import Preflight, Rollout
 from infra.host_plan import declare_candidates, declare_hosts
 from infra.paths import PROJECT_ROOT
-from infra.release import announce_change, choose_run_id, entry_of, fingerprints, read_earlier, run_id_of
+from infra.release import (
+    accepted_risk,
+    announce_change,
+    choose_run_id,
+    entry_of,
+    fingerprints,
+    read_earlier,
+    read_promoted,
+    run_id_of,
+)
 from infra.settings import Settings, load_settings, one_update_overrides
 from infra.settings.secrets import SecretValues, read_secrets
-from infra.sources import find_source
+from infra.sources import check_templates, find_source
 
 
 def main() -> None:
@@ -28,7 +38,8 @@ def main() -> None:
 
 
 def declare(settings: Settings, secrets: SecretValues) -> None:
-    """Declare images, hosts, candidates, the rollout and the record of one stack."""
+    """Declare images, the gate, hosts, candidates, the rollout and the record of one stack."""
+    check_templates(settings)
     earlier = read_earlier()
     prints = fingerprints(settings, secrets, earlier.fingerprint_key)
     source = find_source(settings, earlier, pulumi.Output.secret(secrets["REGISTRY_PASSWORD"]), prints)
@@ -41,12 +52,24 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         "spec": source.release.apply(lambda known: dict(known.spec)),
     }
 
-    agents = declare_hosts(settings, secrets, source.platform)
+    gate = Gate(
+        "gate",
+        settings=settings,
+        source=source,
+        run_id=run_id,
+        promoted_history=read_promoted(settings),
+        accept_risk=accepted_risk(settings, os.environ),
+    )
+    agents = declare_hosts(settings, secrets, source.platform, pulumi.ResourceOptions(depends_on=[gate]))
     preflight = Preflight("preflight", keyed, pulumi.ResourceOptions(depends_on=agents))
     candidates = declare_candidates(settings, secrets, keyed, preflight)
     rollout = Rollout("rollout", {**keyed, "leases": preflight.leases}, pulumi.ResourceOptions(depends_on=candidates))
     entry = pulumi.Output.all(
-        release=source.release, run_id=run_id, report=rollout.report, platform=pulumi.Output.all(**source.platform)
+        release=source.release,
+        run_id=run_id,
+        report=rollout.report,
+        platform=pulumi.Output.all(**source.platform),
+        gate=gate.record,
     ).apply(lambda known: entry_of(settings, **known, commit=source.commit, replaced=earlier.entry.get("release")))
     record = ReleaseRecord(
         "record",

@@ -14,6 +14,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 from infra.domain.change import describe_change, summarise
 from infra.domain.numbers import whole_numbers
 from infra.domain.release import Release, fingerprint
+from infra.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from infra.settings.secrets import SecretValues
 
 KEY_BYTES = 32
+RISK_VARIABLE = "ACP_ACCEPT_RISK"
 READ_ATTEMPTS = 20
 READ_PAUSE_SECONDS = 0.1
 
@@ -61,9 +63,31 @@ def read_earlier() -> Earlier:
     It is the read behind a StackReference, made before anything is declared: a folder backend writes its checkpoint in
     place, so a reference that is read beside other resources may find half a file.
     """
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    return Earlier.of(_outputs_of(pulumi.get_stack()))
+
+
+def read_promoted(settings: Settings) -> list[Mapping[str, Any]]:
+    """Return what the stack before this one released, the latest first; empty unless a tag is promoted from it."""
+    source = settings.gate.promoted_from
+    return whole_numbers(_outputs_of(source).get("history") or []) if settings.image_tag and source else []
+
+
+def _outputs_of(stack: str) -> dict[str, Any]:
+    """Return the outputs of a stack of this project, empty when there is none yet."""
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value or {}
-    return Earlier.of(found.get("outputs") or {})
+    outputs: dict[str, Any] = found.get("outputs") or {}
+    return outputs
+
+
+def accepted_risk(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return the reason why a rollback may go on with findings that block, empty without one; refuse it elsewhere."""
+    reason = environ.get(RISK_VARIABLE, "").strip()
+    if reason and not settings.rollback_to:
+        raise UsageError(
+            f"{RISK_VARIABLE} is only for rollbacks", mend="use a waiver for a release; nothing was changed"
+        )
+    return reason
 
 
 def choose_run_id(environ: Mapping[str, str]) -> str:
@@ -92,6 +116,7 @@ def entry_of(
     run_id: str,
     report: Mapping[str, Any],
     platform: Mapping[str, str],
+    gate: Mapping[str, Any],
     commit: str,
     replaced: str | None,
 ) -> dict[str, Any]:
@@ -105,6 +130,7 @@ def entry_of(
         "commit": commit,
         "images": {ref.name: ref.pinned for ref in release.images},
         "platform": dict(platform),
+        "gate": whole_numbers(gate),
         "fingerprints": dict(release.fingerprints),
         "spec": dict(release.spec),
         "summary": release_summary(settings, release),

@@ -9,6 +9,7 @@ import pulumi
 
 from infra.adapters.files import read_compose
 from infra.adapters.git import describe_sources
+from infra.checks.compose import check_compose
 from infra.components.images import PublishedImages, ReleaseImage, ReleaseImageArgs
 from infra.domain.compose import unknown_secrets
 from infra.domain.naming import tag_of
@@ -56,6 +57,13 @@ def find_source(
         lambda known: build_release(settings, template, known, version=version, fingerprints=fingerprints)
     )
     return Source(release=release, versions=versions, commit=commit, platform=platform)
+
+
+def check_templates(settings: Settings) -> None:
+    """Raise what is wrong with the compose files before anything is declared; a recorded release has its own."""
+    if not settings.rollback_to:
+        core = read_compose(settings.core.compose_file) if settings.core else None
+        check_compose(settings, app_template(settings), core)
 
 
 def recorded_source(wanted: str, earlier: Earlier) -> Source:

@@ -102,10 +102,22 @@ class Report(_Part):
             yield from _findings_of(result, self._place(result.target))
 
     def _place(self, target: str) -> str:
-        """Return what a target is called in findings: the image by its path, without server and digest."""
-        if not target.startswith(self.artifact):
-            return target
-        return self.artifact.partition("@")[0].partition("/")[2]
+        """Return what a target is called in findings: the image itself by its path."""
+        return path_of(self.artifact) if target.startswith(self.artifact) else target
+
+
+def path_of(image: str) -> str:
+    """Return an image's path in its registry, without server and digest."""
+    return image.partition("@")[0].partition("/")[2]
+
+
+def for_sarif(text: str, image: str) -> str:
+    """Return a report with `image` called by its path: SARIF wants URIs, and trivy crashes on a server with a port."""
+    document = json.loads(text)
+    for result in document.get("Results") or []:
+        if str(result.get("Target", "")) == image:
+            result["Target"] = path_of(image)
+    return json.dumps(document)
 
 
 def _findings_of(result: _Result, place: str) -> Iterator[Finding]:
@@ -169,7 +181,7 @@ def scan_argv(image: str, *, cache: Path, output: Path, timeout_seconds: float) 
     return [
         TRIVY, "image", *QUIET, *OFFLINE,
         "--cache-dir", str(cache), "--image-src", "remote", "--platform", "linux/amd64",
-        "--scanners", "vuln,secret,misconfig", "--image-config-scanners", "misconfig,secret",
+        "--scanners", "vuln,secret", "--image-config-scanners", "misconfig,secret",
         "--list-all-pkgs", "--exit-code", "0", "--timeout", f"{timeout_seconds:.0f}s",
         "--format", "json", "--output", str(output), image,
     ]  # fmt: skip
@@ -223,7 +235,8 @@ def failure(exit_status: int, errors: str) -> GateError:
     """Return why Trivy failed; whatever the reason, it blocks."""
     text = errors.strip()
     low = text.lower()
-    reason = next((line for line in reversed(text.splitlines()) if line.strip()), "it says nothing")
+    lines = [line for line in text.splitlines() if line.strip()]
+    reason = next((line for line in lines if line.startswith(("panic:", "fatal error:"))), (lines or ["no reason"])[-1])
     if exit_status < 0 or exit_status > SIGNAL_BASE:
         number = -exit_status if exit_status < 0 else exit_status - SIGNAL_BASE
         return GateError(f"trivy was killed by signal {number}", mend="out of memory? Nothing was changed; run again")

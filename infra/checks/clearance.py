@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.cosign import Cosign, Verifier
+from infra.adapters.files import key_path
 from infra.adapters.ssh_signature import sign
 from infra.checks.gate import stack_waivers
 from infra.domain.clearance import clearance_text, unscanned
+from infra.domain.compose_policy import compose_problems
+from infra.domain.naming import data_network, front_network
 from infra.domain.numbers import whole_numbers
 from infra.domain.promotion import promotion_problems
 from infra.domain.provenance import provenance
 from infra.domain.waivers import unused_waivers
 from infra.errors import GateError
 from infra.paths import PROJECT_ROOT
-from infra.rollout.context import key_path
 from infra.settings.model import Settings
 from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
 
@@ -74,6 +76,13 @@ def _problems(
     """Return what is wrong before any signature is looked at."""
     used = {f"{waiver['id']} in {waiver['package']}" for report in reports for waiver in report["waivers"]}
     problems = unscanned({*spec["images"], *images.values()}, reports)
+    problems += compose_problems(
+        spec["compose"],
+        drain_seconds={service["compose_service"]: service["drain_timeout_seconds"] for service in spec["services"]},
+        networks=frozenset({front_network(spec["stack"]), data_network(spec["stack"])}),
+    )
+    if spec["stack"] != settings.stack:
+        problems.append(f"the release is for stack {spec['stack']}")
     problems += unused_waivers(stack_waivers(settings), used)
     source = settings.gate.promoted_from
     if settings.image_tag and source:

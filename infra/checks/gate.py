@@ -7,12 +7,13 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from infra.adapters import trivy
 from infra.adapters.sarif import finish
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from infra.domain.waivers import Waiver
     from infra.settings.model import Gate, Settings
 
+SLOT_PAUSE_SECONDS = 0.2
 DATABASE_MEND = "let the runner reach the database, or set `gate.database_mirror` or `gate.database_folder`"
 LAB_MEND = "`acp-release lab up` makes the lab's database anew"
 
@@ -145,14 +147,18 @@ def _scan(request: ScanRequest, cache: Path, database: Database, now: datetime) 
     with tempfile.TemporaryDirectory(prefix="acp-gate-") as made:
         raw = Path(made) / "scan.json"
         argv = trivy.scan_argv(request.image, cache=cache, output=raw, timeout_seconds=timeout_seconds)
-        trivy.call(argv, timeout_seconds=timeout_seconds + 30, login=request.login)
+        with _slot(CACHE_FOLDER / "gate"):
+            trivy.call(argv, timeout_seconds=timeout_seconds + 30, login=request.login)
         text = _read(raw, request.image)
         findings = list(trivy.parse_report(text, request.image).findings())
         verdict = evaluate(
             findings, policy_of(request.gate), waivers, database, now, accept_risk=bool(request.accept_risk)
         )
+        plain = raw.with_name("plain.json")
+        plain.write_text(trivy.for_sarif(text, request.image), encoding="utf-8")
         with ThreadPoolExecutor() as pool:
-            sarif, table, sbom = pool.map(lambda form: _convert(raw, form), ("sarif", "table", "cyclonedx"))
+            forms = ((plain, "sarif"), (raw, "table"), (raw, "cyclonedx"))
+            sarif, table, sbom = pool.map(lambda source: _convert(*source), forms)
     document = finish(
         json.loads(sarif), category=f"trivy/{request.name}", database=database, waivers=verdict.used_waivers
     )
@@ -226,6 +232,26 @@ def _download(database: Path, gate: Gate, now: datetime) -> None:
                 if trivy.read_database(database).updated_at is None:
                     what = f"there is no vulnerability database, and none could be fetched: {error.what}"
                     raise GateError(what, mend=_database_mend(gate)) from None
+
+
+@contextmanager
+def _slot(folder: Path) -> Iterator[None]:
+    """Hold one of as many slots as there are processors, at least two: more scans at once only end later."""
+    with ExitStack() as held:
+        files = [
+            held.enter_context((folder / f"slot-{index}").open("a")) for index in range(max(2, os.cpu_count() or 2))
+        ]
+        while not any(_try_lock(file) for file in files):
+            time.sleep(SLOT_PAUSE_SECONDS)
+        yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 
 from infra.adapters.trivy import Login
 from infra.checks.clearance import clear_release
-from infra.checks.gate import ScanRequest, policy_hash, scan_image
+from infra.checks.gate import ScanRequest, policy_hash, scan_image, summary
 from infra.components.dynamic import KEYS, show
+from infra.domain.numbers import whole_numbers
 from infra.paths import PROJECT_ROOT
 from infra.settings.model import Settings
 from infra.settings.secrets import read_secrets
@@ -22,9 +23,10 @@ from infra.settings.secrets import read_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from infra.domain.release import Release
+    from infra.sources import Source
 
 SCAN_KEYS = ("image", "policy", "accept_risk")
+RECENT_SCANS = 5
 
 
 class JudgingProvider(ResourceProvider):
@@ -68,10 +70,34 @@ class ScanProvider(JudgingProvider):
         )
         return {"report": scan_image(request, show)}
 
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Judge again, unless the same image was judged by the same policy not long ago, as before a rollback."""
+        recent = {key: report for key, report in (_olds.get("recent") or {}).items() if not _aged(report, _news)}
+        known = recent.get(_key_of(_news))
+        outputs = {**_news, "report": known} if known else self._outputs(_news)
+        if known:
+            show(f"gate: {known['name']} was scanned at {known['scanned_at']}: {summary(whole_numbers(known))}")
+        kept = dict(list({_key_of(_news): outputs["report"], **recent}.items())[:RECENT_SCANS])
+        return UpdateResult(outs={**outputs, "recent": kept})
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Judge for the first time."""
+        outputs = self._outputs(props)
+        return CreateResult(id_=str(props["name"]), outs={**outputs, "recent": {_key_of(props): outputs["report"]}})
+
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Scan again when the image or the policy is another, or what was known then is too old by now."""
         changed = any(_olds.get(key) != _news.get(key) for key in SCAN_KEYS)
-        return DiffResult(changes=changed or too_old(_olds.get("report") or {}, _news["settings"], datetime.now(UTC)))
+        return DiffResult(changes=changed or _aged(_olds.get("report") or {}, _news))
+
+
+def _key_of(props: Mapping[str, Any]) -> str:
+    """Return what a scan is remembered by."""
+    return " ".join(str(props[key]) for key in SCAN_KEYS)
+
+
+def _aged(report: Mapping[str, Any], props: Mapping[str, Any]) -> bool:
+    return too_old(report, props["settings"], datetime.now(UTC))
 
 
 def too_old(report: Mapping[str, Any], settings: Mapping[str, Any], now: datetime) -> bool:
@@ -107,7 +133,7 @@ class Scan(Resource, name="Scan", module="acp"):
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the scan of `props["image"]`."""
-        super().__init__(self.provider, name, {**props, "report": None}, opts)
+        super().__init__(self.provider, name, {**props, "report": None, "recent": None}, opts)
 
 
 class Clearance(Resource, name="Clearance", module="acp"):
@@ -134,41 +160,39 @@ class Gate(pulumi.ComponentResource):
         name: str,
         *,
         settings: Settings,
-        release: pulumi.Output[Release],
+        source: Source,
         run_id: pulumi.Output[str],
-        third_party: Mapping[str, pulumi.Output[str]],
-        commit: str,
-        accept_risk: str = "",
-        history: Sequence[Mapping[str, Any]] | None = None,
+        promoted_history: Sequence[Mapping[str, Any]],
+        accept_risk: str,
     ) -> None:
         """Declare a scan for each image that the stack runs, side by side, and the clearance behind them."""
         super().__init__("acp:gate:Gate", name, None, None)
         options = pulumi.ResourceOptions(parent=self)
         values = settings.model_dump(mode="json")
-        images = release.apply(lambda known: {ref.name: ref.pinned for ref in known.images})
-        scanned: dict[str, pulumi.Output[str]] = {
+        images = source.release.apply(lambda known: {ref.name: ref.pinned for ref in known.images})
+        own: dict[str, pulumi.Output[str]] = {
             image: images.apply(lambda pinned, image=image: pinned[image])  # type: ignore[misc]
             for image in settings.images
         }
         common = {"settings": values, "policy": policy_hash(settings)}
         scans = [
             Scan(f"{name}-{image}", {**common, "name": image, "image": pinned, "accept_risk": risk}, options)
-            for group, risk in ((scanned, accept_risk), (third_party, ""))
+            for group, risk in ((own, accept_risk), (source.platform, ""))
             for image, pinned in group.items()
         ]
         verdict = Clearance(
             f"{name}-clearance",
             {
                 "name": name,
-                "release": release.apply(lambda known: known.id),
+                "release": source.release.apply(lambda known: known.id),
                 "run_id": run_id,
                 "settings": values,
-                "spec": release.apply(lambda known: dict(known.spec)),
+                "spec": source.release.apply(lambda known: dict(known.spec)),
                 "images": images,
                 "reports": [scan.report for scan in scans],
-                "built": settings.image_tag is None,
-                "commit": commit,
-                "history": list(history or []),
+                "built": not settings.image_tag and not settings.rollback_to,
+                "commit": source.commit,
+                "history": list(promoted_history),
             },
             options,
         )

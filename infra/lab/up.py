@@ -24,7 +24,9 @@ from infra.lab.keys import ensure_key
 from infra.lab.network import ensure_network
 from infra.lab.plan import FIRST_NUMBER, MAX_HOSTS, AddressMode, AddressPlan
 from infra.lab.push import push_missing
+from infra.lab.signing_keys import ensure_signing_keys
 from infra.lab.spec import LABEL_FOLDER, LABEL_LAB
+from infra.lab.trivy_database import ensure_database
 from infra.lab.trust import distrust, trust
 from infra.lab.wait import comes_true
 from infra.toolchain.lock import exclusive
@@ -97,6 +99,8 @@ class _Up:
         """Do all of it; return the inventory."""
         for name in ("setup", "deploy"):
             ensure_key(self._folder.keys / name, f"acp-{name}")
+        ensure_signing_keys(self._folder)
+        ensure_database(self._folder)
         authority = registry.ensure_authority(self._folder, self._plan)
         trust(self._plan, authority.certificate, self._folder.ca_file)
         images = Images(self._progress)
