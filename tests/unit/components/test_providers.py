@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from infra.components.dynamic import KeyedProvider
+from infra.components.record import HISTORY_LENGTH, RecordProvider, previous_release
+from infra.components.release_rollout import PreflightProvider, RolloutProvider
+from infra.errors import RolloutError
+from tests.support.pulumi_engine import UNKNOWN
+
+
+class Working(KeyedProvider):
+    """Does some work and remembers what it was given."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        """Fail with `error`, if any."""
+        super().__init__()
+        self.error = error
+        self.given: list[dict[str, Any]] = []
+
+    def perform(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Remember, then fail or succeed."""
+        self.given.append(props)
+        if self.error:
+            raise self.error
+        return {"report": "done"}
+
+
+def props(release: str = "v1-0", run_id: str = "run-1", **more: Any) -> dict[str, Any]:
+    """Return the inputs of a keyed resource."""
+    return {"release": release, "run_id": run_id, "__provider": "pickled", **more}
+
+
+def entry(release: str, run_id: str = "run-1", **more: Any) -> dict[str, Any]:
+    """Return a record's entry."""
+    return {"release": release, "run_id": run_id, **more}
+
+
+class TestKeyed:
+    """Resources that run once per release and run."""
+
+    @pytest.mark.parametrize(
+        ("new", "replaces"),
+        [
+            (props(), []),
+            (props(settings={"checks": 9}, leases={"h1": 2}), []),
+            (props(release="v2-0"), ["release"]),
+            (props(run_id="run-2"), ["run_id"]),
+            (props(release="v2-0", run_id="run-2"), ["release", "run_id"]),
+            (props(release=UNKNOWN), ["release"]),
+        ],
+    )
+    def test_only_another_release_or_run_replaces(self, new: dict[str, Any], replaces: list[str]) -> None:
+        """Nothing else makes it run again; a release that is not known yet counts as another one."""
+        found = Working().diff("id", props(), new)
+        assert found.replaces == replaces
+        assert found.changes == bool(replaces)
+
+    def test_a_replacement_deletes_first(self) -> None:
+        """A failed run leaves nothing in the state, so that going back runs it again."""
+        assert Working().diff("id", props(), props(release="v2-0")).delete_before_replace
+
+    def test_its_id_is_release_and_run(self) -> None:
+        """The outputs are the inputs and what the work returned; the pickled provider is no business of the work."""
+        provider = Working()
+        made = provider.create(props(settings={}))
+        assert made.id == "v1-0.run-1"
+        assert made.outs == {**props(settings={}), "report": "done"}
+        assert provider.given == [{"release": "v1-0", "run_id": "run-1", "settings": {}}]
+
+    def test_a_failure_is_raised_and_makes_nothing(self) -> None:
+        """The error of the work is the error of the update, without the traceback of gRPC's own log."""
+        with pytest.raises(RolloutError, match="reverted"):
+            Working(RolloutError("reverted")).create(props())
+        assert not logging.getLogger("grpc._server").isEnabledFor(logging.ERROR)
+
+    def test_deleting_does_nothing_on_a_host(self) -> None:
+        """A replaced or destroyed run takes nothing back."""
+        Working().delete("v1-0.run-1", props())
+
+    @pytest.mark.parametrize("provider", [PreflightProvider(), RolloutProvider(), RecordProvider()])
+    def test_a_provider_is_no_secret_by_itself(self, provider: Any) -> None:
+        """Our providers hold no secret, so a change of their code may be seen."""
+        assert provider.serialize_as_secret_always is False
+
+    def test_the_real_ones_do_their_part(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The preflight returns leases, the rollout its report."""
+        monkeypatch.setattr("infra.components.release_rollout.run_preflight", lambda p, _show: {"leases": p["release"]})
+        monkeypatch.setattr("infra.components.release_rollout.run_rollout", lambda p, _show: {"seen": p["run_id"]})
+        assert PreflightProvider().perform(props()) == {"leases": "v1-0"}
+        assert RolloutProvider().perform(props()) == {"report": {"seen": "run-1"}}
+
+
+class TestRecord:
+    """What serves, what served before, and the history."""
+
+    def test_a_first_release_has_no_previous(self) -> None:
+        """The history begins with it."""
+        made = RecordProvider().create({"stack": "local", "entry": entry("v1-0"), "fingerprint_key": "k"})
+        assert made.id == "local"
+        assert made.outs is not None
+        assert made.outs["history"] == [entry("v1-0")]
+        assert made.outs["previous"] == ""
+
+    def test_a_later_release_goes_on_top(self) -> None:
+        """The newest is first, and the one before is previous."""
+        old = {"entry": entry("v1-0"), "history": [entry("v1-0")], "previous": ""}
+        outs = RecordProvider().update("local", old, {"stack": "local", "entry": entry("v2-0", "run-2")}).outs
+        assert outs is not None
+        assert [e["release"] for e in outs["history"]] == ["v2-0", "v1-0"]
+        assert outs["previous"] == "v1-0"
+        assert outs["entry"] == entry("v2-0", "run-2")
+
+    def test_the_history_has_an_end(self) -> None:
+        """Old entries fall off."""
+        old = {"history": [entry(f"v{n}-0") for n in range(HISTORY_LENGTH)]}
+        outs = RecordProvider().update("local", old, {"entry": entry("new-0")}).outs
+        assert outs is not None
+        assert len(outs["history"]) == HISTORY_LENGTH
+        assert outs["history"][0]["release"] == "new-0"
+
+    @pytest.mark.parametrize(
+        ("new", "changes"),
+        [
+            ({"entry": entry("v1-0", checks=["other"]), "fingerprint_key": "k"}, False),
+            ({"entry": entry("v2-0"), "fingerprint_key": "k"}, True),
+            ({"entry": entry("v1-0", "run-2"), "fingerprint_key": "k"}, True),
+            ({"entry": entry("v1-0"), "fingerprint_key": "other"}, True),
+            ({"entry": UNKNOWN, "fingerprint_key": "k"}, True),
+        ],
+    )
+    def test_it_changes_with_release_run_or_key(self, new: dict[str, Any], changes: bool) -> None:
+        """A recorded release is not recorded again; an entry that is not known yet, as in a preview, is a change."""
+        found = RecordProvider().diff("local", {"entry": entry("v1-0"), "fingerprint_key": "k"}, new)
+        assert found.changes is changes
+        assert not found.replaces
+
+    @pytest.mark.parametrize(
+        ("releases", "previous"),
+        [
+            ([], ""),
+            (["v1-0"], ""),
+            (["v2-0", "v1-0"], "v1-0"),
+            (["v2-0", "v2-0", "v1-0"], "v1-0"),
+            (["v1-0", "v2-0", "v1-0"], "v2-0"),
+        ],
+    )
+    def test_previous_is_the_last_other_release(self, releases: list[str], previous: str) -> None:
+        """Released again in a row counts once; after a rollback, previous is what was left."""
+        assert previous_release([entry(release) for release in releases]) == previous

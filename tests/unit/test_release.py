@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from infra.errors import UsageError
+from infra.release import RISK_VARIABLE, Earlier, accepted_risk, choose_run_id, fingerprints
+from infra.settings.secrets import SecretValues
+from tests.support.settings import make_settings
+
+
+def test_a_run_in_ci_is_the_run_of_ci() -> None:
+    """Run and attempt are the id, so that a repeated job is another run."""
+    assert choose_run_id({"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2"}) == "ci-77-2"
+    assert choose_run_id({"GITHUB_RUN_ID": "77"}) == "ci-77-1"
+
+
+def test_a_run_by_hand_is_a_moment_of_an_engine() -> None:
+    """Time and process tell two runs apart."""
+    assert re.fullmatch(r"\d{8}T\d{6}Z-\d+", choose_run_id({}))
+
+
+def test_a_new_stack_has_no_entry_and_a_fresh_key() -> None:
+    """Two new stacks never share a key, and the key is not shown."""
+    one, other = Earlier.of({}), Earlier.of({})
+    assert one.entry == {}
+    assert one.find("v1-0") is None
+    assert one.fingerprint_key != other.fingerprint_key
+    assert one.fingerprint_key not in repr(one)
+
+
+def test_a_recorded_stack_keeps_its_key_and_numbers() -> None:
+    """What the engine made a float is whole again."""
+    found = Earlier.of(
+        {"fingerprint_key": "k", "release_entry": {"release": "v1-0", "n": 2.0}, "history": [{"release": "v1-0"}]}
+    )
+    assert found.fingerprint_key == "k"
+    assert repr(found.entry["n"]) == "2"
+    assert found.find("v1-0") == {"release": "v1-0"}
+
+
+def test_the_newest_entry_of_a_release_is_found() -> None:
+    """A release that was made twice is the later one."""
+    history = [
+        {"release": "v1-0", "run_id": "b"},
+        {"release": "v2-0", "run_id": "c"},
+        {"release": "v1-0", "run_id": "a"},
+    ]
+    assert Earlier.of({"history": history}).find("v1-0") == history[0]
+
+
+def test_only_the_apps_secrets_have_fingerprints() -> None:
+    """The registry's password is no part of a release."""
+    settings = make_settings(secrets={"names": ["SECRET_KEY"]})
+    values = SecretValues(values={"SECRET_KEY": "s3cr3t", "REGISTRY_PASSWORD": "s3cr3t-2"})
+    found = fingerprints(settings, values, "key")
+    assert list(found) == ["SECRET_KEY"]
+    assert "s3cr3t" not in found["SECRET_KEY"]
+
+
+def test_risk_is_accepted_for_rollbacks_only() -> None:
+    """A release with findings needs a waiver; only going back may be forced, with a reason."""
+    going_back = make_settings(rollback_to="v1-0")
+    assert accepted_risk(going_back, {RISK_VARIABLE: " outage 42 "}) == "outage 42"
+    assert accepted_risk(going_back, {}) == ""
+    assert accepted_risk(make_settings(), {RISK_VARIABLE: "  "}) == ""
+    with pytest.raises(UsageError, match="only for rollbacks"):
+        accepted_risk(make_settings(), {RISK_VARIABLE: "because"})
