@@ -160,7 +160,7 @@ def test_the_registry_comes_back(lab: Lab) -> None:
     """While the registry is down a pull names it; afterwards it answers at once."""
     with registry_down(lab.folder):
         done = lab.machines[-1].exec(("docker", "pull", f"{lab.registry_server}/{PYTHON}"), check=False)
-        assert f"dial tcp {lab.registry_server}: connect:" in done.stderr
+        assert f'Get "https://{lab.registry_server}/v2/": ' in done.stderr
     assert registry.answers(lab.folder, lab.plan)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.errors import ToolError
-from infra.lab import registry
+from infra.lab import certs, registry
 from infra.lab.folder import LabFolder, Memory, read_memory, write_atomically, write_memory
 from infra.lab.keys import ensure_key
 from infra.lab.plan import AddressMode, AddressPlan
@@ -45,10 +45,10 @@ def test_an_atomic_write_leaves_no_other_file(tmp_path: Path) -> None:
     """Only the file itself is there afterwards, with the mode asked for even when it had another."""
     path = tmp_path / "file"
     path.write_text("old")
-    write_atomically(path, "new", mode=0o600)
+    write_atomically(path, "new", mode=0o666)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
     assert path.read_text() == "new"
-    assert _mode(path) == 0o600
+    assert _mode(path) == 0o666, "whatever the umask is"
 
 
 def test_memory_is_read_back(folder: LabFolder) -> None:
@@ -86,12 +86,16 @@ def test_a_key_stays_once_made(tmp_path: Path) -> None:
 
 
 def test_registry_files_stay_until_they_no_longer_fit(folder: LabFolder) -> None:
-    """Certificate and password hash are kept as they are, and made anew for another address or another seed."""
+    """Certificate and password hash are kept as they are, and made anew for another authority, seed or address."""
     plan, moved = AddressPlan(number=11), AddressPlan(number=12)
     authority = registry.ensure_authority(folder, plan)
     first = registry.ensure_files(folder, plan, authority)
     assert registry.ensure_authority(folder, plan) == authority
     assert registry.ensure_files(folder, plan, authority) == first
+    other = certs.make_authority("other", plan.subnet)
+    renewed = registry.ensure_files(folder, plan, other)
+    assert renewed != first
+    assert registry.ensure_files(folder, plan, other) == renewed
     (folder.path / "seed").write_text("ab" * 32 + "\n")
     assert registry.ensure_files(folder, plan, authority) != first
     assert registry.ensure_authority(folder, moved) != authority
