@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def planted() -> dict[str, str]:
     """Return a random value for every secret that may be any text."""
     names = (
@@ -30,7 +30,7 @@ def planted() -> dict[str, str]:
     return {name: f"planted{secrets.token_hex(16)}" for name in names}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(planted: dict[str, str]) -> Iterator[World]:
     """Return the world with a new host, no release and the planted secrets in its environment."""
     with World.default().claimed() as world:
@@ -52,7 +52,7 @@ def world(planted: dict[str, str]) -> Iterator[World]:
             world.start_over()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def first(world: World, planted: dict[str, str]) -> FirstRelease:
     """Return what the first release of the stack was like."""
     return first_release(world, planted)

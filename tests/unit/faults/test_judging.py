@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+from infra.checks.prober import Answer
+from tests.bench.figure import Figure
+from tests.faults.__main__ import choose
+from tests.faults.candidates import refused
+from tests.faults.killed import COMMITTED_FROM, STEPS
+from tests.faults.matrix import all_rows
+from tests.faults.report import as_json
+from tests.faults.row import Result
+from tests.support.overrides import merged
+from tests.support.traffic import Downtime, loss
+from tests.support.world import UpResult
+
+
+def _answer(at: float, *, lost: str | None = None, milliseconds: float = 10.0) -> Answer:
+    return Answer(name="ingest", at=at, milliseconds=milliseconds, release="v1", lost=lost)
+
+
+def _result(*problems: str) -> Result:
+    return Result(name="a", expected="b", seen="c", lost=0, lost_in_downtime=0, sent=1, seconds=1.0, problems=problems)
+
+
+def test_a_lost_request_in_a_downtime_is_counted_apart() -> None:
+    """Only what arrives while the fault has the edge away is excused."""
+    answers = [_answer(1.0), _answer(2.0, lost="ReadError"), _answer(4.0, lost="status 503")]
+    found = loss(answers, [Downtime(start=1.5, end=2.5)])
+    assert (found.sent, found.lost, found.in_downtime, found.outside) == (3, 2, 1, 1)
+    assert len(found.shown) == 1
+    assert "status 503" in found.shown[0]
+
+
+def test_a_request_that_began_before_a_downtime_and_ended_in_it_is_excused() -> None:
+    """A request under way when the edge goes is lost with it."""
+    answers = [_answer(1.0, lost="ReadError", milliseconds=1000)]
+    assert loss(answers, [Downtime(start=1.5, end=2.5)]).outside == 0
+
+
+def test_a_failed_update_must_say_why_in_its_last_lines() -> None:
+    """A reason that is followed by more than 20 lines is a problem."""
+    early = UpResult(exit_status=255, output="not ready\n" + "line\n" * 30, seconds=1.0)
+    late = UpResult(exit_status=255, output="line\n" * 30 + "not ready\n", seconds=1.0)
+    assert refused(early, "not ready").problems
+    assert not refused(late, "not ready").problems
+
+
+def test_a_traceback_is_a_problem_unless_it_is_quoted() -> None:
+    """The app's own traceback in quoted log lines is evidence; one of the program is a fault."""
+    own = UpResult(exit_status=1, output="not ready\n  Traceback (most recent call last):\n", seconds=1.0)
+    quoted = UpResult(exit_status=1, output='not ready ["Traceback (most recent call last):"]\n', seconds=1.0)
+    assert refused(own, "not ready").problems
+    assert not refused(quoted, "not ready").problems
+
+
+def test_an_update_that_succeeds_is_no_refusal() -> None:
+    """A bad release that goes through fails its row."""
+    assert refused(UpResult(exit_status=0, output="not ready", seconds=1.0), "not ready").problems
+
+
+def test_every_row_has_its_own_name_and_every_journal_step_two_kills() -> None:
+    """A name chooses one row, and before and after each step the driver is killed once."""
+    names = [row.name for row in all_rows()]
+    assert len(names) == len(set(names))
+    for step in STEPS:
+        assert f"driver killed before {step}" in names
+        assert f"driver killed after {step}" in names
+
+
+def test_the_new_release_is_expected_from_the_commit_on() -> None:
+    """What decides is the state file of the commit: before its end the old release serves, from then on the new one."""
+    assert "commit/state/begin" not in COMMITTED_FROM
+    assert {"commit/state/end", "drain/requests/begin", "park/state/end"} <= set(COMMITTED_FROM)
+
+
+def test_rows_are_chosen_by_pattern_and_subset() -> None:
+    """`--only` takes wildcards, `--subset` leaves the marked rows."""
+    rows = all_rows()
+    assert [row.name for row in choose(rows, only=["crash loop"])] == ["crash loop"]
+    assert choose(rows, only=["no such row"]) == []
+    assert all(row.in_subset for row in choose(rows, subset=True))
+
+
+def test_the_json_report_counts_what_failed() -> None:
+    """A row with a problem has not passed."""
+    document = json.loads(as_json([_result(), _result("broken")]))
+    assert (document["passed"], document["failed"]) == (1, 1)
+    assert [row["passed"] for row in document["rows"]] == [True, False]
+
+
+def test_overrides_merge_and_remove() -> None:
+    """Mappings merge deeply, None removes a key, anything else replaces."""
+    assert merged({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 4}, "d": None}) == {"a": {"b": 4, "c": 2}}
+
+
+def test_a_figure_is_one_json_line() -> None:
+    """`make bench` prints metric, value, unit and n."""
+    line = Figure(metric="lost_requests", value=0, unit="requests", n=10).to_line()
+    assert json.loads(line) == {"metric": "lost_requests", "value": 0, "unit": "requests", "n": 10}
+    assert "\n" not in line
