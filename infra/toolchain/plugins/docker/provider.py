@@ -63,10 +63,12 @@ class DockerProvider(sdk.Provider):
     async def diff(self, request: sdk.DiffRequest) -> sdk.DiffResponse:
         """Find what changed; any change is a replacement, the old object first unless its name was given here."""
         kind = self._kind(request.type)[1]
+        # The engine has put ignored inputs back to what they were, but the object may differ from that.
+        ignored = {path.partition(".")[0].partition("[")[0] for path in request.ignore_changes}
         kinds = changed_inputs(
             plain_properties(request.old_state),
             plain_properties(request.new_inputs),
-            keys=sorted(kind.inputs),
+            keys=sorted(kind.inputs - ignored),
             computed=kind.computed,
         )
         return diff_response(kinds, replacing=kind.inputs, delete_first=named_by_user(request.new_inputs))
