@@ -66,6 +66,7 @@ def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
         problems.append(f"the hosts serve {[view.serving for view in stage.views]}")
     if seen.record_lags:
         stage.world.unlock()
+        stage.wait_free()
         again = stage.world.up()
         if not again.good:
             problems.append(f"the update after it failed: {again.tail()}")
@@ -74,6 +75,7 @@ def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
 
 def _follow(stage: Stage) -> list[str]:
     """Make a good release and return what was wrong with it."""
+    stage.wait_free()
     result = stage.release()
     if not result.good:
         return [f"the good release after it failed: {result.tail()}"]

@@ -38,6 +38,7 @@ CANARY: dict[str, Any] = {
 MENDED_SECONDS = 90.0
 SSH_PORT = 22
 REACH_SECONDS = 150.0
+LEASE_SECONDS = 65.0
 SSH_OPEN = "while iptables -D INPUT -j ACPFAULT; do :; done; iptables -F ACPFAULT; iptables -X ACPFAULT"
 
 
@@ -83,6 +84,15 @@ class Stage:
             assert came, f"hostctl never came to {point}: {update.wait(5).tail()}"
             yield
 
+    def wait_free(self) -> None:
+        """Wait until nobody's lease lives on any host: a failed run's ends by itself."""
+        for view in self.views:
+            view.wait_for(
+                lambda status: not (status["lease"] or {}).get("live"),
+                timeout_seconds=LEASE_SECONDS,
+                what=f"the lease of {view.host.name} is free",
+            )
+
     def at_rest(self) -> list[str]:
         """Wait until every host is at rest and return what is wrong with them, and between them and the record."""
         found: list[str] = []
@@ -105,6 +115,7 @@ class Stage:
             serving = {view.serving for view in self.views}
             if None not in serving and not self.at_rest() and not self.record_problems():
                 return
+        self.wait_free()
         result = self.release()
         assert result.good, f"no good release to begin with: {result.tail()}"
         problems = self.at_rest()
