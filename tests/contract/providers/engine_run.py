@@ -74,9 +74,9 @@ class StackRun:
             ),
         )
 
-    def up(self, program: Callable[[], None]) -> Outcome:
-        """Update to `program`; what fails does not keep the rest from going on."""
-        return self._run(self._stack.up, program=program, continue_on_error=True)
+    def up(self, program: Callable[[], None], *, failing: bool = False) -> Outcome:
+        """Update to `program`; with `failing`, what fails does not keep the rest from going on."""
+        return self._run(self._stack.up, program=program, continue_on_error=failing)
 
     def preview(self, program: Callable[[], None]) -> Outcome:
         """Preview `program`."""

@@ -106,9 +106,9 @@ def declare_unknown(host: Host) -> None:
 def steps(host: Host, new_stack: Callable[[], StackRun]) -> Steps:
     """Take the stack through its life."""
     stack = new_stack()
-    created, created_state = stack.up(lambda: declare(host, 1, failing=True)), stack.state()
+    created, created_state = stack.up(lambda: declare(host, 1, failing=True), failing=True), stack.state()
     unchanged = stack.up(lambda: declare(host, 1))
-    changed, changed_state = stack.up(lambda: declare(host, 2)), stack.state()
+    changed, changed_state = stack.up(lambda: declare(host, 2), failing=True), stack.state()
     previewed = stack.preview(lambda: declare_unknown(host))
     destroyed = stack.destroy()
     return Steps(

@@ -72,7 +72,7 @@ def steps(host: Host, new_stack: Callable[[], StackRun], tmp_path_factory: pytes
     (local / "file").write_text("content 1")
     host.run(f"mkdir {host.folder}/existing && touch {host.folder}/a-file")
     stack = new_stack()
-    created, created_state = stack.up(lambda: declare(host, local, 1, failing=True)), stack.state()
+    created, created_state = stack.up(lambda: declare(host, local, 1, failing=True), failing=True), stack.state()
     created_files = files(host)
     unchanged = stack.up(lambda: declare(host, local, 1))
     (local / "file").write_text("content 2")
