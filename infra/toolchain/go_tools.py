@@ -125,7 +125,7 @@ class Tool:
                 go_build.prefetch_argv(go, self.tool),
                 timeout_seconds=BUILD_SECONDS,
                 log=self.places.logs / f"fetch-{self.tool.name}.log",
-                env=go_build.environment(os.environ, self.tool),
+                env=self._environment(),
                 cwd=self.module,
             )
 
@@ -144,7 +144,7 @@ class Tool:
 
     def _build(self) -> None:
         go = find_go() or "go"
-        env = go_build.environment(os.environ, self.tool)
+        env = self._environment()
         log = self.places.logs / f"build-{self.tool.name}.log"
         self.built.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.built.parent))
@@ -162,6 +162,10 @@ class Tool:
             shutil.copyfile(source, target)
             target.chmod(0o755)
         publish(partial, self.built)
+
+    def _environment(self) -> dict[str, str]:
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return go_build.environment(os.environ, self.tool, memory_bytes=memory_bytes)
 
     def _links_to(self, folder: Path, name: str) -> bool:
         place = self.places.bin / name

@@ -43,13 +43,19 @@ def test_sources_are_fetched_as_they_are_built() -> None:
 
 def test_environment_keeps_the_machines_proxy() -> None:
     """The machine's own Go settings stay, the tool's own come on top."""
-    env = go_build.environment({"GOPROXY": "https://proxy.example"}, TOOL)
+    env = go_build.environment({"GOPROXY": "https://proxy.example"}, TOOL, memory_bytes=4 * 1024**3)
     assert env == {
         "GOPROXY": "https://proxy.example",
         "CGO_ENABLED": "0",
         "GOWORK": "off",
         "GOEXPERIMENT": "jsonv2",
     }
+
+
+def test_roomy_machine_collects_less_garbage() -> None:
+    """With memory to spare the compiler spends less time on garbage, unless the user set how much."""
+    assert go_build.environment({}, TOOL, memory_bytes=16 * 1024**3)["GOGC"] == "400"
+    assert go_build.environment({"GOGC": "50"}, TOOL, memory_bytes=16 * 1024**3)["GOGC"] == "50"
 
 
 def test_same_sources_have_the_same_key(module: Path) -> None:
