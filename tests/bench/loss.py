@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra.checks.prober import certify
 from tests.bench.figure import Figure
 from tests.faults.candidates import with_fault
+from tests.faults.stage import IMPATIENT
 from tests.support.traffic import loss, traffic
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def measure(stage: Stage) -> Iterator[Figure]:
             during += prober.answers[begun:]
         good = len(prober.answers)
         for index, fault in enumerate(BAD_FAULTS):
-            result = stage.release(with_fault(fault, BAD_IMAGES[index % len(BAD_IMAGES)]))
+            stage.wait_free()
+            result = stage.release(IMPATIENT, with_fault(fault, BAD_IMAGES[index % len(BAD_IMAGES)]))
             assert not result.good, f"{fault} was released"
     answers = list(prober.answers)
     lost = loss(answers)

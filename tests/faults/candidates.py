@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.row import Row, Seen
-from tests.faults.stage import CANARY
+from tests.faults.stage import CANARY, IMPATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def refused(result: UpResult, *reasons: str) -> Seen:
 
 def _bad(fault: str, *reasons: str, image: str = "acp-ingest") -> Callable[[Stage], Seen]:
     """Return the act of a blue-green release of a bad image."""
-    return lambda stage: refused(stage.release(with_fault(fault, image)), *reasons)
+    return lambda stage: refused(stage.release(IMPATIENT, with_fault(fault, image)), *reasons)
 
 
 def _bad_canary(fault: str, *reasons: str, image: str = "acp-ingest") -> Callable[[Stage], Seen]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tests.support.world import Update, UpResult, World
 
 CONFIRM_SECONDS = 12
-READY_SECONDS = 15
+READY_SECONDS = 45
+GIVE_UP_SECONDS = 12
 QUICK: dict[str, Any] = {
     "rollout": {"confirm_timeout_seconds": CONFIRM_SECONDS},
     "services": {
@@ -31,6 +32,11 @@ QUICK: dict[str, Any] = {
     },
 }
 """A stack that gives up sooner than a real one, so that the matrix does not wait."""
+
+IMPATIENT: dict[str, Any] = {
+    "services": {name: {"readiness": {"timeout_seconds": GIVE_UP_SECONDS}} for name in ("acp-ingest", "acp-agents")},
+}
+"""For candidates that never get ready."""
 
 CANARY: dict[str, Any] = {
     "rollout": {"strategy": "canary", "canary": {"steps": [20, 60], "bake_seconds": 4, "min_requests": 20}},
