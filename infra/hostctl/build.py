@@ -20,7 +20,17 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 FILE_MODE = 0o100644 << 16
 EXECUTABLE = 0o755
 NOT_PACKED = {"build.py"}
-ENTRY = "import sys\n\nfrom hostctl.cli import main\n\nsys.exit(main())\n"
+ENTRY = """\
+import sys
+from pathlib import Path
+
+# Where `install` has put compiled modules, they are used: see unpack.py.
+sys.path.insert(0, str(Path(sys.argv[0]).resolve().with_name("lib")))
+
+from hostctl.cli import main
+
+sys.exit(main())
+"""
 HASH_CHARACTERS = 8
 
 
