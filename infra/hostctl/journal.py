@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Observer = Callable[["dict[str, Any]"], None]
 TAIL_BYTES = 512 * 1024
+LARGEST_BYTES = 16 * 1024 * 1024
 
 
 class Journal:
@@ -72,8 +73,10 @@ class Journal:
             self._observer(full)
 
     def _write(self, line: str) -> None:
-        """Append a line, ending a torn one first."""
+        """Append a line, ending a torn one first; a file that grew too large becomes `journal.1.jsonl`."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._path.exists() and self._path.stat().st_size > LARGEST_BYTES:
+            self._path.replace(self._path.with_name(f"{self._path.stem}.1{self._path.suffix}"))
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(descriptor).st_size

@@ -82,3 +82,13 @@ def test_an_observer_sees_an_entry_that_is_on_disk(tmp_path: Path) -> None:
     seen: list[int] = []
     journal(path, observer=lambda entry: seen.append(len(path.read_text().splitlines()))).note("a", "b")
     assert seen == [1]
+
+
+def test_a_journal_that_grew_too_large_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is not filled; the sequence goes on in the new file."""
+    monkeypatch.setattr("infra.hostctl.journal.LARGEST_BYTES", 100)
+    log = journal(tmp_path / "journal.jsonl")
+    for _ in range(3):
+        log.note("a", "a step with a name that fills the file", text="x" * 80)
+    assert (tmp_path / "journal.1.jsonl").exists()
+    assert [entry["seq"] for entry in journal(tmp_path / "journal.jsonl").tail(5)] == [3]
