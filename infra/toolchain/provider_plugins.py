@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OFFICIAL_SECONDS = 120
 INSTALL_SECONDS = 60
+BUILT = "BUILT-FROM-MODULE"  # a file beside a plugin of our own build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ class ProviderPlugin:
         if half or not os.access(self.folder / f"pulumi-resource-{self.plugin}", os.X_OK):
             return State(ready=False, detail="not in Pulumi's plugin cache", mend="make up")
         if not stage.is_drop_in(self.folder):
-            return State(ready=True, detail="the official one")
+            built = (self.folder / BUILT).exists()
+            return State(ready=True, detail="built from its Go module" if built else "the official one")
         if stage.is_current(self.plugin, self.folder):
             return State(ready=True, detail="the drop-in one of this repository")
         return State(ready=False, detail="a drop-in one of another state of this repository", mend="make up")
@@ -84,8 +86,11 @@ class ProviderPlugin:
         if folder is None:
             raise SetupError(f"{tool.name} was built and is gone again", mend="run this again")
         executable = next(path for path in (folder / "bin", folder) if path.is_dir()) / tool.tool.executable
-        with progress.work(self.name, "installing the one built from its Go module"):
-            self._install(["--file", str(executable), "--reinstall"], seconds=INSTALL_SECONDS)
+        work = progress.work(self.name, "installing the one built from its Go module")
+        with work, tempfile.TemporaryDirectory() as made:
+            shutil.copy2(executable, made)
+            (Path(made) / BUILT).write_text(f"{tool.built.name}\n")
+            self._install(["--file", made, "--reinstall"], seconds=INSTALL_SECONDS)
 
     def _install(self, options: list[str], *, seconds: float) -> None:
         do(
@@ -99,8 +104,8 @@ class ProviderPlugin:
             raise SetupError(f"{self.name} after its installation: {after.detail}")
 
     def remove(self) -> None:
-        """Remove the plugin if it is a drop-in one."""
-        if stage.is_drop_in(self.folder):
+        """Remove the plugin unless it is one that the vendor's server sent."""
+        if stage.is_drop_in(self.folder) or (self.folder / BUILT).exists():
             shutil.rmtree(self.folder)
             self.folder.with_name(f"{self.folder.name}.lock").unlink(missing_ok=True)
 
