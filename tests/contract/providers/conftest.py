@@ -16,13 +16,14 @@ import pytest
 from infra.toolchain.plugins import stage
 from tests.contract.providers.engine_run import StackRun
 from tests.contract.providers.sdk import ConnectionArgs
+from tests.support import lab as lab_support
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.lab import Lab
 
-pytest_plugins = ["tests.support.lab"]
+lab = lab_support.lab
 INSTALL_SECONDS = 60
 HOST = 1
 

@@ -92,7 +92,8 @@ class StackRun:
 
     def state(self) -> dict[str, dict[str, Any]]:
         """Return the state by the names of the resources, with secrets in clear."""
-        resources = self._stack.export_stack().deployment["resources"]
+        deployment = self._stack.export_stack().deployment or {}
+        resources = deployment["resources"]
         return {resource["urn"].rpartition("::")[2]: resource for resource in resources}
 
     def stored(self) -> str:
