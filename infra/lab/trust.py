@@ -63,7 +63,8 @@ def distrust(plan: AddressPlan) -> list[str]:
     if not present:
         return []
     if os.geteuid() != 0:
-        return [f"sudo rm {' '.join(str(path) for path in present)} && sudo update-ca-certificates"]
+        paths = f"{docker_file(plan).parent} {system_file(plan)}"
+        return [f"sudo rm -rf {paths} && sudo update-ca-certificates --fresh"]
     with _alone():
         removed = _read(system_file(plan))
         for path in present:
@@ -71,8 +72,17 @@ def distrust(plan: AddressPlan) -> list[str]:
         if docker_file(plan).parent.exists() and not any(docker_file(plan).parent.iterdir()):
             docker_file(plan).parent.rmdir()
         if removed:
+            _remove_links(system_file(plan))
             _update_store(leaving=removed)
     return []
+
+
+def _remove_links(source: Path) -> None:
+    """Remove the links that update-ca-certificates made to `source` and, by default, leaves dangling."""
+    own = BUNDLE.parent / f"{source.stem}.pem"
+    for link in BUNDLE.parent.iterdir():
+        if link.is_symlink() and str(link.readlink()) in {own.name, str(source)}:
+            link.unlink()
 
 
 def _alone() -> AbstractContextManager[object]:

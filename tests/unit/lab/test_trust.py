@@ -41,7 +41,11 @@ def test_trust_reaches_both_stores_and_is_undone(stores: Path) -> None:
     subject.trust(PLAN, OURS, stores / "ca.pem")
     assert (stores / "docker" / "172.28.11.2:5000" / "ca.crt").read_text() == OURS
     assert "ours" in (stores / "bundle.crt").read_text()
+    (stores / "acp-lab-11.pem").symlink_to(stores / "system" / "acp-lab-11.crt")
+    (stores / "12345678.0").symlink_to("acp-lab-11.pem")
+    (stores / "87654321.0").symlink_to("another.pem")
     assert subject.distrust(PLAN) == []
+    assert sorted(path.name for path in stores.iterdir() if path.is_symlink()) == ["87654321.0"]
     assert "ours" not in (stores / "bundle.crt").read_text()
     assert not (stores / "docker" / "172.28.11.2:5000").exists()
 
@@ -72,8 +76,8 @@ def test_distrust_without_root_names_the_commands(stores: Path, monkeypatch: pyt
     subject.trust(PLAN, OURS, stores / "ca.pem")
     monkeypatch.setattr(subject.os, "geteuid", lambda: 1000)
     (command,) = subject.distrust(PLAN)
-    assert command.startswith("sudo rm ")
-    assert command.endswith("sudo update-ca-certificates")
+    assert command.startswith(f"sudo rm -rf {stores}")
+    assert command.endswith("sudo update-ca-certificates --fresh")
 
 
 def test_a_certificate_added_to_the_bundle_by_hand_is_not_lost(stores: Path) -> None:
