@@ -39,6 +39,8 @@ def declare_hosts(
     zipapp = build_zipapp(CACHE_FOLDER)
     setup_key = pulumi.Output.secret(read_key(settings.ssh.setup_key_file, "ssh.setup_key_file"))
     public_key = read_key(settings.ssh.deploy_key_file + ".pub", "ssh.deploy_key_file").strip()
+    signing = settings.gate.signing
+    signers = [read_key(signing.release_key_file + ".pub", "gate.signing.release_key_file").strip()] if signing else []
     edge = platform["edge"].apply(lambda image: edge_request(settings, image))
     core = _core_request(settings, platform)
     agents: list[pulumi.Resource] = []
@@ -66,6 +68,7 @@ def declare_hosts(
                     edge=edge,
                     core=core,
                     core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
+                    signers=signers,
                     permit_ports=[settings.edge.verify_base_port + index for index in range(VERIFY_COUNT)],
                 ),
                 pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[data])),
@@ -75,9 +78,13 @@ def declare_hosts(
 
 
 def declare_candidates(
-    settings: Settings, secrets: SecretValues, keyed: Mapping[str, Any], preflight: Preflight
+    settings: Settings,
+    secrets: SecretValues,
+    keyed: Mapping[str, Any],
+    preflight: Preflight,
+    clearance: pulumi.Output[Mapping[str, Any] | None],
 ) -> list[Candidate]:
-    """Declare the candidate on every host, each with the lease its host gave to the preflight."""
+    """Declare the candidate on every host, each with the lease its host gave to the preflight and the clearance."""
     deploy_key = pulumi.Output.secret(read_key(settings.ssh.deploy_key_file, "ssh.deploy_key_file"))
     return [
         Candidate(
@@ -91,6 +98,7 @@ def declare_candidates(
                 secrets=pulumi.Output.secret(secrets.subset(settings.secrets.names)),
                 registry_login=registry_login(settings, secrets),
                 lease=preflight.leases.apply(lambda leases, name=host.name: leases[name]),  # type: ignore[misc]
+                clearance=clearance,
                 confirm_timeout_seconds=settings.rollout.confirm_timeout_seconds,
             ),
         )

@@ -62,8 +62,12 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     )
     agents = declare_hosts(settings, secrets, source.platform, pulumi.ResourceOptions(depends_on=[gate]))
     preflight = Preflight("preflight", keyed, pulumi.ResourceOptions(depends_on=agents))
-    candidates = declare_candidates(settings, secrets, keyed, preflight)
-    rollout = Rollout("rollout", {**keyed, "leases": preflight.leases}, pulumi.ResourceOptions(depends_on=candidates))
+    candidates = declare_candidates(settings, secrets, keyed, preflight, gate.clearance)
+    rollout = Rollout(
+        "rollout",
+        {**keyed, "leases": preflight.leases, "clearance": gate.clearance},
+        pulumi.ResourceOptions(depends_on=candidates),
+    )
     entry = pulumi.Output.all(
         release=source.release,
         run_id=run_id,

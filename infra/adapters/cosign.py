@@ -27,6 +27,7 @@ class Verifier:
     public_key_file: str | None = None
     identity: str | None = None
     issuer: str = ""
+    label: str = ""
 
     def options(self) -> list[str]:
         """Return cosign's options; a key's signatures are in no public log."""
@@ -36,7 +37,9 @@ class Verifier:
 
     def __str__(self) -> str:
         """Return who it is, in words."""
-        return f"the key {self.public_key_file}" if self.public_key_file else f"{self.identity} ({self.issuer})"
+        if self.public_key_file:
+            return f"the key {self.label or self.public_key_file}"
+        return f"{self.identity} ({self.issuer})"
 
 
 def sign_argv(image: str, key_file: str | None) -> list[str]:

@@ -10,6 +10,7 @@ from infra.adapters.process import redact, stream
 from infra.adapters.ssh import CONNECTION_FAILED_STATUS, ssh_argv
 from infra.errors import (
     CandidateError,
+    GateError,
     HostError,
     HostKeyError,
     HostUnreachableError,
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from infra.settings.model import Host
 
-ERRORS_BY_CODE: dict[str, type[HostError | RegistryError]] = {
+ERRORS_BY_CODE: dict[str, type[HostError | RegistryError | GateError]] = {
+    "not_cleared": GateError,
     "lease_held": LeaseHeldError,
     "lease_lost": LeaseHeldError,
     "candidate_not_ready": CandidateError,
@@ -84,7 +86,7 @@ class HostctlClient:
             raise self.error_of(answer)
         return answer
 
-    def error_of(self, answer: dict[str, Any]) -> HostError | RegistryError:
+    def error_of(self, answer: dict[str, Any]) -> HostError | RegistryError | GateError:
         """Return hostctl's error line as an error of this program."""
         kind = ERRORS_BY_CODE.get(str(answer.get("code")), HostError)
         details = answer.get("details") or {}

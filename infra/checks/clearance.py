@@ -103,7 +103,10 @@ def verifier_of(signing: Signing) -> Verifier:
     """Return whose signatures the stack accepts."""
     key = signing.image_public_key_file
     return Verifier(
-        public_key_file=str(key_path(key)) if key else None, identity=signing.identity, issuer=signing.issuer
+        public_key_file=str(key_path(key)) if key else None,
+        identity=signing.identity,
+        issuer=signing.issuer,
+        label=key or "",
     )
 
 

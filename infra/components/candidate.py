@@ -29,6 +29,7 @@ class CandidateArgs:
     secrets: pulumi.Output[Mapping[str, str]]
     registry_login: pulumi.Output[Mapping[str, str]]
     lease: pulumi.Output[Mapping[str, Any]]
+    clearance: pulumi.Output[Mapping[str, Any] | None]
     confirm_timeout_seconds: float
 
 
@@ -39,11 +40,13 @@ class Candidate(pulumi.ComponentResource):
         """Declare the start; another release or another run is an update in place, never a delete."""
         super().__init__("acp:release:Candidate", name, None, opts)
         request = pulumi.Output.all(
-            spec=args.spec, secrets=args.secrets, registry=args.registry_login, lease=args.lease
+            parts={"spec": args.spec, "secrets": args.secrets, "registry": args.registry_login, "lease": args.lease},
+            clearance=args.clearance,
         ).apply(
             lambda known: {
                 "command": "start",
-                **whole_numbers(known),
+                **whole_numbers(known["parts"]),
+                **({"clearance": known["clearance"]} if known["clearance"] else {}),
                 "confirm_timeout_seconds": args.confirm_timeout_seconds,
             }
         )

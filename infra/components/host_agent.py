@@ -32,6 +32,7 @@ class HostAgentArgs:
     core: pulumi.Input[Mapping[str, Any] | None]
     core_secrets: pulumi.Input[Mapping[str, str]]
     permit_ports: Sequence[int]
+    signers: Sequence[str]
 
 
 class HostAgent(pulumi.ComponentResource):
@@ -58,6 +59,7 @@ class HostAgent(pulumi.ComponentResource):
                 {
                     "command": "install",
                     "deploy_keys": [args.deploy_public_key],
+                    "signers": list(args.signers),
                     "permit_ports": list(args.permit_ports),
                 }
             ),

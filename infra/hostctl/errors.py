@@ -110,6 +110,12 @@ CATALOGUE = (
     ErrorKind(
         "state_unreadable", 44, "a file of hostctl cannot be read or written", "look at the file that the message names"
     ),
+    ErrorKind(
+        "not_cleared",
+        45,
+        "the gate did not let this release through",
+        "release with `pulumi up`, which asks the gate; nothing was changed",
+    ),
 )
 
 KINDS = {kind.code: kind for kind in CATALOGUE}

@@ -45,6 +45,11 @@ class Paths:
         return self.base / "watchdog.lock"
 
     @property
+    def signers(self) -> Path:
+        """Return the keys whose clearances count, as ssh-keygen reads them; without this file none is asked for."""
+        return self.base / "signers"
+
+    @property
     def reserve(self) -> Path:
         """Return the file that keeps room on the disk for a revert."""
         return self.base / "reserve"

@@ -29,6 +29,7 @@ class RolloutContext:
     run_id: str
     group: HostGroup
     secrets: SecretValues
+    clearance: Mapping[str, str] | None = None
 
     @property
     def release(self) -> str:
@@ -47,7 +48,7 @@ class RolloutContext:
 
 
 def open_context(props: Mapping[str, Any]) -> RolloutContext:
-    """Return the context of a resource with inputs `settings`, `spec`, `run_id` and, once acquired, `leases`."""
+    """Return the context of a resource with inputs `settings`, `spec`, `run_id`, and `leases` and `clearance` if there."""
     settings = Settings.model_validate(props["settings"])
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     clients = host_clients(settings, secrets)
@@ -57,6 +58,7 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
         run_id=props["run_id"],
         group=HostGroup(clients=clients, leases=whole_numbers(props.get("leases") or {})),
         secrets=secrets,
+        clearance=props.get("clearance"),
     )
 
 

@@ -88,6 +88,7 @@ class Rollout:
             secrets=context.secrets.subset(context.settings.secrets.names),
             registry=context.registry_login,
             confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
+            **({"clearance": dict(context.clearance)} if context.clearance else {}),
         )
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
         self._mark("candidate ready")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import fleet, trial
+from ..clearance import read_clearance, require_clearance
 from ..converge import converge
 from ..errors import HostctlError
+from ..files import read_json
 from ..launch import Timer, is_serving, launch, outcome, read_confirm_seconds
 from ..lease import read_lease
 from ..preflight import check_release
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 def run(host: Host, fields: Fields) -> dict[str, Any]:
     """Start the kept containers and put them on trial."""
     release = fields.text("release", pattern=RELEASE, hint=RELEASE_HINT)
-    confirm_seconds, lease = read_confirm_seconds(fields), read_lease(fields)
+    confirm_seconds, lease, clearance = read_confirm_seconds(fields), read_lease(fields), read_clearance(fields)
     fields.done()
+    require_clearance(host, clearance, read_json(host.paths.release(release)) or {"release": release})
     with host.changing(f"activate {release}", lease):
         converge(host, keep=release, finish_retiring=True)
         spec = fleet.load_spec(host, release)

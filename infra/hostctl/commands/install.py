@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..authorized_keys import bind_keys
+from ..clearance import set_signers
 from ..errors import HostctlError
 from ..files import link_atomic
 from ..spec import MOST_PORT
+from ..unpack import unpack
 from ..version import version
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     """Copy, switch the link, bind the keys; all of it again changes nothing."""
     is_binding = fields.has("deploy_keys")
     keys = fields.texts("deploy_keys", optional=True, pattern=KEY, hint="must be an OpenSSH public key")
+    is_signing = fields.has("signers")
+    signers = fields.texts("signers", optional=True, pattern=KEY, hint="must be an OpenSSH public key")
     ports = fields.integers("permit_ports", optional=True, least=1, most=MOST_PORT)
     fields.done()
     source = Path(sys.argv[0]).resolve()
@@ -36,8 +40,11 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             mend="build it with infra.hostctl.build",
         )
     changed = _place(host, source)
+    changed = unpack(host.paths.versions / version() / "hostctl.pyz") or changed
     if is_binding:
         changed = bind_keys(Path.home() / ".ssh" / "authorized_keys", keys, ports, host.paths.executable) or changed
+    if is_signing:
+        changed = set_signers(host.paths, signers) or changed
     if changed:
         host.journal.note("install", "installed", version=version(), deploy_keys=len(keys))
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import fleet, trial
+from ..clearance import read_clearance, require_clearance
 from ..compose import on_trial
 from ..converge import converge
 from ..images import ensure_images, read_registry
@@ -28,11 +29,13 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     secrets = fields.mapping("secrets", optional=True)
     confirm_seconds = read_confirm_seconds(fields)
     needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
+    clearance = read_clearance(fields)
     if spec is not None:
         for name in sorted(set(spec.secret_names) - set(secrets)):
             fields.problem(f"secrets.{name}", "is required by spec.secret_names")
     fields.done()
     assert spec is not None  # noqa: S101 - done() raised otherwise
+    require_clearance(host, clearance, raw)
     with host.changing(f"start {spec.release}", lease):
         converge(host, keep=spec.release, finish_retiring=True)
         if is_serving(host, spec.release):
