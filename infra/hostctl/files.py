@@ -51,12 +51,15 @@ def read_json(path: Path) -> Any:
 
 def link_atomic(path: Path, target: str) -> None:
     """Make `path` a symbolic link to `target`, replacing what was there in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target)
-    temporary.replace(path)
-    sync_folder(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise file_error(path, error) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -62,14 +62,20 @@ class Host:
         return Prober(self.engine, self.clock, network)
 
     @contextlib.contextmanager
-    def changing(self, purpose: str, lease: LeaseRef | None) -> Iterator[None]:
-        """Hold this host for one call that changes it: the lease first (refused at once), then the lock."""
+    def changing(self, purpose: str, lease: LeaseRef | None, *, is_urgent: bool = False) -> Iterator[None]:
+        """Hold this host for one call that changes it: the lease first (refused at once), then the lock.
+
+        An urgent call may use the disk reserve from the start.
+        """
         self.leases.refuse_if_held(lease)
         with locked(self.paths.lock, self.clock, wait_seconds=BUSY_SECONDS):
+            if is_urgent:
+                self.make_room()
             held, is_own = self._take(purpose, lease)
             self.journal.context = {"holder": held.holder, "fence": held.fence}
             leftovers.sweep(self.paths)
-            reserve.keep(self.paths.reserve)
+            if not is_urgent:
+                reserve.keep(self.paths.reserve)
             try:
                 yield
             finally:

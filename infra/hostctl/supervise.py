@@ -67,6 +67,7 @@ def _act(host: Host) -> None:
     state = host.state
     reason = _trial_reason(host, state)
     if state.trial is not None and reason:
+        host.make_room()
         host.journal.note("watchdog", "reverting", release=state.trial.release, reason=reason)
         trial.revert(host, reason)
     elif state.trial is None and state.retiring is not None and _is_overdue(host, state):

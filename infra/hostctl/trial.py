@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,8 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
     host.make_room()
     began = host.clock.monotonic()
     reason = trial.reason or reason
-    with host.journal.step("revert", "intent", release=trial.release, reason=reason):
+    # A disk that is full even without the reserve must not keep the traffic on the candidate.
+    with host.journal.step("revert", "intent", release=trial.release, reason=reason), contextlib.suppress(HostctlError):
         _save_trial(host, state, dataclasses.replace(trial, phase=REVERTING, reason=reason))
     candidate = fleet.find_started(host, trial.release)
     with host.journal.step("revert", "traffic", release=trial.release):

@@ -20,7 +20,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     reason = fields.text("reason", "asked for")
     lease = read_lease(fields)
     fields.done()
-    with host.changing(f"revert {release}", lease):
+    with host.changing(f"revert {release}", lease, is_urgent=True):
         state = host.state
         if state.trial is not None and state.trial.release == release:
             return {"release": release, "reverted": True, **trial.revert(host, reason)}

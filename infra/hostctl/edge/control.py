@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,8 @@ class Edge:
 
     def set_weights(self, routing: Routing) -> None:
         """Give every replica its weight at once, those that gain before those that lose; a reload keeps them."""
-        self.files.write_routes(TRIAL, render_config(self.settings, routing))
+        with contextlib.suppress(HostctlError):  # only a reload needs the file, and traffic must move on a full disk
+            self.files.write_routes(TRIAL, render_config(self.settings, routing))
         pairs = [(backend.service, server) for backend in routing.backends for server in backend.servers]
         pairs.sort(key=lambda pair: pair[1].weight == 0)
         self.command(
@@ -197,7 +199,8 @@ class Edge:
         """Reload HAProxy with a route file; when it refuses, the one before stays in use."""
         container = self.container()
         before = self.files.active(container) or COMMITTED
-        self.fold_counters()
+        with contextlib.suppress(HostctlError):  # counters that cannot be written stop no switch
+            self.fold_counters()
         self.files.activate(container, name)
         try:
             answer = ask(self._master_socket(container), "reload", timeout_seconds=RELOAD_SECONDS)

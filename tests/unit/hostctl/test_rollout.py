@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
@@ -330,6 +331,33 @@ def test_an_old_release_that_nobody_parks_is_parked_by_the_host(world: FakeHost)
     look(world.host)
     assert world.running() == {"acp-v1-1-0-b"}
     assert world.call("status")["parked"] == [V1]
+
+
+@pytest.mark.parametrize("who", ["driver", "watchdog"])
+def test_a_full_disk_stops_a_rollout_but_not_its_revert(
+    world: FakeHost, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """Nothing moves that cannot be written down; the room kept back is enough to go back."""
+    world.release(V1)
+    world.start(V2, confirm_timeout_seconds=10)
+    world.call("shift", release=V2, weight=50)
+    reserve = world.host.paths.reserve
+    assert reserve.exists()
+
+    def no_room(descriptor: int) -> None:
+        if reserve.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_room)
+    refused("disk_full", world, "cutover", release=V2)
+    assert world.edge.serving() == {V1, V2}
+    if who == "driver":
+        world.call("revert", release=V2)
+    else:
+        world.clock.sleep(11)
+        act_if_due(world.host, wait_seconds=0)
+    assert world.edge.serving() == {V1}
+    assert world.host.state.trial is None
 
 
 def test_phases_out_of_order_are_refused(world: FakeHost) -> None:
