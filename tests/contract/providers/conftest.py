@@ -119,6 +119,15 @@ def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture
+def drop_in(pulumi_home: Path) -> Path:
+    """Provide the folder of the drop-in plugins' Pulumi home; skip where the official ones are tested."""
+    folder = pulumi_home / "plugins"
+    if not stage.is_drop_in(folder / f"resource-command-v{stage.VERSIONS['command']}"):
+        pytest.skip("the official plugins are installed")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def new_stack(tmp_path_factory: pytest.TempPathFactory, pulumi_home: Path) -> Callable[..., StackRun]:
     """Return a maker of scratch stacks."""

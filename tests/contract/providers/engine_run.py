@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi import automation
@@ -12,7 +15,6 @@ from pulumi import automation
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 FORK = multiprocessing.get_context("fork")
@@ -78,6 +80,10 @@ class StackRun:
         """Update to `program`; with `failing`, what fails does not keep the rest from going on."""
         return self._run(self._stack.up, program=program, continue_on_error=failing)
 
+    def up_interrupted(self, program: Callable[[], None], *, when_shown: str) -> Outcome:
+        """Update to `program` and send the engine one SIGINT as soon as `when_shown` is shown beside a resource."""
+        return self._run(self._stack.up, program=program, interrupt_when=when_shown)
+
     def preview(self, program: Callable[[], None]) -> Outcome:
         """Preview `program`."""
         return self._run(self._stack.preview, program=program)
@@ -122,14 +128,29 @@ def _run_and_send(theirs: Connection, run: Callable[..., Any], options: dict[str
     """Run one operation and send what it did."""
     outcome = Outcome()
     lines: list[str] = []
+    interrupt_when = options.pop("interrupt_when", None)
+
+    def take(event: automation.events.EngineEvent) -> None:
+        nonlocal interrupt_when
+        outcome.take(event)
+        if interrupt_when is not None and any(interrupt_when in texts for texts in outcome.shown.values()):
+            interrupt_when = None
+            for pid in _children():
+                os.kill(pid, signal.SIGINT)
+
     try:
-        done = run(on_event=outcome.take, on_output=lines.append, **options)
+        done = run(on_event=take, on_output=lines.append, **options)
         outputs = getattr(done, "outputs", None) or {}
         outcome.outputs = {name: output.value for name, output in outputs.items()}
     except automation.CommandError:
         outcome.succeeded = False
     outcome.text = "".join(f"{line}\n" for line in lines)
     theirs.send(outcome)
+
+
+def _children() -> list[int]:
+    """Return this process's children: the `pulumi` it runs."""
+    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
 
 
 def is_secret(value: Any) -> bool:
