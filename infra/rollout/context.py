@@ -48,7 +48,7 @@ class RolloutContext:
 
 
 def open_context(props: Mapping[str, Any]) -> RolloutContext:
-    """Return the context of a resource with inputs `settings`, `spec`, `run_id`, and `leases` and `clearance` if there."""
+    """Return the context of a resource with inputs `settings`, `spec`, `run_id`, and `leases`, `clearance` if there."""
     settings = Settings.model_validate(props["settings"])
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     clients = host_clients(settings, secrets)

@@ -8,6 +8,7 @@ import pytest
 from infra.adapters.hostctl import ERRORS_BY_CODE, HostctlClient
 from infra.errors import (
     CandidateError,
+    GateError,
     HostError,
     HostKeyError,
     HostUnreachableError,
@@ -96,6 +97,7 @@ EXPECTED = {
     "image_not_found": ImageMissingError,
     "image_pull_denied": RegistryError,
     "registry_unreachable": RegistryError,
+    "not_cleared": GateError,
 }
 
 
