@@ -101,6 +101,7 @@ def test_installing_puts_the_program_in_its_place(tmp_path: Path) -> None:
     link = home / "acp" / "bin" / "hostctl"
     assert hostctl(link, "--version").stdout.strip() == built.version
     assert "hostctl --deploy" in (home / ".ssh" / "authorized_keys").read_text()
+    assert list((link.resolve().parent / "lib" / "hostctl" / "__pycache__").glob("cli.*.pyc"))
     again = json.loads(hostctl(built.path, "install", stdin=request, home=home).stdout)
     assert not again["changed"]
     status = json.loads(hostctl(link, "--deploy", stdin='{"command": "journal"}', home=home).stdout)
