@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.adapters.ssh_signature import sign
+from infra.domain.clearance import VALID_SECONDS, clearance_text
+from infra.hostctl import readiness
+from infra.hostctl.clearance import set_signers
+from infra.hostctl.errors import HostctlError
+from infra.lab.keys import ensure_key
+from tests.unit.hostctl.fakes import FakeHost, spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OTHER_IMAGE = "registry.test/acp/other@sha256:" + "c" * 64
+
+
+@pytest.fixture
+def clear(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Return what the gate does: sign a release document with its key."""
+
+    def signed(document: dict[str, Any], *, key: str = "gate", at: float = 1000.0) -> dict[str, str]:
+        ensure_key(tmp_path / key, key)
+        text = clearance_text(document, run_id="run", now_unix_seconds=at)
+        return {"document": text, "signature": sign(text, tmp_path / key)}
+
+    return signed
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """Return a host in memory that knows the gate's key, and whose containers are ready at once."""
+    monkeypatch.setattr(readiness, "probe", lambda *_: None)
+    fake = FakeHost(tmp_path / "acp")
+    fake.folder.mkdir()
+    set_signers(fake.host.paths, [ensure_key(tmp_path / "gate", "gate")])
+    return fake
+
+
+def refused(world: FakeHost, **request: Any) -> str:
+    """Return why `start` is refused; nothing on the host may have changed by then."""
+    with pytest.raises(HostctlError) as caught:
+        world.start("v1", **request)
+    assert caught.value.code == "not_cleared"
+    assert world.engine.all == {}
+    assert world.engine.pulls == []
+    assert not world.host.paths.state.exists()
+    return caught.value.message
+
+
+def test_a_cleared_release_starts(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """A release that the gate signed starts."""
+    assert world.start("v1", clearance=clear(spec("v1")))["phase"] == "ready"
+
+
+def test_a_host_without_keys_asks_for_nothing(world: FakeHost) -> None:
+    """A host of a stack without signatures starts what it is told."""
+    set_signers(world.host.paths, [])
+    assert world.start("v1")["phase"] == "ready"
+
+
+def test_a_release_without_clearance_is_refused(world: FakeHost) -> None:
+    """A direct call of hostctl, as with a stolen deploy key, starts nothing."""
+    assert "without the clearance" in refused(world)
+
+
+def test_another_key_is_refused(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """A clearance by a key that the host does not know is none."""
+    assert "not signed by a key" in refused(world, clearance=clear(spec("v1"), key="stranger"))
+
+
+def test_another_digest_is_refused(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """The clearance of one release does not start another image."""
+    changed = json.loads(json.dumps(spec("v1")).replace(spec("v1")["images"][0], OTHER_IMAGE))
+    assert "another release document" in refused(world, clearance=clear(spec("v1")), spec=changed)
+
+
+def test_an_edited_document_is_refused(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """A signed text that was changed afterwards is refused."""
+    cleared = clear(spec("v1"))
+    cleared["document"] = cleared["document"].replace(spec("v1")["images"][0], OTHER_IMAGE)
+    assert "changed afterwards" in refused(world, clearance=cleared)
+
+
+def test_an_edited_command_is_refused(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """Not only the image is signed: another command in the compose file is refused as well."""
+    changed = spec("v1")
+    changed["compose"]["services"]["ingest"]["command"] = ["sh", "-c", "true"]
+    assert "another release document" in refused(world, clearance=clear(spec("v1")), spec=changed)
+
+
+@pytest.mark.parametrize("at", [1000.0 - VALID_SECONDS - 1, 1000.0 + 301])
+def test_an_old_clearance_is_refused(world: FakeHost, clear: Callable[..., dict[str, str]], at: float) -> None:
+    """A clearance that was recorded earlier, or is from the future, is refused."""
+    assert "run out" in refused(world, clearance=clear(spec("v1"), at=at))
+
+
+def test_a_parked_release_needs_a_clearance_too(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """A warm start of an old release is a start."""
+    world.start("v1", clearance=clear(spec("v1")))
+    with pytest.raises(HostctlError, match="without the clearance"):
+        world.call("activate", release="v1")
+    assert world.call("activate", release="v1", clearance=clear(spec("v1")))["release"] == "v1"
+
+
+def test_keys_are_replaced_as_told(world: FakeHost) -> None:
+    """The same keys again are no change; no keys remove the file."""
+    paths = world.host.paths
+    key = paths.signers.read_text().split(maxsplit=2)[2].strip()
+    assert not set_signers(paths, [key])
+    assert set_signers(paths, [])
+    assert not paths.signers.exists()

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from infra.adapters.cosign import Verifier, attest_argv, describe, sign_argv, verify_argv
+from infra.checks.compose import check_compose
+from infra.components.gate import too_old
+from infra.domain.clearance import VALID_SECONDS, clearance_text, unscanned
+from infra.domain.promotion import promotion_problems
+from infra.domain.provenance import provenance
+from infra.errors import GateError, SettingsError, UsageError
+from infra.paths import PROJECT_ROOT
+from infra.release import accepted_risk
+from infra.settings import load_stack_file
+from infra.settings.model import Image
+from infra.settings.waivers import load_waivers
+from infra.sources import check_templates
+from tests.support.settings import make_settings
+
+A, B = f"r.test/acp/app@sha256:{'a' * 64}", f"r.test/acp/app@sha256:{'b' * 64}"
+KEY = Verifier(public_key_file="cosign.pub")
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+GATE = {"gate": {"rescan_after_seconds": 3600, "max_database_age_seconds": 7200}}
+
+
+def test_a_tag_is_promoted_with_the_digests_that_were_released() -> None:
+    """The digests must be those that the stack before recorded; the repository may be another."""
+    history = [{"version": "v2", "images": {"app": A.replace("r.test", "other.test")}}]
+    assert promotion_problems("v2", {"app": A}, history, source="staging") == []
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        ({"app": B}, "the tag v2 moved: staging released sha256:aaaa"),
+        ({"app": A, "other": A}, "other: staging released v2 without it"),
+    ],
+)
+def test_a_moved_tag_is_refused(images: dict[str, str], expected: str) -> None:
+    """A tag that has other digests than those released is refused with both."""
+    history = [{"version": "v2", "images": {"app": A}}]
+    assert expected in promotion_problems("v2", images, history, source="staging")[0]
+
+
+def test_a_tag_that_was_not_released_is_refused() -> None:
+    """What the stack before never released is not promoted."""
+    assert promotion_problems("v3", {"app": A}, [{"version": "v2"}], source="staging") == [
+        "staging has not released v3"
+    ]
+
+
+def test_every_image_needs_a_passed_scan() -> None:
+    """An image without a report, or with one that did not pass, is named."""
+    assert unscanned([A, B], [{"image": A, "passed": True}, {"image": B, "passed": False}]) == [f"{B} was not scanned"]
+
+
+def test_the_clearance_holds_the_whole_release() -> None:
+    """The signed text has the release document, the digests and the time it counts."""
+    text = clearance_text({"stack": "s", "release": "r", "images": [B, A]}, run_id="1", now_unix_seconds=10.7)
+    document = json.loads(text)
+    assert document["images"] == [A, B]
+    assert document["spec"]["release"] == "r"
+    assert document["expires_unix_seconds"] - document["issued_unix_seconds"] == VALID_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("scanned", "updated", "old"), [(30, 60, False), (61, 60, True), (30, 121, True)]
+)  # fmt: skip
+def test_a_scan_is_made_again_when_it_is_old(scanned: float, updated: float, *, old: bool) -> None:
+    """A recorded scan counts while neither it nor its database is older than the stack allows (minutes)."""
+    report = {
+        "scanned_at": (NOW - timedelta(minutes=scanned)).isoformat(),
+        "database_updated_at": (NOW - timedelta(minutes=updated)).isoformat(),
+    }
+    assert too_old(report, GATE, NOW) is old
+
+
+def test_no_report_is_an_old_one() -> None:
+    """Without a report the image is scanned."""
+    assert too_old({}, GATE, NOW)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        ("Error: no signatures found", "it is not signed"),
+        ("error: no matching signatures: invalid signature when validating ASN.1", "not by the key cosign.pub"),
+        ("no matching signatures: invalid or missing digest in claim", "of another digest"),
+        ("GET: MANIFEST_UNKNOWN: manifest unknown", "not in the registry"),
+        ("GET: UNAUTHORIZED: authentication required", "refused the login"),
+        ("something else", "something else"),
+        ("", "says nothing"),
+    ],
+)
+def test_a_refused_signature_is_said_in_our_words(errors: str, expected: str) -> None:
+    """Each way in which a signature does not count has its words."""
+    assert expected in describe(errors, KEY)
+
+
+def test_keyless_verification_names_who_and_by_whom() -> None:
+    """Keyless signatures count by identity and issuer, and stand in the public log; those of a key do not."""
+    keyless = Verifier(identity="^https://github.com/acp/", issuer="https://issuer.test")
+    assert verify_argv(A, keyless) == [
+        "cosign", "verify", "--certificate-identity-regexp", "^https://github.com/acp/",
+        "--certificate-oidc-issuer", "https://issuer.test", "--output", "json", A,
+    ]  # fmt: skip
+    assert sign_argv(A, None) == ["cosign", "sign", "--yes", A]
+    assert sign_argv(A, "k") == ["cosign", "sign", "--yes", "--key", "k", "--tlog-upload=false", A]
+    assert "--replace" in attest_argv(A, "k", kind="cyclonedx", predicate=PROJECT_ROOT)
+
+
+def test_provenance_names_commit_and_builder() -> None:
+    """The statement says from which commit, how and by whom; in CI it names the run."""
+    image = Image(context="c", dockerfile="d", build_args={"A": "1"})
+    ci = {"GITHUB_SERVER_URL": "https://g.test", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
+    made = provenance(image, commit="abc", environ=ci)
+    assert made["buildDefinition"]["resolvedDependencies"] == [
+        {"uri": "git+https://g.test/a/b", "digest": {"gitCommit": "abc"}}
+    ]
+    assert made["runDetails"]["builder"]["id"] == "https://g.test/a/b/actions/runs/7"
+    assert provenance(image, commit="", environ={})["buildDefinition"]["resolvedDependencies"] == []
+
+
+def test_a_risk_is_accepted_for_a_rollback_only() -> None:
+    """A release needs a waiver; only a rollback may go on with what blocks, for a reason."""
+    environ = {"ACP_ACCEPT_RISK": " the new one loses data "}
+    assert accepted_risk(make_settings(rollback_to="v1-12345678"), environ) == "the new one loses data"
+    assert accepted_risk(make_settings(), {}) == ""
+    with pytest.raises(UsageError, match="only for rollbacks"):
+        accepted_risk(make_settings(), environ)
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_what_every_stack_renders_keeps_the_rules(stack: str) -> None:
+    """The compose files of this repository, rendered for each stack, keep every rule."""
+    check_templates(load_stack_file(stack, PROJECT_ROOT))
+
+
+def test_the_lab_renders_what_keeps_the_rules() -> None:
+    """So do the data services of a stack that has its own."""
+    check_templates(make_settings(core={}))
+
+
+def test_a_breach_names_file_and_rule() -> None:
+    """A service without limits is refused before anything is declared."""
+    template: dict[str, Any] = {"services": {name: {} for name in ("ingest", "worker", "agents")}}
+    with pytest.raises(GateError, match=r"compose/app.yaml: services.ingest.user: must be a numeric id"):
+        check_compose(make_settings(), template, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("waivers: [{id: CVE-1}]", "waivers[0].package: Field required"),
+        ("waivers: [{id: a, package: b, owner: c, reason: short, expires: 2026-12-01}]", "waivers[0].reason"),
+        ("waivers: [{id: a, package: b, owner: c, reason: long enough, expires: soon}]", "waivers[0].expires"),
+        ("waivers: []\nother: 1", "other: unknown key"),
+        ("waivers: [", "is not YAML"),
+    ],
+)
+def test_a_bad_waivers_file_is_refused(tmp_path: Any, text: str, expected: str) -> None:
+    """Every problem of the file is named with its path."""
+    (tmp_path / "waivers.yaml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_waivers(tmp_path / "waivers.yaml", source="waivers.yaml")
+    assert expected in str(caught.value)
+
+
+def test_a_missing_waivers_file_is_refused(tmp_path: Any) -> None:
+    """A file that is named in the settings has to be there."""
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_waivers(tmp_path / "none.yaml", source="none.yaml")
