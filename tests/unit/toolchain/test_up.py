@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from infra.toolchain import status, up
+from infra.toolchain import lab_step, status, up
 from infra.toolchain.doctor import doctor
 from infra.toolchain.errors import SetupError
 from infra.toolchain.lab_step import LabStep
@@ -87,10 +87,14 @@ def test_independent_steps_all_run(progress: Progress) -> None:
 
 
 def test_lab_runs_behind_the_environment(
-    places: Places, command: Callable[[Path, str], Path], progress: Progress
+    places: Places,
+    command: Callable[[Path, str], Path],
+    progress: Progress,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The lab step calls the checkout's own command, and its message is in the error when it fails."""
     program = command(places.bin / "acp-release", "h1 has no disk")
+    monkeypatch.setattr(lab_step, "USES", ())
     step = LabStep(places=places)
     step.apply(progress)
     program.write_text(program.read_text() + "exit 70\n")
