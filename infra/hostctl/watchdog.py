@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .host import Host
 
 POLL_SECONDS = 0.5
+HANDOVER_SECONDS = 5.0
 LOCK_SECONDS = 30.0
 
 
@@ -33,8 +34,11 @@ def spawn(base: Path) -> None:
 
 
 def watch(host: Host) -> None:
-    """Look twice a second until there is nothing on trial or retiring; end at once when another watchdog runs."""
-    with contextlib.suppress(HostctlError), locked(host.paths.watchdog_lock, host.clock, wait_seconds=0):
+    """Look twice a second until there is nothing on trial or retiring; leave it to another watchdog that runs.
+
+    One that runs may be about to end, having seen the state of before: so it is given the time to.
+    """
+    with contextlib.suppress(HostctlError), locked(host.paths.watchdog_lock, host.clock, wait_seconds=HANDOVER_SECONDS):
         while True:
             with contextlib.suppress(HostctlError, OSError):
                 if not look(host):
@@ -43,12 +47,19 @@ def watch(host: Host) -> None:
 
 
 def look(host: Host) -> bool:
-    """Act if it is time to; return whether there is still something to watch."""
+    """Count, act if it is time to, and return whether there is still something to watch."""
+    is_counting = _count(host)
     state = host.state
     if state.trial is None and state.retiring is None:
-        return False
-    if state.trial is not None:
-        with contextlib.suppress(HostctlError):
-            host.edge.fold_counters()
+        return is_counting
     act_if_due(host, wait_seconds=LOCK_SECONDS)
     return True
+
+
+def _count(host: Host) -> bool:
+    """Add up what the workers of HAProxy have counted; return whether an old one still finishes requests."""
+    try:
+        host.edge.fold_counters()
+        return any(reading.is_old for reading in host.edge.readings())
+    except HostctlError:
+        return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import fleet
 from ..edge.routing import committed_routing
 from ..errors import HostctlError
+from ..lock import is_free
 from ..supervise import act_if_due
 from ..version import version
 
@@ -59,7 +60,8 @@ def _finish(host: Host) -> None:
         return
     with contextlib.suppress(HostctlError):
         act_if_due(host, wait_seconds=0)
-    host.spawn_watchdog()
+    if is_free(host.paths.watchdog_lock):
+        host.spawn_watchdog()
 
 
 def _phase(state: State) -> str:

@@ -103,7 +103,7 @@ class Site:
         return self.machine.exec(["docker", *arguments]).stdout
 
     @contextlib.contextmanager
-    def traffic(self, *, path: str = "/x") -> Iterator[Prober]:
+    def traffic(self, *, path: str = "/x", rate: float = RATE) -> Iterator[Prober]:
         """Send requests to both services at a constant rate, every second one not safe to repeat."""
         urls = [f"http://{self.host.reach(port)}{path}" for port in (8000, 8001)]
         requests = [
@@ -111,7 +111,7 @@ class Site:
             for method in ("GET", "POST")
             for url in urls
         ]
-        with Prober(requests, rate=RATE) as prober:
+        with Prober(requests, rate=rate) as prober:
             time.sleep(0.5)
             yield prober
             time.sleep(0.5)
