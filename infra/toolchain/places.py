@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,14 @@ class Places:
         return self.pulumi_home / "plugins"
 
 
+def account_home(home: Path) -> Path:
+    """Return the account's home folder, which Pulumi goes by: it heeds HOME only for a user without an account."""
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return home
+
+
 def find(env: Mapping[str, str] | None = None) -> Places:
     """Return the places of this checkout; XDG_CACHE_HOME and PULUMI_HOME move the shared ones."""
     env = os.environ if env is None else env
@@ -62,5 +71,5 @@ def find(env: Mapping[str, str] | None = None) -> Places:
     return Places(
         checkout=Path(__file__).resolve().parents[2],
         cache=Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "acp-release",
-        pulumi_home=Path(env.get("PULUMI_HOME") or home / ".pulumi"),
+        pulumi_home=Path(env.get("PULUMI_HOME") or account_home(home) / ".pulumi"),
     )
