@@ -62,10 +62,13 @@ class Host:
         return Prober(self.engine, self.clock, network)
 
     @contextlib.contextmanager
-    def changing(self, purpose: str, lease: LeaseRef | None, *, is_urgent: bool = False) -> Iterator[None]:
+    def changing(
+        self, purpose: str, lease: LeaseRef | None, *, is_urgent: bool = False, is_final_on_failure: bool = False
+    ) -> Iterator[None]:
         """Hold this host for one call that changes it: the lease first (refused at once), then the lock.
 
-        An urgent call may use the disk reserve from the start.
+        An urgent call may use the disk reserve from the start. The caller's lease is renewed when the call ends, or
+        given back when the call fails and `is_final_on_failure`: its run has nothing left to do here.
         """
         self.leases.refuse_if_held(lease)
         with locked(self.paths.lock, self.clock, wait_seconds=BUSY_SECONDS):
@@ -76,12 +79,16 @@ class Host:
             leftovers.sweep(self.paths)
             if not is_urgent:
                 reserve.keep(self.paths.reserve)
+            failed = True
             try:
                 yield
+                failed = False
             finally:
-                if is_own:
-                    with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception):
+                    if is_own or (failed and is_final_on_failure):
                         self.leases.release(held)
+                    else:
+                        self.leases.renew(held)
 
     def make_room(self) -> None:
         """Give up the disk reserve and go on without a journal if need be: a revert must not fail for a full disk."""

@@ -157,10 +157,9 @@ class Leases:
             raise self._held(lease)
 
     def _is_held(self, lease: Lease, *, is_caller_at_work: bool) -> bool:
-        """Return whether a lease keeps others out; a call's own one does so only while that call lives."""
-        if lease.is_call:
-            return lease.holder is not None and not is_caller_at_work and not is_free(self._call_lock)
-        return lease.is_live(self._clock)
+        """Return whether a lease keeps others out: while it is live, and while a call is at work, however long."""
+        at_work = lease.holder is not None and not is_caller_at_work and not is_free(self._call_lock)
+        return at_work or (not lease.is_call and lease.is_live(self._clock))
 
     def _mine(self, ref: LeaseRef) -> Lease:
         """Return the lease if it is the caller's."""

@@ -36,7 +36,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     fields.done()
     assert spec is not None  # noqa: S101 - done() raised otherwise
     require_clearance(host, clearance, raw)
-    with host.changing(f"start {spec.release}", lease):
+    with host.changing(f"start {spec.release}", lease, is_final_on_failure=True):
         converge(host, keep=spec.release, finish_retiring=True)
         if is_serving(host, spec.release):
             return outcome(host, spec, Timer(host.clock), changed=False)

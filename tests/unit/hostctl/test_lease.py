@@ -68,6 +68,24 @@ def test_a_heartbeat_keeps_the_lease(leases: Leases, clock: FakeClock) -> None:
     assert leases.renew(ref).fence == lease.fence
 
 
+def test_a_lease_whose_call_is_at_work_is_not_taken_over(leases: Leases, tmp_path: Path, clock: FakeClock) -> None:
+    """A start may take longer than the heartbeat's time: until it ends nobody else gets the host."""
+    leases.acquire("ci-1", "release v1", 30)
+    clock.sleep(45)
+    with locked(tmp_path / "lock", cast("Clock", clock), wait_seconds=0):
+        refused("lease_held", lambda: leases.acquire("ci-2", "release v2", 30))
+    leases.acquire("ci-2", "release v2", 30)
+
+
+def test_a_call_that_was_the_runs_last_gives_the_lease_back_when_it_fails(world: FakeHost) -> None:
+    """After a candidate that did not start the next release need not wait for a dead run's lease to end."""
+    lease, _ = world.host.leases.acquire("ci-1", "release v1", 30)
+    ref = LeaseRef("ci-1", lease.fence)
+    with pytest.raises(HostctlError), world.host.changing("start v1", ref, is_final_on_failure=True):
+        raise HostctlError("crash_loop", "it ended by itself")
+    world.host.leases.acquire("ci-2", "release v2", 30)
+
+
 def test_the_fence_only_grows(leases: Leases) -> None:
     """Each acquisition has a higher number, also after a release."""
     fences = []
