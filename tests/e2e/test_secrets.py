@@ -56,15 +56,3 @@ def test_no_secret_is_on_a_host_outside_of_container_configuration(
     argv = ["docker", "exec", "--interactive", machine.container, *_grep("/")]
     found = [path for path in _found(argv, list(planted.values())) if not path.startswith(CONTAINER_CONFIG)]
     assert found == []
-
-
-def test_the_registry_password_is_in_no_file_of_a_release(world: World, first: FirstRelease) -> None:
-    """The password that images are pushed and pulled with stays out of state, temporary files and the host."""
-    from infra.lab.seed import derive, read_seed  # noqa: PLC0415 - only here
-
-    password = derive(read_seed(world.lab.path), "REGISTRY_PASSWORD")
-    places = [str(world.path), str(world.temporary), str(world.folder / "up.log")]
-    assert _found(_grep("--exclude-dir=.git", "--exclude-dir=.lab", *places), [password]) == []
-    (machine,) = world.machines
-    argv = ["docker", "exec", "--interactive", machine.container, *_grep("/home", "/root", "/etc", "/tmp", "/run")]  # noqa: S108
-    assert _found(argv, [password]) == []

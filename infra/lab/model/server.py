@@ -38,11 +38,11 @@ class Handler(BaseHTTPRequestHandler):
     server: ModelServer
 
     def do_GET(self) -> None:
-        """Answer `/health` to everybody and `/v1/models` to callers with the key."""
+        """Answer `/health` to everybody and `/v1/models`, below any path, to callers with the key."""
         if self.path == "/health":
             self._send(HTTPStatus.OK, {"status": "healthy"})
         elif self._admitted():
-            if self.path == "/v1/models":
+            if self.path.endswith("/v1/models"):
                 self._send(HTTPStatus.OK, answers.models())
             else:
                 self._refuse(HTTPStatus.NOT_FOUND, f"no such path: {self.path}")
@@ -56,9 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             request = json.loads(body)
             if not isinstance(request, dict):
                 self._refuse(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
-            elif self.path == "/v1/embeddings":
+            elif self.path.endswith("/v1/embeddings"):
                 self._send(HTTPStatus.OK, answers.embeddings(request))
-            elif self.path == "/v1/chat/completions":
+            elif self.path.endswith("/v1/chat/completions"):
                 self._chat(request)
             else:
                 self._refuse(HTTPStatus.NOT_FOUND, f"no such path: {self.path}")
