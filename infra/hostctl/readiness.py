@@ -6,6 +6,7 @@ import http.client
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from .errors import HostctlError
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 3.0
 LONGEST_BODY_BYTES = 262144
-WORKER_SECONDS = 1.5
+WORKER_SECONDS = 1.0
+WARM_WORKER_SECONDS = 0.5
 WORKER_LIMIT_SECONDS = 60.0
 WORKER_INTERVAL_SECONDS = 0.25
 LOG_LINES = 25
@@ -60,6 +62,15 @@ def probe(address: str, port: int, readiness: Readiness) -> str | None:
         connection.close()
 
 
+def seconds_since(started_at: str, now: float) -> float:
+    """Return how long ago Docker's time `started_at` was, 0 for one that cannot be read."""
+    try:
+        began = datetime.strptime(started_at[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return 0.0
+    return max(0.0, now - began.timestamp() - 1)  # the fraction that was cut off
+
+
 class Prober:
     """Waits until the containers of a release are ready."""
 
@@ -82,7 +93,7 @@ class Prober:
     def _wait_one(self, service: Service, name: str, fastest_seconds: float | None) -> Passed:
         """Wait for one container."""
         if service.readiness is None:
-            return self._wait_worker(name)
+            return self._wait_worker(name, WARM_WORKER_SECONDS if fastest_seconds else WORKER_SECONDS)
         readiness = service.readiness
         interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
         began = self._clock.monotonic()
@@ -105,13 +116,15 @@ class Prober:
                 )
             self._clock.sleep(interval if why is None else min(interval, 0.2))
 
-    def _wait_worker(self, name: str) -> Passed:
+    def _wait_worker(self, name: str, settle_seconds: float) -> Passed:
         """Wait until a container without a port is healthy, or without a health check has run for a moment."""
         began = self._clock.monotonic()
         while True:
             container = self._running(name)
             taken = self._clock.monotonic() - began
-            if container.health == "healthy" or (container.health is None and taken >= WORKER_SECONDS):
+            up_seconds = max(taken, seconds_since(container.started_at, self._clock.unix()))
+            is_settled = container.health is None and container.is_running and up_seconds >= settle_seconds
+            if container.health == "healthy" or is_settled:
                 return Passed(name, 1, round(taken, 3))
             if taken >= WORKER_LIMIT_SECONDS:
                 raise self._failed(

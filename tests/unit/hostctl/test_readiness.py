@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from infra.hostctl.errors import HostctlError
-from infra.hostctl.readiness import judge, probe
+from infra.hostctl.readiness import judge, probe, seconds_since
 from infra.hostctl.resources import HostResources, check_disk, check_memory, parse_meminfo, require
 from infra.hostctl.spec import Readiness
 
@@ -55,6 +55,13 @@ def test_a_probe_tells_why_there_was_no_answer() -> None:
     thread.join()
     server.server_close()
     assert "no answer" in str(probe("127.0.0.1", server.server_port, READY))
+
+
+def test_a_worker_that_has_run_for_a_while_needs_no_waiting() -> None:
+    """Docker's time says since when; one that cannot be read counts as just now."""
+    assert seconds_since("2026-01-01T00:00:00.5Z", 1767225610.0) == 9
+    assert seconds_since("0001-01-01T00:00:00Z", 0.0) > 0
+    assert seconds_since("", 5.0) == 0
 
 
 def test_room_is_compared_in_figures() -> None:
