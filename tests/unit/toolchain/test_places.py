@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pwd
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from infra.toolchain import places
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_shared_folders_can_be_moved() -> None:
