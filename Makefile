@@ -33,6 +33,7 @@ faults: set-up ## run the fault matrix
 	@$(VENV) python -m tests.faults
 
 down: ## remove the lab, the local stack and what set-up made in the checkout
+	@if [ -x .venv/bin/python ] && [ -d .acp/world ]; then $(VENV) python -m tests.support.take_down; fi
 	@if [ -x .venv/bin/acp-release ]; then $(VENV) \
 		if pulumi stack ls 2>/dev/null | grep -q '^$(STACK)[* ]'; then \
 			pulumi stack rm --stack $(STACK) --force --yes; fi; \
