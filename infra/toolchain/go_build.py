@@ -16,11 +16,14 @@ KEY_DIGITS = 12
 ROOMY_BYTES = 8 * 1024**3
 
 
-def cache_key(tool: GoTool, module: Path) -> str:
+def cache_key(tool: GoTool, modules: Path) -> str:
     """Return the name of the build: the version and a hash of all that decides on the result."""
-    whole = hashlib.sha256(repr((tool, platform.machine())).encode())
-    for path in sorted(path for path in module.rglob("*") if path.is_file()):
-        whole.update(path.relative_to(module).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    whole = hashlib.sha256(platform.machine().encode())
+    for part in tool.together:
+        whole.update(repr((part.version, part.package, part.ldflags, sorted(part.env.items()), part.files)).encode())
+        module = modules / part.name
+        for path in sorted(path for path in module.rglob("*") if path.is_file()):
+            whole.update(path.relative_to(modules).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{tool.version}-{whole.hexdigest()[:KEY_DIGITS]}"
 
 

@@ -59,14 +59,9 @@ class Tool:
         return f"{self.tool.name} {self.tool.version}"
 
     @property
-    def module(self) -> Path:
-        """Return the folder of the pinned Go module."""
-        return self.places.modules / self.tool.name
-
-    @property
     def built(self) -> Path:
         """Return the folder in the cache that has the tool, once it is complete."""
-        return self.places.tools / self.tool.name / go_build.cache_key(self.tool, self.module)
+        return self.places.tools / self.tool.name / go_build.cache_key(self.tool, self.places.modules)
 
     def on_path(self) -> Path | None:
         """Return the folder on PATH (outside of what set-up makes) with the tool in a fitting version, or None."""
@@ -74,7 +69,7 @@ class Tool:
 
     def cached(self) -> Path | None:
         """Return the folder in the cache with the tool, or None."""
-        folders = [self.built, *([self._vendored()] if self.tool.name in vendor.SERVED_BY else [])]
+        folders = [self.built, *([self._vendored()] if self.tool.name == vendor.SERVED else [])]
         return next((folder for folder in folders if (folder / "complete").exists()), None)
 
     def state(self) -> State:
@@ -100,7 +95,7 @@ class Tool:
             if self.cached():
                 return
             self._remove_partial()
-            if vendor.SERVED_BY.get(self.tool.name) == self.tool.name and vendor.reachable():
+            if self.tool.name == vendor.SERVED and vendor.reachable():
                 try:
                     with progress.work(self.name, "fetching the vendor's archive"):
                         vendor.fetch(self.tool, self._vendored())
@@ -121,13 +116,14 @@ class Tool:
         if go is None or self.cached() or self.on_path():
             return
         with contextlib.suppress(SetupError):
-            do(
-                go_build.prefetch_argv(go, self.tool),
-                timeout_seconds=BUILD_SECONDS,
-                log=self.places.logs / f"fetch-{self.tool.name}.log",
-                env=self._environment(),
-                cwd=self.module,
-            )
+            for part in self.tool.together:
+                do(
+                    go_build.prefetch_argv(go, part),
+                    timeout_seconds=BUILD_SECONDS,
+                    log=self.places.logs / f"fetch-{part.name}.log",
+                    env=environment(part),
+                    cwd=self.places.modules / part.name,
+                )
 
     def link(self) -> None:
         """Make the virtual environment show the cached tool, or nothing where the one on PATH is used."""
@@ -143,36 +139,18 @@ class Tool:
                 fresh.replace(place)
 
     def _build(self) -> None:
-        go = find_go() or "go"
-        env = self._environment()
-        log = self.places.logs / f"build-{self.tool.name}.log"
         self.built.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.built.parent))
-        do(
-            go_build.build_argv(go, self.tool, partial / "bin"),
-            timeout_seconds=BUILD_SECONDS,
-            log=log,
-            env=env,
-            cwd=self.module,
-            mend="see to it that Go reaches its module proxy, then run this again: it goes on where it was",
-        )
-        for extra in self.tool.files:
-            source = module_folder(go, self.places.modules / extra.folder, extra.module) / extra.path
-            target = partial / "bin" / source.name
-            shutil.copyfile(source, target)
-            target.chmod(0o755)
+        for part in self.tool.together:
+            build(part, self.places, partial / "bin")
         publish(partial, self.built)
-
-    def _environment(self) -> dict[str, str]:
-        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return go_build.environment(os.environ, self.tool, memory_bytes=memory_bytes)
 
     def _links_to(self, folder: Path, name: str) -> bool:
         place = self.places.bin / name
         return place.is_symlink() and place.readlink() == folder / "bin" / name
 
     def _vendored(self) -> Path:
-        return self.places.tools / vendor.SERVED_BY[self.tool.name] / f"{versions.PULUMI}-vendor"
+        return self.places.tools / self.tool.name / f"{self.tool.version}-vendor"
 
     def _remove_partial(self) -> None:
         for left in self.built.parent.glob(".partial-*"):
@@ -186,14 +164,34 @@ class Tool:
     def _fits(self, folder: Path) -> bool:
         if not all(os.access(folder / name, os.X_OK) for name in self.tool.executables):
             return False
-        if self.tool.beside:
-            other = next(tool for tool in GO_TOOLS if tool.name == self.tool.beside)
-            return Tool(tool=other, places=self.places).on_path() == folder
         if not self.tool.version_argv:
             return False
         found = parse(ask([str(folder / self.tool.executable), *self.tool.version_argv]) or "")
         wanted = parse(self.tool.version)
         return found is not None and wanted is not None and fits(found, wanted, exact=self.tool.exact)
+
+
+def build(part: GoTool, places: Places, target: Path) -> None:
+    """Build `part` into the folder `target`, with the files that it needs beside it."""
+    go = find_go() or "go"
+    do(
+        go_build.build_argv(go, part, target),
+        timeout_seconds=BUILD_SECONDS,
+        log=places.logs / f"build-{part.name}.log",
+        env=environment(part),
+        cwd=places.modules / part.name,
+        mend="see to it that Go reaches its module proxy, then run this again: it goes on where it was",
+    )
+    for extra in part.files:
+        source = module_folder(go, places.modules / extra.folder, extra.module) / extra.path
+        shutil.copyfile(source, target / source.name)
+        (target / source.name).chmod(0o755)
+
+
+def environment(part: GoTool) -> dict[str, str]:
+    """Return the environment in which `part` is fetched and built on this machine."""
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return go_build.environment(os.environ, part, memory_bytes=memory_bytes)
 
 
 def publish(partial: Path, place: Path) -> None:

@@ -29,7 +29,7 @@ CONNECT_SECONDS = 4
 FETCH_SECONDS = 120
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{PULUMI}/pulumi-{PULUMI}-checksums.txt"
-SERVED_BY = {"pulumi": "pulumi", "language-python": "pulumi"}  # tool → the archive that has it
+SERVED = "pulumi"  # the tool that the archive has, with its language hosts
 
 
 def archive_name() -> str:
@@ -75,8 +75,9 @@ def unpack(archive: Path, target: Path, tool: GoTool) -> None:
     except (tarfile.TarError, OSError) as error:
         raise SetupError(f"the vendor's archive cannot be unpacked ({error})") from error
     shutil.rmtree(unpacked)
-    if not (target / tool.executable).exists():
-        raise SetupError(f"the vendor's archive has no {tool.executable}")
+    lacking = [name for name in tool.executables if not (target / name).exists()]
+    if lacking:
+        raise SetupError(f"the vendor's archive has no {', '.join(lacking)}")
 
 
 def fetch(tool: GoTool, place: Path) -> None:

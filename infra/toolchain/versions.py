@@ -40,17 +40,37 @@ class GoTool:
     files: tuple[ModuleFile, ...] = ()
     version_argv: tuple[str, ...] = ()  # empty: the tool cannot tell, so a copy on PATH is not taken
     exact: bool = False  # True: another version on PATH does not do, as results depend on it
-    beside: str = ""  # a tool without a version of its own is taken from PATH only out of this one's folder
+    parts: tuple[GoTool, ...] = ()  # built from modules of their own into the same folder
     plugin: bool = False  # True: it goes into Pulumi's plugin cache instead of the virtual environment
+
+    @property
+    def together(self) -> tuple[GoTool, ...]:
+        """Return the tool and its parts."""
+        return (self, *self.parts)
 
     @property
     def executables(self) -> tuple[str, ...]:
         """Return the names of all files that the tool puts side by side."""
-        return (self.executable, *(extra.path.rsplit("/", 1)[-1] for extra in self.files))
+        extras = (extra.path.rsplit("/", 1)[-1] for tool in self.together for extra in tool.files)
+        return (*(tool.executable for tool in self.together), *extras)
 
 
 PULUMI = "3.259.0"
 PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
+
+# Pulumi looks for its language hosts beside itself, and says a warning at every run when they are elsewhere.
+LANGUAGE_HOST = GoTool(
+    name="language-python",
+    version="3.79.0",  # the last language host inside sdk/v3; later ones are a module that no proxy serves
+    executable="pulumi-language-python",
+    package=f"{PULUMI_SDK}/python/cmd/pulumi-language-python",
+    ldflags=f"-X {PULUMI_SDK}/go/common/version.Version=v3.79.0",
+    about_seconds=20,
+    files=(
+        ModuleFile(folder="pulumi", module=PULUMI_SDK, path="python/cmd/pulumi-language-python-exec"),
+        ModuleFile(folder="pulumi", module=PULUMI_SDK, path="python/dist/pulumi-resource-pulumi-python"),
+    ),
+)
 
 GO_TOOLS = (
     GoTool(
@@ -61,19 +81,7 @@ GO_TOOLS = (
         ldflags=f"-X {PULUMI_SDK}/go/common/version.Version=v{PULUMI}",
         about_seconds=260,
         version_argv=("version",),
-    ),
-    GoTool(
-        name="language-python",
-        version="3.79.0",  # the last language host inside sdk/v3; later ones are a module that no proxy serves
-        executable="pulumi-language-python",
-        package=f"{PULUMI_SDK}/python/cmd/pulumi-language-python",
-        ldflags=f"-X {PULUMI_SDK}/go/common/version.Version=v3.79.0",
-        about_seconds=20,
-        files=(
-            ModuleFile(folder="pulumi", module=PULUMI_SDK, path="python/cmd/pulumi-language-python-exec"),
-            ModuleFile(folder="pulumi", module=PULUMI_SDK, path="python/dist/pulumi-resource-pulumi-python"),
-        ),
-        beside="pulumi",
+        parts=(LANGUAGE_HOST,),
     ),
     GoTool(
         name="docker-build",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def module(tmp_path: Path) -> Path:
     (folder / "go.mod").write_text("module x\n")
     (folder / "go.sum").write_text("sum\n")
     return folder
+
+
+def test_an_estimate_does_not_lead_to_a_build(module: Path) -> None:
+    """What only the progress lines show has no part in the key."""
+    other = dataclasses.replace(TOOL, about_seconds=99)
+    assert go_build.cache_key(other, module.parent) == go_build.cache_key(TOOL, module.parent)
+
+
+def test_a_parts_pins_count(module: Path) -> None:
+    """A tool is built again when a part of it is pinned anew."""
+    part = module.parent / "part"
+    part.mkdir()
+    (part / "go.sum").write_text("one\n")
+    whole = dataclasses.replace(TOOL, parts=(dataclasses.replace(TOOL, name="part"),))
+    before = go_build.cache_key(whole, module.parent)
+    (part / "go.sum").write_text("two\n")
+    assert go_build.cache_key(whole, module.parent) != before
 
 
 def test_build_command() -> None:
@@ -60,14 +78,14 @@ def test_roomy_machine_collects_less_garbage() -> None:
 
 def test_same_sources_have_the_same_key(module: Path) -> None:
     """A second checkout with the same pins finds what the first one built."""
-    assert go_build.cache_key(TOOL, module) == go_build.cache_key(TOOL, module)
-    assert go_build.cache_key(TOOL, module).startswith("1.8.1-")
+    assert go_build.cache_key(TOOL, module.parent) == go_build.cache_key(TOOL, module.parent)
+    assert go_build.cache_key(TOOL, module.parent).startswith("1.8.1-")
 
 
 @pytest.mark.parametrize("name", ["go.mod", "go.sum", "stubs/java/package_info.go"])
 def test_another_source_has_another_key(module: Path, name: str) -> None:
     """A change of the pins or of a local stand-in module leads to a new build."""
-    before = go_build.cache_key(TOOL, module)
+    before = go_build.cache_key(TOOL, module.parent)
     (module / name).parent.mkdir(parents=True, exist_ok=True)
     (module / name).write_text("another\n")
-    assert go_build.cache_key(TOOL, module) != before
+    assert go_build.cache_key(TOOL, module.parent) != before

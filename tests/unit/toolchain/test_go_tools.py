@@ -82,14 +82,14 @@ def test_another_checkouts_environment_is_no_source(
 def test_language_host_comes_with_its_engine(
     places: Places, tmp_path: Path, command: Callable[[Path, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The language host, which has no version of its own, is taken from beside a fitting Pulumi only."""
-    host = Tool(tool=PINNED["language-python"], places=places)
-    for name in host.tool.executables:
-        command(tmp_path / "found" / name, "")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'found'}:/usr/bin:/bin")
-    assert host.on_path() is None
+    """A Pulumi on PATH is taken only with its language host and the host's own files beside it."""
+    pulumi = Tool(tool=PINNED["pulumi"], places=places)
     command(tmp_path / "found" / "pulumi", "v3.259.0")
-    assert host.on_path() == tmp_path / "found"
+    monkeypatch.setenv("PATH", f"{tmp_path / 'found'}:/usr/bin:/bin")
+    assert pulumi.on_path() is None
+    for name in pulumi.tool.executables[1:]:
+        command(tmp_path / "found" / name, "")
+    assert pulumi.on_path() == tmp_path / "found"
 
 
 def test_a_build_without_its_end_mark_does_not_count(places: Places) -> None:
@@ -101,7 +101,7 @@ def test_a_build_without_its_end_mark_does_not_count(places: Places) -> None:
 
 def test_link_shows_the_tool_and_takes_it_back(places: Places) -> None:
     """Every executable is linked into the environment, and a link without a tool behind it is removed."""
-    tool = Tool(tool=PINNED["language-python"], places=places)
+    tool = Tool(tool=PINNED["pulumi"], places=places)
     bin_folder = complete(tool)
     tool.link()
     tool.link()

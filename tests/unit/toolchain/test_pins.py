@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODULES = REPOSITORY / "infra" / "toolchain" / "modules"
 REQUIREMENTS = REPOSITORY / "requirements"
+PARTS = [part for tool in GO_TOOLS for part in tool.together]
 LOCKS = [REQUIREMENTS / "runtime.txt", REQUIREMENTS / "dev.txt"]
 
 
-@pytest.mark.parametrize("tool", [tool for tool in GO_TOOLS if tool.package != "."], ids=lambda tool: tool.name)
+@pytest.mark.parametrize(
+    "tool", [part for tool in GO_TOOLS for part in tool.together if part.package != "."], ids=lambda tool: tool.name
+)
 def test_module_pins_the_tools_version(tool: GoTool) -> None:
     """The Go module that a tool is built from requires exactly the version that the tool is said to have."""
     required = re.findall(r"^\s*(\S+) v(\S+)", (MODULES / tool.name / "go.mod").read_text(), flags=re.MULTILINE)
@@ -29,7 +32,7 @@ def test_module_pins_the_tools_version(tool: GoTool) -> None:
     assert dict(required)[owner] == tool.version
 
 
-@pytest.mark.parametrize("tool", GO_TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", PARTS, ids=lambda tool: tool.name)
 def test_module_has_its_sums(tool: GoTool) -> None:
     """Every module, one with a program of ours too, pins the hash of each source."""
     assert (MODULES / tool.name / "go.sum").stat().st_size > 0

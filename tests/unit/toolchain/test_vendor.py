@@ -35,7 +35,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, content: bytes, digest: str) -> None:
 
 def test_archive_is_taken_when_both_origins_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The archive's files end up in the place, marked complete, and nothing is left beside it."""
-    content = archive("pulumi/pulumi", "pulumi/pulumi-language-python")
+    content = archive(*(f"pulumi/{name}" for name in PULUMI.executables))
     serve(monkeypatch, content, hashlib.sha256(content).hexdigest())
     vendor.fetch(PULUMI, tmp_path / "tools" / "vendor")
     assert (tmp_path / "tools" / "vendor" / "bin" / "pulumi").exists()
@@ -58,6 +58,15 @@ def test_archive_that_leads_elsewhere_is_refused(tmp_path: Path, monkeypatch: py
     with pytest.raises(SetupError, match="cannot be unpacked"):
         vendor.fetch(PULUMI, tmp_path / "tools" / "vendor")
     assert not (tmp_path / "evil").exists()
+
+
+def test_archive_without_the_language_host_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive that lacks one of the files is not taken, and the missing ones are named."""
+    content = archive("pulumi/pulumi")
+    serve(monkeypatch, content, hashlib.sha256(content).hexdigest())
+    with pytest.raises(SetupError, match="has no pulumi-language-python,"):
+        vendor.fetch(PULUMI, tmp_path / "tools" / "vendor")
+    assert not (tmp_path / "tools" / "vendor").exists()
 
 
 def test_file_without_a_checksum_is_refused() -> None:
