@@ -242,12 +242,13 @@ def failure(exit_status: int, errors: str) -> GateError:
         return GateError(f"trivy was killed by signal {number}", mend="out of memory? Nothing was changed; run again")
     if "no space left on device" in low:
         return GateError("trivy ran out of disk space", where=reason, mend="make room; nothing was changed")
+    # It asks once more without a login, so that a refusal stands beside this.
+    if "manifest_unknown" in low or "manifest unknown" in low or "name_unknown" in low:
+        mend = "was it deleted after the push? Push it again; nothing was changed"
+        return GateError("the image is not in the registry", where=reason, mend=mend)
     if "unauthorized" in low or "authentication required" in low or "denied" in low:
         mend = "check `registry.username` and the secret REGISTRY_PASSWORD; nothing was changed"
         return GateError("the registry refused trivy's login", where=reason, mend=mend)
-    if "manifest_unknown" in low or "manifest unknown" in low or "404" in low:
-        mend = "was it deleted after the push? Push it again; nothing was changed"
-        return GateError("the image is not in the registry", where=reason, mend=mend)
     return GateError(f"trivy failed with status {exit_status}: {reason[-1000:]}", mend="nothing was changed")
 
 

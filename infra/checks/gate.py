@@ -126,7 +126,7 @@ def _blocked(request: ScanRequest, verdict: Verdict) -> GateError:
     stale = any("database" in problem for problem in verdict.problems)
     return GateError(
         f"{request.name} is blocked:\n{reasons}",
-        where=f"{request.image}; reports in {request.folder.relative_to(PROJECT_ROOT)}",
+        where=f"{request.image}; reports in {os.path.relpath(request.folder, PROJECT_ROOT)}",
         mend=_database_mend(request.gate)
         if stale
         else f"upgrade what has a fix; for the rest a waiver in {request.gate.waivers_file}; no host was changed",
