@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from infra.paths import PROJECT_ROOT
 from infra.settings.model import Settings
 
+PLAIN: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", ByteSize: "size"}
 PAGE = PROJECT_ROOT / "docs" / "settings.md"
 HEAD = """# Settings of a stack
 
@@ -75,7 +76,7 @@ def _kind(hint: Any) -> str:
         return f"list of {_kind(arguments[0])}s" if origin is tuple else f"mapping to {_kind(arguments[1])}s"
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return "mapping"
-    return {str: "text", int: "integer", float: "number", bool: "boolean", ByteSize: "size"}.get(hint, str(hint))
+    return PLAIN.get(hint, str(hint))
 
 
 def _default(field: Any) -> str:
