@@ -14,6 +14,7 @@ from infra.paths import PROJECT_ROOT
 from infra.settings.model import Settings
 
 PLAIN: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", ByteSize: "size"}
+MARKS: dict[Any, str] = {tuple: "[]", dict: ".<name>"}
 PAGE = PROJECT_ROOT / "docs" / "settings.md"
 HEAD = """# Settings of a stack
 
@@ -60,7 +61,7 @@ def _nested(hint: Any) -> tuple[type[BaseModel] | None, str]:
     for argument in arguments:
         inner, suffix = _nested(argument)
         if inner is not None:
-            mark = {tuple: "[]", dict: ".<name>"}.get(origin, "") if isinstance(origin, type) else ""
+            mark = MARKS.get(origin, "")
             return inner, mark + suffix
     return None, ""
 
