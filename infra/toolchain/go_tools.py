@@ -15,6 +15,7 @@ from infra.toolchain import go_build, vendor, versions
 from infra.toolchain.errors import SetupError
 from infra.toolchain.lock import exclusive
 from infra.toolchain.process import ask, do
+from infra.toolchain.progress import duration
 from infra.toolchain.step import State
 from infra.toolchain.version_text import fits, parse, show
 from infra.toolchain.versions import GO_TOOLS, GoTool
@@ -106,8 +107,8 @@ class Tool:
             problem = go_problem()
             if problem:
                 raise SetupError(f"{self.name} is not on PATH and cannot be built: {problem}", mend=GO_MEND)
-            about = f"building from Go modules (about {max(1, round(self.tool.about_seconds / 60))} min on two cores)"
-            with progress.work(self.name, about):
+            about = duration(sum(part.about_seconds for part in self.tool.together))
+            with progress.work(self.name, f"building from Go modules (about {about} on two cores)"):
                 self._build()
 
     def prefetch(self) -> None:
