@@ -121,7 +121,8 @@ def steps(host: Host, new_stack: Callable[[], StackRun]) -> Steps:
         destroyed=destroyed,
         stored=stack.stored(),
         journal={
-            name: host.run(f"cat {host.folder}/{name}").splitlines() for name in ("triggered", "deleted", "rekeyed")
+            name: host.run(f"cat {host.folder}/{name} || true").splitlines()
+            for name in ("triggered", "deleted", "rekeyed")
         },
     )
 
