@@ -27,6 +27,7 @@ def bake(context: RolloutContext, current: str, heartbeat: Heartbeat) -> list[st
     )
     before = _counters(context)
     heartbeat.wait(settings.bake_seconds)
+    _require_trial(context)
     after = _counters(context)
     reasons: list[str] = []
     for service in _services(after):
@@ -36,11 +37,17 @@ def bake(context: RolloutContext, current: str, heartbeat: Heartbeat) -> list[st
         if judgement.verdict is Verdict.INSUFFICIENT:
             reasons.append(f"{judgement.reason}: asking it ourselves")
             probed = probe_samples(context, service, thresholds.min_requests)
+            _require_trial(context)
             judgement = judge(service, probed.candidate, probed.current, thresholds)
         if judgement.verdict is not Verdict.GOOD:
             raise CheckError(f"canary: {judgement.reason}", mend="the release before serves; mend the candidate")
         reasons.append(judgement.reason)
     return reasons
+
+
+def _require_trial(context: RolloutContext) -> None:
+    """Raise the reason why a host took the candidate out by itself: its counters would only say that nobody asked."""
+    context.group.call("renew", timeout_seconds=COUNTERS_TIMEOUT_SECONDS, release=context.release)
 
 
 def _counters(context: RolloutContext) -> dict[str, dict[str, Any]]:

@@ -112,11 +112,11 @@ class TestGoodRelease:
         assert "s3cr3t" not in f"{report} {shown}"
 
     def test_a_canary_moves_by_judged_steps(self, probes: Probes, shown: list[str]) -> None:
-        """Weight, counters before and after the bake, next weight, and the cutover last."""
+        """Weight, counters before and after the bake, a trial that still runs, next weight, and the cutover last."""
         stage = canary_stage()
         run(stage, shown)
-        each = ["start", "shift", "counters", "counters", "shift", "counters", "counters", "cutover", "commit"]
-        assert stage.journal.commands("h1") == [*each, *RETIRE, "lease"]
+        baked = ["shift", "counters", "renew", "counters"]
+        assert stage.journal.commands("h1") == ["start", *baked, *baked, "cutover", "commit", *RETIRE, "lease"]
         assert [call.request["weight"] for call in stage.journal.of("shift")] == [10, 50, 10, 50]
         assert any("200 requests, 0 failed" in line for line in shown)
 
