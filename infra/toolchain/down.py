@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from infra.toolchain.places import Places
     from infra.toolchain.progress import Progress
 
-MADE = (".venv", "acp_release.egg-info", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", "build", "dist")
+MADE = (
+    ".venv",
+    ".acp",
+    "acp_release.egg-info",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    "build",
+    "dist",
+)
 
 
 def run(places: Places, progress: Progress, *, cache: bool) -> None:
@@ -23,8 +33,11 @@ def run(places: Places, progress: Progress, *, cache: bool) -> None:
         if made.exists():
             progress.say(f"removing {made}")
             shutil.rmtree(made)
+    remove_empty_backend(places, progress)
     for compiled in places.checkout.glob("*/**/__pycache__"):
         shutil.rmtree(compiled, ignore_errors=True)
+    if (places.checkout / "reports").exists():
+        progress.say("kept: reports/ (the evidence of what was released)")
     if not cache:
         progress.say(f"kept for other checkouts: {places.cache} (`python3 -m infra.toolchain down --cache` removes it)")
         return
@@ -34,3 +47,15 @@ def run(places: Places, progress: Progress, *, cache: bool) -> None:
         if shared.exists():
             progress.say(f"removing {shared}")
             shutil.rmtree(shared)
+
+
+def remove_empty_backend(places: Places, progress: Progress) -> None:
+    """Remove the folder with Pulumi's state, unless any stack has its state there."""
+    backend = places.checkout / ".pulumi"
+    if not backend.exists():
+        return
+    if any(path.is_file() for path in (backend / "stacks").rglob("*.json")):
+        progress.say(f"kept: {backend} (the state of your other stacks)")
+        return
+    progress.say(f"removing {backend}")
+    shutil.rmtree(backend)

@@ -147,3 +147,10 @@ def test_every_target_of_make_is_explained() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     explained = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
     assert explained == {"help", "up", "test", "unit", "lint", "bench", "faults", "down", "lock"}
+
+
+def test_make_down_keeps_the_stacks_settings() -> None:
+    """Removing the local stack leaves its committed settings file, which Pulumi would delete with it."""
+    removals = [line for line in (REPOSITORY / "Makefile").read_text().splitlines() if "pulumi stack rm" in line]
+    assert removals
+    assert all("--preserve-config" in line for line in removals)
