@@ -46,9 +46,21 @@ def _result(result: Mapping[str, Any], category: str, waivers: Mapping[str, Waiv
         for location in result.get("locations") or []
     ]
     seed = "\0".join((category, str(result.get("ruleId", "")), package or ",".join(places)))
-    finished = {**result, "partialFingerprints": {FINGERPRINT: hashlib.sha256(seed.encode()).hexdigest()}}
+    finished = {
+        **result,
+        "locations": [_relative(location) for location in result.get("locations") or []],
+        "partialFingerprints": {FINGERPRINT: hashlib.sha256(seed.encode()).hexdigest()},
+    }
     waiver = waivers.get(str(result.get("ruleId", "")))
     if waiver and waiver.package in {package, *places}:
         justification = f"{waiver.reason} ({waiver.owner}, until {waiver.expires})"
         finished["suppressions"] = [{"kind": "external", "status": "accepted", "justification": justification}]
     return finished
+
+
+def _relative(location: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a location whose file is relative, as code scanning takes it; a file in an image begins with a slash."""
+    physical = location.get("physicalLocation") or {}
+    artifact = physical.get("artifactLocation") or {}
+    plain = {**artifact, "uri": str(artifact.get("uri", "")).lstrip("/")}
+    return {**location, "physicalLocation": {**physical, "artifactLocation": plain}}

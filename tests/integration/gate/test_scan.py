@@ -189,3 +189,26 @@ def _reason(request: object) -> str:
     except GateError as error:
         return str(error)
     return ""
+
+
+def test_sarif_is_what_code_scanning_takes(stand: Stand) -> None:
+    """Every result names a rule that is there, has a place, a level, a message and a fingerprint of its own."""
+    image = stand.push("gate-sarif", {**debian("openssl", "tar", "mystery"), "srv/key.pem": KEY})
+    _reason(stand.request(image))
+    document = json.loads((stand.reports / "scan.sarif").read_text())
+    assert document["version"] == "2.1.0"
+    assert "sarif-schema-2.1.0" in document["$schema"]
+    run = document["runs"][0]
+    assert run["automationDetails"]["id"] == "trivy/app/"
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert {result["ruleId"] for result in run["results"]} == set(rules)
+    assert {"CVE-2026-10001", "CVE-2026-10002", "CVE-2005-2541", "private-key"} <= set(rules)
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        assert result["level"] in {"error", "warning", "note", "none"}
+        assert result["message"]["text"]
+        place = result["locations"][0]["physicalLocation"]
+        assert not place["artifactLocation"]["uri"].startswith("/")
+        assert place["region"]["startLine"] >= 1
+    prints = [json.dumps(result["partialFingerprints"]) for result in run["results"]]
+    assert len(set(prints)) == len(prints)
