@@ -114,14 +114,6 @@ class Engine:
             "POST", f"/containers/{quote(name)}/stop", query={"t": limit}, timeout_seconds=limit + STOP_MARGIN_SECONDS
         )
 
-    def kill(self, name: str, signal: str) -> None:
-        """Send a signal to a running container's first process; one that does not run is left alone."""
-        try:
-            self._tolerate_missing("POST", f"/containers/{quote(name)}/kill", query={"signal": signal})
-        except DockerError as error:
-            if error.status != CONFLICT:
-                raise
-
     def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone is left alone."""
         try:

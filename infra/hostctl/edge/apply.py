@@ -10,7 +10,7 @@ from ..errors import HostctlError
 from ..images import RegistryLogin, ensure_images
 from .certificate import place_certificate, put_into_haproxy
 from .config import render_config
-from .container import HOLDER, PROJECT, RELIEFS, edge_document
+from .container import HOLDER, PROJECT, RELIEFS, RETIRE, edge_document
 from .files import COMMITTED
 from .routing import committed_routing
 from .settings import EdgeSettings
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..spec import ReleaseSpec
 
-RETIRE_SECONDS = 5.0
 FOLDER_MODE = 0o700
 
 
@@ -104,8 +103,15 @@ def _take_over(host: Host, settings: EdgeSettings, routes: str, images: dict[str
             raise
         host.edge.fold_counters()
         host.edge.files.save(settings, container=new, images=images)
-        host.engine.kill(old, "USR1")
+        _retire(host, old)
     return _done(settings, new, changed=True)
+
+
+def _retire(host: Host, container: str) -> None:
+    """Have a container's HAProxy finish what it has and take nothing new."""
+    status, output = host.engine.execute(container, ["/bin/sh", "-c", RETIRE])
+    if status != 0:
+        raise HostctlError("edge_failed", f"{container} could not be retired: {output.strip()}")
 
 
 def settle_edge(host: Host) -> None:

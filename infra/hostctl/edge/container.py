@@ -12,6 +12,8 @@ HOLDER = "acp-edge"
 RELIEFS = ("acp-edge-relief-a", "acp-edge-relief-b")
 LOG_OPTIONS = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 
+# Not `docker kill`: Docker takes any signal for the wish that the container stays down after its next end.
+RETIRE = 'kill -USR1 "$(cat "/run/acp/$ACP_EDGE_NAME/serve.pid")"'
 SERVE_SCRIPT = """\
 #!/bin/sh
 # Runs HAProxy while it holds the lock, waits for the lock otherwise: so one container serves, and another is ready to.
@@ -19,6 +21,7 @@ SERVE_SCRIPT = """\
 set -u
 run="/run/acp/$ACP_EDGE_NAME"
 export ACP_RUN="$run"
+echo $$ > "$run/serve.pid"
 pid=
 exec 9>>/run/acp/serve.lock
 
@@ -73,7 +76,7 @@ def _common(name: str, folder: str, user: str, image: str) -> dict[str, Any]:
         "entrypoint": ["/bin/sh", "/edge/serve.sh"],
         "command": [],
         "environment": {"ACP_EDGE_NAME": name},
-        "restart": "unless-stopped",
+        "restart": "always",
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],

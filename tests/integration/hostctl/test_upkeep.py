@@ -85,9 +85,12 @@ def test_tls_is_switched_on_and_its_certificate_replaced_under_load(site: Site) 
     redirect = httpx.get(f"http://{address}/a?b=c")
     assert (redirect.status_code, redirect.headers["Location"]) == (308, f"https://{address}/a?b=c")
     old = ssl.create_default_context(cadata=authority.certificate)
-    old.minimum_version = ssl.TLSVersion.TLSv1
-    old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(httpx.ConnectError):
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        old.minimum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(httpx.ConnectError, match="alert protocol version"):
         httpx.get(f"https://{address}/x", verify=old)
     assert _shown(address) == _pem(first)
     with httpx.Client(verify=context) as kept:

@@ -157,7 +157,6 @@ def test_a_container_is_read_from_its_inspection(docker: Docker, engine: Engine)
 def test_what_is_gone_already_is_no_error(docker: Docker, engine: Engine) -> None:
     """Stopping, killing, removing and releasing what does not exist changes nothing."""
     engine.stop("x", timeout_seconds=1)
-    engine.kill("x", "TERM")
     engine.remove("x")
     engine.set_restart_policy("x", "no")
     assert not engine.remove_image("x")
