@@ -155,8 +155,12 @@ class World:
         """Copy what git knows or would add of this checkout, undo earlier edits, and commit it in the copy."""
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = set(_listed(CHECKOUT))
+        salt = _salt(self.stack_file)
         for name in sorted(wanted):
             _copy(CHECKOUT / name, self.path / name)
+        # Pulumi wrote the checkout's salt there; it fits the checkout's passphrase only.
+        text = self.stack_file.read_text(encoding="utf-8").replace(_salt(self.stack_file), "")
+        self.stack_file.write_text(text + salt, encoding="utf-8")
         if not (self.path / ".git").exists():
             self._git("init", "--quiet")
         for name in set(_listed(self.path)) - wanted:
@@ -224,6 +228,7 @@ class World:
     def configure(self, overrides: Mapping[str, Any] | None = None) -> None:
         """Write the stack file: the checkout's, with `overrides` merged into `config` (keys without `acp:`)."""
         document = yaml.safe_load((CHECKOUT / "stacks" / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
+        document.pop("encryptionsalt", None)
         if self.stack_file.exists():
             current = yaml.safe_load(self.stack_file.read_text(encoding="utf-8")) or {}
             document |= {key: value for key, value in current.items() if key != "config"}
@@ -293,6 +298,12 @@ def _listed(folder: Path) -> list[str]:
     arguments = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = run(arguments, timeout_seconds=QUICK_SECONDS, cwd=folder).stdout.split("\0")
     return [name for name in names if name and (folder / name).is_file()]
+
+
+def _salt(stack_file: Path) -> str:
+    """Return the line of a stack file with the salt of its passphrase, empty without one."""
+    lines = stack_file.read_text(encoding="utf-8").splitlines(keepends=True) if stack_file.exists() else []
+    return "".join(line for line in lines if line.startswith("encryptionsalt:"))
 
 
 def _copy(source: Path, target: Path) -> None:
