@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 DIGEST = re.compile(r"^[^@]+@sha256:[0-9a-f]{64}$")
-CHANGED = re.compile(r"^ *(?:~|\+|-|\+-|\+\+|--) +(\S+) (\S+)", re.MULTILINE)
+CHANGED = re.compile(r"^ *(?:~|\+|-|\+-|\+\+|--) +(\S+:\S+) (\S+)", re.MULTILINE)
 
 
 def test_the_first_release_answers_on_both_services_under_its_id(world: World, first: FirstRelease) -> None:
@@ -53,7 +53,7 @@ def test_an_update_with_nothing_to_do_changes_nothing(world: World, first: First
 def test_the_host_runs_images_by_digest_only(world: World, first: FirstRelease) -> None:
     """`docker ps` on the host names every image by its digest."""
     (view,) = views(world)
-    images = view.docker("ps", "--format", "{{.Image}}").split()
+    images = view.docker("ps", "--no-trunc", "--format", "{{.Image}}").split()
     assert len(images) >= 6
     assert all(DIGEST.match(image) for image in images), images
 
@@ -84,7 +84,8 @@ def test_a_changed_line_of_one_service_replaces_only_what_depends_on_it(world: W
     assert result.good, result.tail(40)
     updating = result.output.partition("Updating (local)")[2]
     names = {name for kind, name in CHANGED.findall(updating) if not kind.startswith("pulumi:")}
-    assert names == {"acp-ingest-image", "preflight", "h1-candidate-start", "rollout", "record"}
+    gates = {"gate-acp-ingest", "gate-clearance"}
+    assert names == {"acp-ingest-image", *gates, "preflight", "h1-candidate-start", "rollout", "record"}
     outputs = stack_outputs(world)
     assert outputs["images"]["acp-agents"] == first.outputs["images"]["acp-agents"]
     assert outputs["images"]["acp-ingest"] != first.outputs["images"]["acp-ingest"]
