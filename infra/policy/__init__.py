@@ -1,0 +1,1 @@
+"""What every resource must keep to, as rules and as a Pulumi policy pack."""
