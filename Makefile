@@ -37,6 +37,7 @@ down: ## remove the lab, the local stack and what set-up made in the checkout
 	@if [ -x .venv/bin/acp-release ]; then $(VENV) \
 		if pulumi stack ls 2>/dev/null | grep -q '^$(STACK)[* ]'; then \
 			pulumi stack rm --stack $(STACK) --force --yes --preserve-config; fi; \
+		sed -i '/^encryptionsalt:/d' stacks/Pulumi.$(STACK).yaml; \
 		acp-release lab down; fi
 	@python3 -m infra.toolchain down
 

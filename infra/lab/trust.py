@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from infra.adapters.process import run
 from infra.errors import ToolError
-from infra.toolchain import places
-from infra.toolchain.lock import exclusive
+from infra.toolchain.lock import MACHINE, exclusive
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 DOCKER_CERTS = Path("/etc/docker/certs.d")
 SYSTEM_CERTS = Path("/usr/local/share/ca-certificates")
+LOCK = MACHINE / "trust.lock"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -39,7 +39,8 @@ def _read(path: Path) -> str:
 def trust(plan: AddressPlan, certificate: str, source: Path) -> None:
     """Make this machine trust the authority; raise `ToolError` with the commands to run when it may not."""
     in_docker = _read(docker_file(plan)) == certificate
-    in_system = _read(system_file(plan)) == certificate
+    in_bundle = certificate.strip() in _read(BUNDLE)  # not so where an earlier update of the store failed
+    in_system = _read(system_file(plan)) == certificate and in_bundle
     if in_docker and in_system:
         return
     if os.geteuid() != 0:
@@ -87,7 +88,7 @@ def _remove_links(source: Path) -> None:
 
 def _alone() -> AbstractContextManager[object]:
     """Keep other labs of this machine from writing the system's bundle at the same time."""
-    return exclusive(places.find().cache / "lab" / "trust.lock", on_wait=lambda _pid: None)
+    return exclusive(LOCK)
 
 
 def _certificates(bundle: str) -> set[str]:

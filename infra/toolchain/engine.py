@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from infra.toolchain import apt, versions
 from infra.toolchain.errors import SetupError
-from infra.toolchain.lock import exclusive
+from infra.toolchain.lock import MACHINE, exclusive
 from infra.toolchain.owned import OwnedProcess, identity
 from infra.toolchain.process import ask, do, tail
 from infra.toolchain.step import State
@@ -111,9 +111,7 @@ class Engine:
         """Start the engine: by the service manager if there is one, else detached from this process."""
         if answers():
             return
-        lock = exclusive(
-            self.cache / "dockerd.lock", on_wait=lambda pid: progress.say(f"{self.name}: waiting for {pid}")
-        )
+        lock = exclusive(MACHINE / "dockerd.lock", on_wait=lambda pid: progress.say(f"{self.name}: waiting for {pid}"))
         with progress.work(self.name, "starting"), lock:
             if answers():
                 return

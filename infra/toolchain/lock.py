@@ -10,11 +10,14 @@ import fcntl
 import os
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+# For what a machine has once, whoever asks: only root changes such things.
+MACHINE = Path("/run/lock/acp-release")
 
 _mine = threading.local()
 

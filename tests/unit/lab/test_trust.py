@@ -24,7 +24,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(subject, "docker_file", lambda plan: tmp_path / "docker" / plan.registry_server / "ca.crt")
     monkeypatch.setattr(subject, "system_file", lambda plan: system / f"{plan.network}.crt")
     monkeypatch.setattr(subject, "BUNDLE", bundle)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(subject, "LOCK", tmp_path / "trust.lock")
     monkeypatch.setattr(subject.shutil, "which", lambda name: name)
     monkeypatch.setattr(subject.os, "geteuid", lambda: 0)
 
@@ -48,6 +48,15 @@ def test_trust_reaches_both_stores_and_is_undone(stores: Path) -> None:
     assert sorted(path.name for path in stores.iterdir() if path.is_symlink()) == ["87654321.0"]
     assert "ours" not in (stores / "bundle.crt").read_text()
     assert not (stores / "docker" / "172.28.11.2:5000").exists()
+
+
+def test_a_failed_update_of_the_store_is_caught_up(stores: Path) -> None:
+    """The authority's file alone is no trust: where the bundle lacks it, the bundle is written again."""
+    subject.trust(PLAN, OURS, stores / "ca.pem")
+    (stores / "bundle.crt").write_text(OTHER)
+    (stores / "system" / "other.crt").write_text(OTHER)
+    subject.trust(PLAN, OURS, stores / "ca.pem")
+    assert "ours" in (stores / "bundle.crt").read_text()
 
 
 def test_trusting_again_changes_nothing(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
