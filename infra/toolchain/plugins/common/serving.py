@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pulumi.provider.experimental.provider import Provider
 
 PARENT_POLL_SECONDS = 2.0
+ENGINE_PID = "ACP_PLUGIN_ENGINE_PID"
 
 
 def serve(version: str, make_provider: Callable[[EngineLog], Provider]) -> None:
@@ -46,12 +47,12 @@ async def _serve(version: str, make_provider: Callable[[EngineLog], Provider], e
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await _parent_gone()
+    await _engine_gone()
     os._exit(0)
 
 
-async def _parent_gone() -> None:
-    """Return when the process that started this one has ended: a killed engine leaves no plugin behind."""
-    parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells a process that its parent ended
+async def _engine_gone() -> None:
+    """Return when the engine that started this process has ended: a killed one leaves no plugin behind."""
+    engine = int(os.environ.get(ENGINE_PID, os.getppid()))
+    while os.getppid() == engine:  # noqa: ASYNC110 - nothing tells a process that its parent ended
         await asyncio.sleep(PARENT_POLL_SECONDS)
