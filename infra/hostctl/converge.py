@@ -58,7 +58,7 @@ def sickness(host: Host, state: State) -> str | None:
     current = state.trial
     if current is None or current.phase in {STARTING, REVERTING}:
         return None
-    if host.edge.routes_in_use() != "trial":
+    if host.edge.routes_in_use() == "committed":  # an edge that does not answer just now decides nothing
         return "the edge was restarted during the trial and is back on the committed routes"
     spec = fleet.load_spec(host, current.release)
     for container in fleet.containers(host, spec):

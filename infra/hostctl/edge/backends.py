@@ -81,7 +81,7 @@ def _server(backend: Backend, server: Server, settings: EdgeSettings, *, is_tria
     line = f"server {server.name} {server.container}:{server.port} weight {server.weight} check"
     if is_trial and server.is_candidate:
         limit = max(1, settings.max_failures // len(backend.candidates))
-        return f"{line} inter 1s fall 2 rise 1000 observe layer7 error-limit {limit} on-error mark-down"
+        return f"{line} inter 1s fall 3 rise 1000 observe layer7 error-limit {limit} on-error mark-down"
     return f"{line} inter 2s fastinter 500ms downinter 500ms fall 2 rise 1"
 
 

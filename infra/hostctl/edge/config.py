@@ -55,7 +55,7 @@ def _defaults(settings: EdgeSettings) -> str:
             "retries 3",
             "timeout connect 2s",
             "timeout queue 5s",
-            "timeout check 2s",
+            "timeout check 5s",
             "timeout http-request 10s",
             f"timeout http-keep-alive {_ms(settings.keep_alive_seconds)}",
             f"timeout client {_ms(settings.client_seconds)}",
