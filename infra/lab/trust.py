@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+
 from infra.adapters.process import run
 from infra.errors import ToolError
+from infra.lab.folder import write_atomically
 from infra.toolchain.lock import MACHINE, exclusive
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 DOCKER_CERTS = Path("/etc/docker/certs.d")
 SYSTEM_CERTS = Path("/usr/local/share/ca-certificates")
+LAB_SUBJECT = re.compile(r"CN=acp-lab-\d+ authority")
 LOCK = MACHINE / "trust.lock"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -91,19 +96,28 @@ def _alone() -> AbstractContextManager[object]:
     return exclusive(LOCK)
 
 
-def _certificates(bundle: str) -> set[str]:
-    """Return the certificates of a PEM bundle."""
-    return {part.strip() for part in bundle.split("-----END CERTIFICATE-----") if "-----BEGIN" in part}
+def _certificates(bundle: str) -> list[str]:
+    """Return the certificates of a PEM bundle, in its order."""
+    parts = bundle.split("-----END CERTIFICATE-----")
+    return [f"{part.strip()}\n-----END CERTIFICATE-----\n" for part in parts if "-----BEGIN" in part]
 
 
 def _update_store(*, leaving: str) -> None:
-    """Write the system's bundle anew without `leaving`; raise `ToolError` when it would lose what was added by hand."""
+    """Write the system's bundle anew without `leaving`; keep what somebody added to the bundle by hand."""
     if not shutil.which("update-ca-certificates"):
         raise ToolError("update-ca-certificates is not installed", mend="install the package ca-certificates")
-    before = _read(BUNDLE)
+    before = _certificates(_read(BUNDLE))
     run(("update-ca-certificates",), timeout_seconds=120)
-    lost = len(_certificates(before) - _certificates(_read(BUNDLE)) - _certificates(leaving))
-    if lost:
-        BUNDLE.write_text(before, encoding="utf-8")
-        mend = f"put the certificates that are only in {BUNDLE} into {SYSTEM_CERTS}, then run this again"
-        raise ToolError(f"update-ca-certificates would drop {lost} trusted certificates; undone", mend=mend)
+    present = {*_certificates(_read(BUNDLE)), *_certificates(leaving)}
+    by_hand = [certificate for certificate in before if certificate not in present and not _is_of_a_lab(certificate)]
+    if by_hand:
+        write_atomically(BUNDLE, _read(BUNDLE) + "".join(by_hand), mode=0o644)
+
+
+def _is_of_a_lab(certificate: str) -> bool:
+    """Return whether a lab made the certificate: one that is gone must not stay trusted."""
+    try:
+        subject = x509.load_pem_x509_certificate(certificate.encode()).subject
+    except ValueError:
+        return False
+    return bool(LAB_SUBJECT.fullmatch(subject.rfc4514_string()))

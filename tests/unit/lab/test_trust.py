@@ -6,6 +6,7 @@ import pytest
 
 from infra.errors import ToolError
 from infra.lab import trust as subject
+from infra.lab.certs import make_authority
 from infra.lab.plan import AddressPlan
 
 if TYPE_CHECKING:
@@ -90,11 +91,18 @@ def test_distrust_without_root_names_the_commands(stores: Path, monkeypatch: pyt
 
 
 def test_a_certificate_added_to_the_bundle_by_hand_is_not_lost(stores: Path) -> None:
-    """When the update would drop a certificate that only the bundle has, it is undone and the error says so."""
+    """A certificate that only the bundle has is still in it afterwards."""
     (stores / "bundle.crt").write_text(OTHER)
-    with pytest.raises(ToolError, match="would drop 1 trusted"):
-        subject.trust(PLAN, OURS, stores / "ca.pem")
-    assert (stores / "bundle.crt").read_text() == OTHER
+    subject.trust(PLAN, OURS, stores / "ca.pem")
+    assert (stores / "bundle.crt").read_text() == OURS + OTHER
+
+
+def test_the_authority_of_a_lab_that_is_gone_is_dropped(stores: Path) -> None:
+    """What an earlier lab left in the bundle alone does not stay trusted."""
+    gone = make_authority("acp-lab-12 authority", "172.28.12.0/24").certificate
+    (stores / "bundle.crt").write_text(gone)
+    subject.trust(PLAN, OURS, stores / "ca.pem")
+    assert (stores / "bundle.crt").read_text() == OURS
 
 
 def test_renewal_replaces_the_old_certificate(stores: Path) -> None:
