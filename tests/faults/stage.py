@@ -91,8 +91,12 @@ class Stage:
             yield
 
     def wait_free(self) -> None:
-        """Wait until nobody's lease lives on any host: a failed run's ends by itself."""
+        """Wait until nobody's lease lives on any host: a failed run's ends by itself; a new host has none."""
         for view in self.views:
+            try:
+                view.status()
+            except ReleaseError:
+                continue
             view.wait_for(
                 lambda status: not (status["lease"] or {}).get("live"),
                 timeout_seconds=LEASE_SECONDS,
