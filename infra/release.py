@@ -15,6 +15,7 @@ from infra.domain.change import describe_change, summarise
 from infra.domain.numbers import whole_numbers
 from infra.domain.release import Release, fingerprint
 from infra.errors import UsageError
+from infra.settings.load import RISK_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from infra.settings.secrets import SecretValues
 
 KEY_BYTES = 32
-RISK_VARIABLE = "ACP_ACCEPT_RISK"
 READ_ATTEMPTS = 20
 READ_PAUSE_SECONDS = 0.1
 

@@ -16,6 +16,7 @@ from infra.domain.rollback import Target, default_target
 from infra.errors import ReleaseError, RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients
+from infra.settings.load import RISK_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,9 +28,10 @@ UPDATE_TIMEOUT_SECONDS = 3600.0
 @click.command(epilog="Example: acp-release rollback --stack production --to v1.4.1-1a2b3c4d")
 @stack_option
 @click.option("--to", "wanted", metavar="RELEASE", help="Release to go back to; default: the one that served before.")
+@click.option("--accept-risk", metavar="REASON", help="Go back even if the gate blocks that release; is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def rollback(stack: str, wanted: str | None, *, yes: bool, as_json: bool) -> None:
+def rollback(stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, as_json: bool) -> None:
     """Show what going back changes, ask, and run the update. Same gate, same rollout, same checks as a release."""
     outputs = stack_outputs(stack)
     target = find_target(stack, outputs, wanted)
@@ -38,7 +40,7 @@ def rollback(stack: str, wanted: str | None, *, yes: bool, as_json: bool) -> Non
         emit(plan, as_json=as_json, text=lambda: _print(plan))
     if not yes:
         click.confirm(f"Roll {stack} back to {plan['to']}?", abort=True, err=True)
-    _update(stack, str(plan["to"]), quiet=as_json)
+    _update(stack, str(plan["to"]), accept_risk=accept_risk or "", quiet=as_json)
     if as_json and yes:
         emit({**plan, "done": True}, as_json=True, text=lambda: None)
 
@@ -100,7 +102,7 @@ def _print(plan: Mapping[str, Any]) -> None:
         screen.print(f"  host    {host} {meaning.get(warmth, warmth)}")
 
 
-def _update(stack: str, release: str, *, quiet: bool) -> None:
+def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
     """Run the ordinary update for a recorded release; its output goes where ours does."""
     argv = [
         "pulumi",
@@ -115,7 +117,7 @@ def _update(stack: str, release: str, *, quiet: bool) -> None:
     ]
     done = subprocess.run(  # noqa: S603 - an argv list, never a shell
         argv,
-        env={**os.environ, "ACP_ROLLBACK_TO": release},
+        env={**os.environ, "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
         stdout=subprocess.DEVNULL if quiet else None,
         timeout=UPDATE_TIMEOUT_SECONDS,
         check=False,

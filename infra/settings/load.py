@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "acp"
 OVERRIDES = {"ACP_VERSION": "version", "ACP_IMAGE_TAG": "image_tag", "ACP_ROLLBACK_TO": "rollback_to"}
+RISK_VARIABLE = "ACP_ACCEPT_RISK"
 INVENTORY_KEYS = ("hosts", "ssh", "registry")
 
 
