@@ -38,9 +38,8 @@ class Steps:
     created_seen: dict[str, Any]
     unreachable_preview: Outcome
     unreachable: Outcome
-    relabelled: Outcome
-    relabelled_seen: dict[str, Any]
-    renamed: Outcome
+    changed: Outcome
+    changed_seen: dict[str, Any]
     refused: Outcome
     refreshed: Outcome
     refreshed_state: dict[str, dict[str, Any]]
@@ -118,8 +117,7 @@ def steps(host: Host, new_stack: Callable[[], StackRun]) -> Steps:
     nowhere = host.docker_address(port=NOWHERE)
     unreachable_preview = stack.preview(lambda: declare(host, address=nowhere, label="2"))
     unreachable = stack.up(lambda: declare(host, address=nowhere))
-    relabelled, relabelled_seen = stack.up(lambda: declare(host, label="2")), seen(host)
-    renamed = stack.up(lambda: declare(host, label="2", suffix="-2"))
+    changed, changed_seen = stack.up(lambda: declare(host, label="2", suffix="-2")), seen(host)
     refused = stack.up(
         lambda: declare(host, label="2", suffix="-2", more=lambda options: declare_refused(host, options)), failing=True
     )
@@ -137,9 +135,8 @@ def steps(host: Host, new_stack: Callable[[], StackRun]) -> Steps:
         created_seen=created_seen,
         unreachable_preview=unreachable_preview,
         unreachable=unreachable,
-        relabelled=relabelled,
-        relabelled_seen=relabelled_seen,
-        renamed=renamed,
+        changed=changed,
+        changed_seen=changed_seen,
         refused=refused,
         refreshed=refreshed,
         refreshed_state=refreshed_state,
@@ -196,7 +193,7 @@ def test_volume_of_that_name_is_adopted(steps: Steps) -> None:
     """A volume that is already there becomes the resource, as it is, and with ignored labels it stays."""
     assert steps.created.succeeded
     assert steps.created_state["adopted"]["outputs"]["labels"] == [{"label": "made-by", "value": "hand"}]
-    assert steps.relabelled.operations["adopted"] == ["same"]
+    assert steps.changed.operations["adopted"] == ["same"]
 
 
 def test_changed_host_updates_only_the_provider(steps: Steps) -> None:
@@ -216,26 +213,26 @@ def test_preview_does_not_touch_the_host(steps: Steps) -> None:
 @pytest.mark.parametrize("name", ["network", "volume"])
 def test_changed_label_replaces_the_old_one_first(steps: Steps, name: str) -> None:
     """Any change, even of a label, is a replacement that deletes first."""
-    assert steps.relabelled.operations[name] == ["delete-replaced", "replace", "create-replacement"]
-    assert steps.relabelled_seen[name]["Labels"] == {"contract": "2"}
+    assert steps.changed.operations[name] == ["delete-replaced", "replace", "create-replacement"]
+    assert steps.changed_seen[name]["Labels"] == {"contract": "2"}
 
 
 def test_replaced_network_and_volume_are_new_objects(steps: Steps) -> None:
     """The network has another id, and the volume was made anew: its data is gone."""
-    assert steps.relabelled_seen["network"]["Id"] != steps.created_seen["network"]["Id"]
-    assert steps.relabelled_seen["volume"]["CreatedAt"] != steps.created_seen["volume"]["CreatedAt"]
+    assert steps.changed_seen["network"]["Id"] != steps.created_seen["network"]["Id"]
+    assert steps.changed_seen["volume"]["CreatedAt"] != steps.created_seen["volume"]["CreatedAt"]
 
 
 def test_ignored_change_keeps_a_volume(steps: Steps) -> None:
     """With `ignore_changes` a volume and its data stay."""
-    assert steps.relabelled.operations["guarded"] == ["same"]
-    assert steps.relabelled_seen["guarded"]["CreatedAt"] == steps.created_seen["guarded"]["CreatedAt"]
+    assert steps.changed.operations["guarded"] == ["same"]
+    assert steps.changed_seen["guarded"]["CreatedAt"] == steps.created_seen["guarded"]["CreatedAt"]
 
 
 def test_changed_name_replaces(steps: Steps) -> None:
     """Another name is a replacement too."""
-    assert "replace" in steps.renamed.operations["plain-network"]
-    assert steps.renamed.succeeded
+    assert "replace" in steps.changed.operations["plain-network"]
+    assert steps.changed.succeeded
 
 
 def test_taken_network_name_fails(steps: Steps, host: Host) -> None:
