@@ -13,6 +13,7 @@ from . import errors, watchdog
 from .commands import COMMANDS
 from .errors import HostctlError
 from .fields import Fields
+from .files import file_error
 from .host import make_host
 from .paths import Paths, default_base, installed_base
 from .protocol import Answer, read_request
@@ -61,6 +62,10 @@ def _serve(arguments: list[str], observer: Observer | None) -> int:
     except HostctlError as error:
         answer.error(error)
         return error.kind.exit_status
+    except OSError as error:
+        failed = file_error(Path(str(error.filename or "a file")), error)
+        answer.error(failed)
+        return failed.kind.exit_status
     except Exception as error:  # noqa: BLE001 - a bug is answered as a line too, without the values in it
         where = _where(error)
         bug = HostctlError("internal", f"{type(error).__name__} in {where}", where=where)
