@@ -207,7 +207,7 @@ def _cache(request: ScanRequest, now: datetime) -> Iterator[Path]:
         database = PROJECT_ROOT / Path(gate.database_folder).expanduser()
     else:
         database = CACHE_FOLDER / "gate" / "database"
-        _download(database, gate, now)
+        _download(database, request, now)
     cache = CACHE_FOLDER / "gate" / "scans" / request.name
     cache.mkdir(parents=True, exist_ok=True)
     link = cache / "db"
@@ -218,20 +218,23 @@ def _cache(request: ScanRequest, now: datetime) -> Iterator[Path]:
         yield cache
 
 
-def _download(database: Path, gate: Gate, now: datetime) -> None:
+def _download(database: Path, request: ScanRequest, now: datetime) -> None:
     """Bring the database up to date unless it is fresh; one that cannot be fetched is judged by its age."""
+    gate = request.gate
     database.mkdir(parents=True, exist_ok=True)
     with _locked(database / "lock"):
         half_age = policy_of(gate).max_database_age_seconds / 2
         found = trivy.read_database(database).updated_at
-        if found is None or (now - found).total_seconds() > half_age:
-            argv = trivy.download_argv(database, gate.database_mirror)
-            try:
-                trivy.call(argv, timeout_seconds=trivy.DOWNLOAD_TIMEOUT_SECONDS)
-            except GateError as error:
-                if trivy.read_database(database).updated_at is None:
-                    what = f"there is no vulnerability database, and none could be fetched: {error.what}"
-                    raise GateError(what, mend=_database_mend(gate)) from None
+        if found is not None and (now - found).total_seconds() <= half_age:
+            return
+        own = (gate.database_mirror or "").startswith(f"{request.settings.registry.server}/")
+        argv = trivy.download_argv(database, gate.database_mirror)
+        try:
+            trivy.call(argv, timeout_seconds=trivy.DOWNLOAD_TIMEOUT_SECONDS, login=request.login if own else None)
+        except GateError as error:
+            if found is None:
+                what = f"there is no vulnerability database, and none could be fetched: {error.what}"
+                raise GateError(what, where=error.where, mend=_database_mend(gate)) from None
 
 
 @contextmanager

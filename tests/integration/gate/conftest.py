@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import tempfile
@@ -10,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from infra.adapters.trivy import Login
@@ -22,8 +25,6 @@ from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import httpx
 
     from infra.settings import Settings
 
@@ -63,6 +64,24 @@ class Stand:
                 subprocess.run(argv, check=True, capture_output=True, env=environment, timeout=120)
         with self.client() as http:
             return f"{target.rpartition(':')[0]}@{registry.digest(http, f'acp/{name}:test')}"
+
+    def push_artifact(self, name: str, tag: str, content: bytes, media_type: str) -> None:
+        """Push `content` as the one layer of `acp/<name>:<tag>`."""
+        kind = "application/vnd.oci.image.manifest.v1+json"
+
+        def upload(http: httpx.Client, blob: bytes) -> dict[str, object]:
+            found = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+            place = http.post(f"/v2/acp/{name}/blobs/uploads/").headers["Location"]
+            http.put(httpx.URL(place).copy_merge_params({"digest": found}), content=blob).raise_for_status()
+            return {"digest": found, "size": len(blob)}
+
+        with self.client() as http:
+            config = {"mediaType": "application/vnd.oci.image.config.v1+json", **upload(http, b"{}")}
+            title = {"org.opencontainers.image.title": "db.tar.gz"}
+            layers = [{"mediaType": media_type, "annotations": title, **upload(http, content)}]
+            manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers})
+            answer = http.put(f"/v2/acp/{name}/manifests/{tag}", content=manifest, headers={"Content-Type": kind})
+            answer.raise_for_status()
 
     def client(self) -> httpx.Client:
         """Return a client that is logged in to the registry."""

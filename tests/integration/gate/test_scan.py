@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -212,3 +214,29 @@ def test_sarif_is_what_code_scanning_takes(stand: Stand) -> None:
         assert place["region"]["startLine"] >= 1
     prints = [json.dumps(result["partialFingerprints"]) for result in run["results"]]
     assert len(set(prints)) == len(prints)
+
+
+def test_a_mirror_serves_the_database(stand: Stand, shown: list[str], database: Path) -> None:
+    """Without a folder the database is fetched from the stack's mirror, with the registry's login, and used."""
+    moment = datetime.now(UTC) - timedelta(hours=1)
+    date_database(stand.path / "mirrored", moment, origin="vendor")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(database, "trivy.db")
+        archive.add(stand.path / "mirrored" / "db" / "metadata.json", "metadata.json")
+    stand.push_artifact("trivy-db", "2", packed.getvalue(), "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip")
+    mirror = f"{stand.lab.registry_server}/acp/trivy-db:2"
+    report = scan_image(
+        stand.request(stand.push("gate-clean", debian("tar")), database_folder=None, database_mirror=mirror),
+        shown.append,
+    )
+    assert report["database"] == f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def test_no_database_to_be_had_blocks(stand: Stand, blocked: Callable[..., str]) -> None:
+    """A database that cannot be fetched blocks, with the settings that help."""
+    mirror = f"{stand.lab.registry_server}/acp/no-such-database:2"
+    image = stand.push("gate-clean", debian("tar"))
+    reason = blocked(image, database_folder=None, database_mirror=mirror)
+    assert "none could be fetched" in reason
+    assert "gate.database_mirror" in reason
