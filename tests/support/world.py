@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER_SETTING = "ACP_TEST_WORLD"
 STACK = "local"
+STACK_FILE = f"stacks/Pulumi.{STACK}.yaml"
 HOOKS = CHECKOUT / "tests" / "support" / "hooks"
 CREDENTIAL = re.compile(r"^(LOCAL|STAGING|PRODUCTION)_|^(PULUMI_(?!HOME$)|GITHUB_|SSH_AUTH_SOCK$|ACP_LAB_DIR$)")
 UP_SECONDS = 900.0
@@ -156,8 +157,9 @@ class World:
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = set(_listed(CHECKOUT))
         salt = _salt(self.stack_file)
-        for name in sorted(wanted):
+        for name in sorted(wanted - {STACK_FILE}):
             _copy(CHECKOUT / name, self.path / name)
+        self.configure()
         # Pulumi wrote the checkout's salt there; it fits the checkout's passphrase only.
         text = self.stack_file.read_text(encoding="utf-8").replace(_salt(self.stack_file), "")
         self.stack_file.write_text(text + salt, encoding="utf-8")
@@ -185,8 +187,8 @@ class World:
             docker("rm", "--force", name, timeout_seconds=QUICK_SECONDS)
             docker("volume", "rm", *volumes(plan, machine.index), timeout_seconds=QUICK_SECONDS)
         shutil.rmtree(self.path / ".pulumi", ignore_errors=True)
+        self.stack_file.unlink(missing_ok=True)
         self.refresh()
-        self.configure()
         self.lab_up()
         self.pulumi("stack", "select", "--create", STACK)
 
@@ -223,7 +225,7 @@ class World:
     @property
     def stack_file(self) -> Path:
         """Return the stack file of the copy."""
-        return self.path / "stacks" / f"Pulumi.{STACK}.yaml"
+        return self.path / STACK_FILE
 
     def configure(self, overrides: Mapping[str, Any] | None = None) -> None:
         """Write the stack file: the checkout's, with `overrides` merged into `config` (keys without `acp:`)."""
@@ -234,6 +236,7 @@ class World:
             document |= {key: value for key, value in current.items() if key != "config"}
         prefixed = {f"acp:{key}": value for key, value in (overrides or {}).items()}
         document["config"] = merged(document["config"], prefixed)
+        self.stack_file.parent.mkdir(parents=True, exist_ok=True)
         self.stack_file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
     @property
