@@ -105,7 +105,7 @@ def use(host: Host) -> None:
     needed = "usr/bin/sleep $(ldd /usr/bin/sleep | grep -o '/[^ ]*' | cut -c2-)"
     image = f"tar -ch -C / {needed} | docker import - {host.prefix}:sleep"
     arguments = f"--network {host.prefix}-network -v {host.prefix}-volume:/data {host.prefix}:sleep /usr/bin/sleep 600"
-    host.run(f"{image} && docker run -d --name {host.prefix}-user {arguments}")
+    host.run(f"{image} && docker run -d --name {host.prefix}-user {arguments}; true")
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +121,13 @@ def steps(host: Host, new_stack: Callable[[], StackRun]) -> Steps:
     refused = stack.up(
         lambda: declare(host, label="2", suffix="-2", more=lambda options: declare_refused(host, options)), failing=True
     )
-    host.run(f"docker network rm {host.prefix}-plain-network-2 && docker volume rm {host.prefix}-adopted")
+    host.run(f"docker network rm {host.prefix}-plain-network-2; docker volume rm {host.prefix}-adopted; true")
     refreshed, refreshed_state = stack.refresh(), stack.state()
     use(host)
     began = time.monotonic()
     in_use = stack.destroy()
     in_use_seconds, in_use_state = time.monotonic() - began, stack.state()
-    host.run(f"docker rm -f {host.prefix}-user && docker rmi {host.prefix}:sleep")
+    host.run(f"docker rm -f {host.prefix}-user; docker rmi {host.prefix}:sleep; true")
     destroyed = stack.destroy()
     return Steps(
         created=created,
