@@ -26,9 +26,9 @@ def measure(stage: Stage) -> Iterator[Figure]:
     """Yield the seconds until a revert has all traffic back, and until a parked release has all traffic."""
     stage.make_good()
     restored = []
-    with traffic(stage.view.host, paste=True):
+    with traffic(stage.view.host):
         for _ in range(REVERTS):
-            result = stage.release(CANARY, with_fault("error-after:5"))
+            result = stage.release(CANARY, with_fault("slow:400"))
             found = RESTORED.search(result.output)
             assert found, result.tail()
             restored.append(float(found[1]))
