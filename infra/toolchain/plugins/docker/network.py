@@ -8,7 +8,7 @@ from urllib.parse import quote
 from infra.toolchain.plugins.docker.comparison import labels_to_map, map_to_labels
 from infra.toolchain.plugins.docker.engine import NOT_FOUND, EngineError
 from infra.toolchain.plugins.docker.kind import Kind
-from infra.toolchain.plugins.docker.removal import wait_removed
+from infra.toolchain.plugins.docker.removal import removed_from, wait_removed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,18 +46,8 @@ class Network(Kind):
 
     def remove(self, engine: Engine, object_id: str, pause: Callable[[float], bool]) -> None:
         """Remove the network once no container uses it."""
-
-        def removed() -> bool:
-            try:
-                engine.request("DELETE", f"/networks/{quote(object_id)}")
-            except EngineError as error:
-                if STILL_USED in error.message:
-                    return False
-                if error.status != NOT_FOUND:
-                    raise
-            return True
-
-        wait_removed(removed, in_use_state="pending", pause=pause)
+        path = f"/networks/{quote(object_id)}"
+        wait_removed(lambda: removed_from(engine, path, while_used=STILL_USED), in_use_state="pending", pause=pause)
 
 
 def create_body(inputs: dict[str, Any]) -> dict[str, Any]:

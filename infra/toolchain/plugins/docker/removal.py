@@ -6,9 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.toolchain.plugins.common.failure import PluginError
+from infra.toolchain.plugins.docker.engine import NOT_FOUND, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from infra.toolchain.plugins.docker.engine import Engine
 
 TIMEOUT_SECONDS = 30
 INTERVAL_SECONDS = 5
@@ -37,3 +40,15 @@ def wait_removed(
         if pause(min(INTERVAL_SECONDS, left)):
             message = "context canceled"
             raise PluginError(message)
+
+
+def removed_from(engine: Engine, path: str, *, while_used: str) -> bool:
+    """Remove the object at an API `path`; say False when the engine's refusal has the text `while_used`."""
+    try:
+        engine.request("DELETE", path)
+    except EngineError as error:
+        if while_used in error.message:
+            return False
+        if error.status != NOT_FOUND:
+            raise
+    return True

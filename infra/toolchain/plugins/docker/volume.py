@@ -9,7 +9,7 @@ from infra.toolchain.plugins.common.failure import PluginError
 from infra.toolchain.plugins.docker.comparison import labels_to_map, map_to_labels
 from infra.toolchain.plugins.docker.engine import NOT_FOUND, EngineError
 from infra.toolchain.plugins.docker.kind import Kind
-from infra.toolchain.plugins.docker.removal import wait_removed
+from infra.toolchain.plugins.docker.removal import removed_from, wait_removed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,15 +59,5 @@ class Volume(Kind):
 
     def remove(self, engine: Engine, object_id: str, pause: Callable[[float], bool]) -> None:
         """Remove the volume and its data once no container uses it."""
-
-        def removed() -> bool:
-            try:
-                engine.request("DELETE", f"/volumes/{quote(object_id)}?force=1")
-            except EngineError as error:
-                if STILL_USED in error.message:
-                    return False
-                if error.status != NOT_FOUND:
-                    raise
-            return True
-
-        wait_removed(removed, in_use_state="in_use", pause=pause)
+        path = f"/volumes/{quote(object_id)}?force=1"
+        wait_removed(lambda: removed_from(engine, path, while_used=STILL_USED), in_use_state="in_use", pause=pause)
