@@ -72,18 +72,19 @@ class ScanProvider(JudgingProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Judge again, unless the same image was judged by the same policy not long ago, as before a rollback."""
-        recent = {key: report for key, report in (_olds.get("recent") or {}).items() if not _aged(report, _news)}
-        known = recent.get(_key_of(_news))
+        kept = _olds.get("recent")
+        recent = [scan for scan in (kept if isinstance(kept, list) else []) if not _aged(scan["report"], _news)]
+        known = next((scan["report"] for scan in recent if scan["key"] == _key_of(_news)), None)
         outputs = {**_news, "report": known} if known else self._outputs(_news)
         if known:
             show(f"gate: {known['name']} was scanned at {known['scanned_at']}: {summary(whole_numbers(known))}")
-        kept = dict(list({_key_of(_news): outputs["report"], **recent}.items())[:RECENT_SCANS])
-        return UpdateResult(outs={**outputs, "recent": kept})
+        others = [scan for scan in recent if scan["key"] != _key_of(_news)]
+        return UpdateResult(outs={**outputs, "recent": [_remembered(outputs), *others][:RECENT_SCANS]})
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Judge for the first time."""
         outputs = self._outputs(props)
-        return CreateResult(id_=str(props["name"]), outs={**outputs, "recent": {_key_of(props): outputs["report"]}})
+        return CreateResult(id_=str(props["name"]), outs={**outputs, "recent": [_remembered(outputs)]})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Scan again when the image or the policy is another, or what was known then is too old by now."""
@@ -94,6 +95,11 @@ class ScanProvider(JudgingProvider):
 def _key_of(props: Mapping[str, Any]) -> str:
     """Return what a scan is remembered by."""
     return " ".join(str(props[key]) for key in SCAN_KEYS)
+
+
+def _remembered(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scan as the state keeps it, in a list: the engine does not keep the order of a mapping."""
+    return {"key": _key_of(outputs), "report": outputs["report"]}
 
 
 def _aged(report: Mapping[str, Any], props: Mapping[str, Any]) -> bool:
