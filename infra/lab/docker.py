@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUICK_SECONDS = 60.0
+NO_VALUE = "<none>"  # what docker prints for an image without a tag or digest
 
 
 def docker(
@@ -69,9 +70,20 @@ def image(name: str) -> dict[str, Any] | None:
 
 
 def image_ids() -> dict[str, str]:
-    """Return the image id of every local tag, by `repository:tag`."""
-    listing = docker("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").stdout
-    return dict(line.split(" ", 1) for line in listing.splitlines())
+    """Return the image id of every local name: `repository:tag`, or `repository@digest` where the tag moved on."""
+    columns = "{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}}"
+    return parse_image_ids(docker("image", "ls", "--no-trunc", "--digests", "--format", columns).stdout)
+
+
+def parse_image_ids(listing: str) -> dict[str, str]:
+    """Read lines of `repository tag digest id`; an image without tag and digest has no name and is left out."""
+    found = {}
+    for repository, tag, digest, image_id in (line.split(" ", 3) for line in listing.splitlines()):
+        if tag != NO_VALUE:
+            found[f"{repository}:{tag}"] = image_id
+        elif digest != NO_VALUE:
+            found[f"{repository}@{digest}"] = image_id
+    return found
 
 
 def labelled(kind: str, label: str) -> list[str]:
