@@ -104,7 +104,7 @@ def test_the_rules_use_no_clock() -> None:
 
 
 def test_the_host_agent_needs_python_only() -> None:
-    """hostctl runs on hosts without our packages: standard library and itself."""
+    """The host agent runs on hosts without our packages: standard library and itself."""
     wrong = [
         f"{path.name} imports {module}"
         for path in sorted((INFRA / "hostctl").rglob("*.py"))
