@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.first import stack_outputs
+from tests.faults.killed import REVERT_STEPS, STEPS
 from tests.support.host_view import views
 from tests.support.traffic import AGENTS_PORT, INGEST_PORT, loss, release_at, traffic, use
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tests.support.world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+AROUND_RELEASES = {"install", "edge", "core", "lease", "converge", "prune", "watchdog"}
+"""Phases of the journal that are not a release's own."""
 
 DIGEST = re.compile(r"^[^@]+@sha256:[0-9a-f]{64}$")
 CHANGED = re.compile(r"^ *(?:~|\+|-|\+-|\+\+|--) +(\S+:\S+) (\S+)", re.MULTILINE)
@@ -95,3 +99,12 @@ def test_a_changed_line_of_one_service_replaces_only_what_depends_on_it(world: W
     (view,) = views(world)
     view.wait_settled()
     assert view.problems() == []
+
+
+def test_the_fault_matrix_knows_every_journal_step(world: World, first: FirstRelease) -> None:
+    """A step that hostctl journals during a release without a row in the fault matrix would go untested."""
+    (view,) = views(world)
+    seen = {f"{entry['phase']}/{entry['step']}" for entry in view.journal() if entry["mark"] == "begin"}
+    during_release = {step for step in seen if step.split("/")[0] not in AROUND_RELEASES}
+    assert during_release <= {*STEPS, *REVERT_STEPS}
+    assert {*STEPS} - during_release <= {"shift/weights"}, "a blue-green release shifts nothing"
