@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from infra.domain.waivers import Waiver
     from infra.settings.model import Gate, Settings
 
+REPORTS = ("scan.json", "scan.sarif", "scan.txt", "sbom.cdx.json", "verdict.json")
 SLOT_PAUSE_SECONDS = 0.2
 DATABASE_MEND = "let the runner reach the database, or set `gate.database_mirror` or `gate.database_folder`"
 LAB_MEND = "`acp-release lab up` makes the lab's database anew"
@@ -82,6 +83,7 @@ def policy_hash(settings: Settings) -> str:
 
 def scan_image(request: ScanRequest, show: Callable[[str], None]) -> dict[str, Any]:
     """Scan and judge one image; return its report, or raise `GateError` with every reason it is blocked for."""
+    _forget(request.folder)
     trivy.check_version()
     now = datetime.now(UTC)
     with _cache(request, now) as cache:
@@ -184,16 +186,30 @@ def _read(path: Path, what: str) -> str:
         raise GateError(f"trivy left no readable report on {what}: {error}", mend="nothing was changed") from None
 
 
+def _forget(folder: Path) -> None:
+    """Remove the reports of an earlier scan, which would pass for this one's if it fails."""
+    with _reporting(folder):
+        for name in REPORTS:
+            (folder / name).unlink(missing_ok=True)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a report in one step; one that cannot be written blocks."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _reporting(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    """Turn a failure to write below `path` into the reason why the image is blocked."""
+    try:
+        yield
     except OSError as error:
         raise GateError(
-            f"the report {path.name} cannot be written: {error.strerror}",
+            f"the reports cannot be written: {error.strerror}",
             where=str(path),
             mend="make the folder `gate.report_folder` writable; no host was changed",
         ) from None
