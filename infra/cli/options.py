@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 PIPE_WIDTH = 200
+JSON_ERRORS = "infra.cli.json_errors"
 
 stack_option = click.option(
     "--stack", "-s", required=True, metavar="STACK", help="Stack: local, staging, production, …"
@@ -47,12 +48,17 @@ def emit(document: Any, *, as_json: bool, text: Callable[[], object]) -> None:
 class ErrorGroup(click.Group):
     """A group whose commands end with the error's message and exit code, never with a traceback."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether errors are wanted as JSON, whichever command it stands at."""
+        ctx.meta[JSON_ERRORS] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Invoke the command; with `--json` an error is JSON on standard output."""
         try:
             return super().invoke(ctx)
         except ReleaseError as error:
-            if "--json" in sys.argv:
+            if ctx.meta[JSON_ERRORS]:
                 click.echo(json.dumps(error.to_json(), indent=2))
             else:
                 click.echo(f"error: {error}", err=True)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from infra.adapters.pulumi_cli import stack_outputs
@@ -110,4 +111,4 @@ def _print(document: dict[str, Any]) -> None:
         )
     screen.print(table)
     for line in document["differences"]:
-        screen.print(f"[bold]differs:[/bold] {line}")
+        screen.print(f"[bold]differs:[/bold] {escape(line)}")

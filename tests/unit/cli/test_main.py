@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from infra import errors
+from infra.cli import check as check_module
+from infra.cli import history as history_module
+from infra.cli import show as show_module
+from infra.cli.main import main
+from infra.cli.options import ErrorGroup
+from infra.errors import HostUnreachableError, ReleaseError, SettingsError
+from tests.support.settings import make_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENTRIES = [
+    {"release": "v2-0", "version": "v2", "strategy": "canary", "run_id": "run-2", "checks": [1, 2], "kind": "release"},
+    {"release": "v1-0", "version": "v1", "strategy": "blue-green", "run_id": "run-1", "checks": [], "kind": "release"},
+]
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command below `group` with its path."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+ALL = dict(commands(main))
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    """Run `acp-release` and return its standard output."""
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result.stdout
+
+
+class TestHelp:
+    """What every command says of itself."""
+
+    @pytest.mark.parametrize("path", ALL, ids=" ".join)
+    def test_every_command_has_an_example_of_itself(self, path: tuple[str, ...]) -> None:
+        """`--help` ends with an example that begins with the command's own path."""
+        text = run(*path, "--help")
+        assert f"Example: acp-release {' '.join(path)}" in " ".join(text.split())
+
+    @pytest.mark.parametrize("path", ALL, ids=" ".join)
+    def test_every_example_can_be_typed(self, path: tuple[str, ...]) -> None:
+        """The example's options and arguments are ones that the command takes."""
+        command = ALL[path]
+        example = str(command.epilog).split("Example: acp-release ", 1)[1].split()[len(path) :]
+        command.make_context(path[-1], example, resilient_parsing=False)
+
+    @pytest.mark.parametrize("path", ALL, ids=" ".join)
+    def test_every_option_is_explained(self, path: tuple[str, ...]) -> None:
+        """No option is without a help text."""
+        options = [parameter for parameter in ALL[path].params if isinstance(parameter, click.Option)]
+        assert [option.name for option in options if not option.help] == []
+
+    def test_the_group_lists_commands_and_exit_codes(self) -> None:
+        """`acp-release --help` and `-h` name every command and the exit codes."""
+        text = run("--help")
+        assert text == run("-h")
+        for name in main.commands:
+            assert f"  {name}" in text
+        assert "Exit codes: 0 done" in text
+
+    def test_the_operators_commands_are_there(self) -> None:
+        """The names that scripts and people rely on."""
+        assert {"check", "doctor", "history", "lab", "rollback", "show", "status"} <= set(main.commands)
+
+    def test_a_version_is_shown(self) -> None:
+        """`--version` names the program."""
+        assert "version" in run("--version")
+
+
+class TestErrors:
+    """How a failure leaves the program."""
+
+    @pytest.fixture(autouse=True)
+    def _unreachable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let every command fail."""
+
+        def fail(_stack: str) -> None:
+            raise HostUnreachableError("h1 is not reachable", where="host h1", mend="is it up?")
+
+        monkeypatch.setattr(history_module, "stack_outputs", fail)
+
+    def test_an_error_is_a_message_and_its_code(self) -> None:
+        """What, where and mend go to standard error, nothing to standard output."""
+        result = CliRunner().invoke(main, ["history", "--stack", "local"])
+        assert result.exit_code == 21
+        assert result.stdout == ""
+        assert result.stderr == "error: h1 is not reachable\n  where: host h1\n  mend:  is it up?\n"
+
+    def test_with_json_the_error_is_json(self) -> None:
+        """The same parts as a document on standard output, with the same exit code."""
+        result = CliRunner().invoke(main, ["history", "--stack", "local", "--json"])
+        assert result.exit_code == 21
+        assert json.loads(result.stdout) == {
+            "error": "HostUnreachableError",
+            "exit_code": 21,
+            "what": "h1 is not reachable",
+            "where": "host h1",
+            "mend": "is it up?",
+        }
+
+    @pytest.mark.parametrize(
+        "arguments", [["nothing"], ["history"], ["history", "--nothing"], ["show", "--stack", "local", "a", "b"]]
+    )
+    def test_a_wrong_command_line_is_usage(self, arguments: list[str]) -> None:
+        """What cannot be meant ends with 2 and the usage."""
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2
+        assert "Usage: " in result.output
+
+    def test_an_unknown_stack_names_the_known_ones(self) -> None:
+        """A stack without a file is an error of the settings."""
+        result = CliRunner().invoke(main, ["check", "--stack", "nothing"])
+        assert result.exit_code == 10
+        assert "there is no stack 'nothing'" in result.stderr
+        assert "local" in result.stderr
+
+    def test_every_error_class_has_a_code_of_its_own(self) -> None:
+        """No two classes share an exit code, and the module's table lists each with it."""
+        classes = [ReleaseError, *subclasses(ReleaseError)]
+        codes = {kind.__name__: kind.exit_code for kind in classes if kind.__module__ == errors.__name__}
+        assert len(set(codes.values())) == len(codes)
+        assert errors.__doc__ is not None
+        for name, code in codes.items():
+            assert [line for line in errors.__doc__.splitlines() if f"{name} " in line and f" {code} " in line], name
+
+    def test_all_problems_of_an_error_are_shown(self) -> None:
+        """An error with several problems lists them."""
+
+        @click.command()
+        def many() -> None:
+            raise SettingsError("the file", ["a: is wrong", "b: is missing"])
+
+        group = ErrorGroup(commands={"many": many})
+        result = CliRunner().invoke(group, ["many"])
+        assert result.stderr == "error: 2 problems in the file:\n  - a: is wrong\n  - b: is missing\n"
+
+
+def subclasses(kind: type[ReleaseError]) -> list[type[ReleaseError]]:
+    """Return every class below `kind`."""
+    return [found for below in kind.__subclasses__() for found in (below, *subclasses(below))]
+
+
+class TestRecord:
+    """`show` and `history` read the stack's record."""
+
+    @pytest.fixture(autouse=True)
+    def _recorded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Give the stack two releases."""
+        for module in (history_module, show_module):
+            monkeypatch.setattr(module, "stack_outputs", lambda _stack: {"release": "v2-0", "history": ENTRIES})
+
+    def test_history_is_the_record(self) -> None:
+        """The newest first, as JSON and as a table."""
+        assert json.loads(run("history", "--stack", "local", "--json")) == ENTRIES
+        text = run("history", "--stack", "local")
+        assert text.index("v2-0") < text.index("v1-0")
+
+    def test_the_current_release_is_shown_by_default(self) -> None:
+        """Without a release `show` shows what serves."""
+        assert json.loads(run("show", "--stack", "local", "--json"))["release"] == "v2-0"
+        assert "v2-0" in run("show", "--stack", "local")
+
+    def test_an_earlier_release_is_shown_by_its_id(self) -> None:
+        """Any recorded release can be shown."""
+        assert json.loads(run("show", "v1-0", "--stack", "local", "--json"))["version"] == "v1"
+
+    def test_an_unknown_release_names_the_known_ones(self) -> None:
+        """The mend lists the record."""
+        result = CliRunner().invoke(main, ["show", "v9-0", "--stack", "local"])
+        assert result.exit_code == 2
+        assert "stack local has no release v9-0" in result.stderr
+        assert "v1-0" in result.stderr
+        assert "v2-0" in result.stderr
+
+    def test_a_stack_without_releases_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Before the first release there is nothing to show, and an empty history."""
+        for module in (history_module, show_module):
+            monkeypatch.setattr(module, "stack_outputs", lambda _stack: {})
+        assert json.loads(run("history", "--stack", "local", "--json")) == []
+        assert "stack local has no release yet" in CliRunner().invoke(main, ["show", "--stack", "local"]).stderr
+
+
+class TestCheck:
+    """`check` asks the public address."""
+
+    @pytest.fixture(autouse=True)
+    def _stack(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the stack be the test stack, with a release."""
+        monkeypatch.setattr(check_module, "load", lambda _stack: make_settings())
+        monkeypatch.setattr(check_module, "stack_outputs", lambda _stack: {"release": "v2-0"})
+
+    @pytest.mark.parametrize(("failing", "code"), [("", 0), ("acp-agents on h2", 50)])
+    def test_the_exit_code_is_the_verdict(self, monkeypatch: pytest.MonkeyPatch, failing: str, code: int) -> None:
+        """All passed: 0; one failed: 50, and its row says what came."""
+        asked: list[str | None] = []
+
+        def run_probes(probes: list[object], _settings: object) -> list[object]:
+            from infra.checks.result import CheckResult  # noqa: PLC0415 - only here
+
+            asked.extend(probe.target.release for probe in probes)  # type: ignore[attr-defined]
+            return [
+                CheckResult(
+                    check=probe.check,  # type: ignore[attr-defined]
+                    target=probe.target.name,  # type: ignore[attr-defined]
+                    passed=probe.target.name != failing,  # type: ignore[attr-defined]
+                    asked="GET /health",
+                    came="status [503]",
+                    seconds=0.1,
+                )
+                for probe in probes
+            ]
+
+        monkeypatch.setattr(check_module, "run_probes", run_probes)
+        document = json.loads(run("check", "--stack", "local", "--json", code=code))
+        assert len(document) == 8
+        assert [row["target"] for row in document if not row["passed"]] == [failing] * (2 if failing else 0)
+        assert set(asked) == {"v2-0"}
+        assert "status [503]" in run("check", "--stack", "local", code=code)
+
+    def test_nothing_checked_is_no_success(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A stack where nobody could be asked does not pass."""
+        monkeypatch.setattr(check_module, "run_probes", lambda *_: [])
+        run("check", "--stack", "local", code=50)
