@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from infra.adapters.cosign import Cosign, Verifier
 from infra.adapters.files import key_path
 from infra.adapters.ssh_signature import sign
-from infra.checks.gate import stack_waivers
+from infra.adapters.trivy import Login
+from infra.checks.gate import ScanRequest, scan_image, stack_waivers
 from infra.domain.clearance import clearance_text, unscanned
 from infra.domain.compose_policy import compose_problems
 from infra.domain.naming import data_network, front_network
@@ -138,8 +139,7 @@ def sign_images(settings: Settings, secrets: SecretValues, images: Mapping[str, 
         if cosign.problem(image, verifier):
             cosign.sign(image, key)
         if not cosign.attested(image, verifier, kind=SBOM_KIND):
-            sbom = PROJECT_ROOT / settings.gate.report_folder / settings.stack / name / "sbom.cdx.json"
-            cosign.attest(image, key, kind=SBOM_KIND, predicate=sbom)
+            cosign.attest(image, key, kind=SBOM_KIND, predicate=sbom_of(settings, secrets, name, image))
         if not cosign.attested(image, verifier, kind=PROVENANCE_KIND):
             with tempfile.TemporaryDirectory(prefix="acp-gate-") as made:
                 predicate = Path(made) / "provenance.json"
@@ -149,6 +149,20 @@ def sign_images(settings: Settings, secrets: SecretValues, images: Mapping[str, 
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(treat, images.items()))
+
+
+def sbom_of(settings: Settings, secrets: SecretValues, name: str, image: str) -> Path:
+    """Return the SBOM of an image; it is scanned again where the recorded scan was made by another runner."""
+    login = Login(username=settings.registry.username, password=secrets["REGISTRY_PASSWORD"])
+    request = ScanRequest(name=name, image=image, settings=settings, login=login)
+    sbom = request.folder / "sbom.cdx.json"
+    try:
+        here = json.loads((request.folder / "verdict.json").read_text(encoding="utf-8"))["image"] == image
+    except (OSError, ValueError, KeyError):
+        here = False
+    if not here or not sbom.exists():
+        scan_image(request, lambda _: None)
+    return sbom
 
 
 def unsigned(settings: Settings, secrets: SecretValues, verifier: Verifier, images: Mapping[str, str]) -> list[str]:

@@ -56,7 +56,8 @@ def props(stand: Stand, settings: Settings, images: dict[str, str], **changes: A
         report = scan_image(request, lambda _: None)
         target = PROJECT_ROOT / settings.gate.report_folder / settings.stack / name
         target.mkdir(parents=True, exist_ok=True)
-        (target / "sbom.cdx.json").write_bytes((request.folder / "sbom.cdx.json").read_bytes())
+        for kept in ("sbom.cdx.json", "verdict.json"):
+            (target / kept).write_bytes((request.folder / kept).read_bytes())
         reports.append(report)
     return {
         "settings": settings.model_dump(mode="json"),
@@ -183,3 +184,13 @@ def test_the_sbom_is_in_the_registry(stand: Stand, images: dict[str, str], signi
     statement = json.loads(b64decode(json.loads(done.stdout.splitlines()[0])["payload"]))
     assert statement["subject"][0]["digest"]["sha256"] == image.rpartition(":")[2]
     assert "tar" in {part["name"] for part in statement["predicate"]["components"]}
+
+
+def test_another_runner_makes_the_sbom_again(stand: Stand, images: dict[str, str], signing: dict[str, str]) -> None:
+    """A recorded scan whose reports are on another machine does not keep the SBOM from being attached."""
+    settings = stand.settings(signing=signing)
+    asked = props(stand, settings, images)
+    for name in images:
+        (stand.reports.parent / name / "verdict.json").unlink()
+        (stand.reports.parent / name / "sbom.cdx.json").unlink()
+    assert clear_release(asked, lambda _: None)["record"]["sbom"] == list(images)
