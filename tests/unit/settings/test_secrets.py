@@ -63,6 +63,12 @@ def test_a_shared_secret_may_come_without_the_prefix(tmp_path: Path) -> None:
     assert read_secrets(make_settings(), environ, root=tmp_path)["OPENAI_API_KEY"] == "shared"
 
 
+def test_an_empty_variable_does_not_hide_the_shared_one(tmp_path: Path) -> None:
+    """A variable that is set to nothing, as CI does for an unknown secret, counts as absent."""
+    environ = {**environment(), "LOCAL_OPENAI_API_KEY": "", "OPENAI_API_KEY": "shared"}
+    assert read_secrets(make_settings(), environ, root=tmp_path)["OPENAI_API_KEY"] == "shared"
+
+
 def test_values_are_never_shown() -> None:
     """Representation, formatting and iteration of the secrets give names at most."""
     values = SecretValues(values={"SECRET_KEY": "s3cr3t-value"})
