@@ -18,6 +18,9 @@ import psutil
 
 PATTERN = "pulumi-docker-*"
 ENGINE = "pulumi"
+BUILDER = "pulumi-resource"
+"""How the builder's process name begins: Linux keeps 15 characters of it."""
+END_POLLS = 30
 POLL_SECONDS = 0.3
 
 
@@ -33,15 +36,30 @@ def start_janitor() -> None:
 
 
 def clean_until_end(engine_pid: int, since: float, folder: Path) -> None:
-    """Take passwords out of finished builds below `folder` until the engine has ended, then remove them all."""
+    """Take passwords out of finished builds below `folder` until the engine has ended, then remove them all.
+
+    While another run builds, its folders cannot be told from ours: then only the passwords of finished builds go.
+    """
     engine = psutil.Process(engine_pid) if psutil.pid_exists(engine_pid) else None
     while engine is not None and engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE:
         for build in _builds(folder, since):
             if (build / "metadata.json").exists():
                 (build / "config.json").unlink(missing_ok=True)
         time.sleep(POLL_SECONDS)
+    polls = 0
+    while (others_build := _is_building()) and polls < END_POLLS:
+        polls += 1
+        time.sleep(POLL_SECONDS)
     for build in _builds(folder, since):
-        shutil.rmtree(build, ignore_errors=True)
+        if not others_build:
+            shutil.rmtree(build, ignore_errors=True)
+        elif (build / "metadata.json").exists():
+            (build / "config.json").unlink(missing_ok=True)
+
+
+def _is_building() -> bool:
+    """Return whether a builder runs on this machine: our own ends with its engine, so it is another run's."""
+    return any(process.info["name"].startswith(BUILDER) for process in psutil.process_iter(["name"]))
 
 
 def _builds(folder: Path, since: float) -> list[Path]:

@@ -6,13 +6,19 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from infra.adapters import build_residue
 from infra.adapters.build_residue import clean_until_end
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+
+@pytest.fixture(autouse=True)
+def no_other_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other run build, whatever this machine does."""
+    monkeypatch.setattr(build_residue, "_is_building", lambda: False)
 
 
 def build(root: Path, name: str, *, age_seconds: float = 0, finished: bool = False) -> Path:
@@ -36,6 +42,18 @@ def test_when_the_engine_has_ended_all_folders_of_the_run_go(tmp_path: Path) -> 
     foreign = build(tmp_path, "something-else")
     clean_until_end(ended.pid, time.time() - 60, tmp_path)
     assert [path.exists() for path in (own, older, foreign)] == [False, True, True]
+
+
+def test_a_build_of_another_run_keeps_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another run builds, only the logins of finished builds go."""
+    monkeypatch.setattr(build_residue, "_is_building", lambda: True)
+    monkeypatch.setattr(build_residue.time, "sleep", lambda _seconds: None)
+    ended = subprocess.Popen([sys.executable, "-IS", "-c", ""])
+    ended.wait(timeout=30)
+    finished = build(tmp_path, "pulumi-docker-1", finished=True)
+    running = build(tmp_path, "pulumi-docker-2")
+    clean_until_end(ended.pid, time.time() - 60, tmp_path)
+    assert [(path / "config.json").exists() for path in (finished, running)] == [False, True]
 
 
 def test_a_finished_build_loses_its_login_while_the_engine_runs(
