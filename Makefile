@@ -18,10 +18,10 @@ up: ## set up this machine, start the lab and release to it
 	@$(VENV) acp-release status --stack $(STACK)
 
 test: set-up ## run all tests
-	@$(PYTEST) tests/unit tests/components tests/contract tests/integration tests/e2e tests/faults
+	@$(PYTEST) tests/components tests/unit tests/contract tests/integration tests/e2e tests/faults
 
 unit: set-up ## run the tests that need neither Docker nor a lab
-	@$(PYTEST) tests/unit tests/components
+	@$(PYTEST) tests/components tests/unit
 
 lint: set-up ## run every static check
 	@$(VENV) python -m infra.toolchain.lint
