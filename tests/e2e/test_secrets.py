@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 SEARCH_SECONDS = 300.0
 NOT_A_DISK = ("proc", "sys", "dev")
 # Docker's own files: on disk the configuration of each container, in memory what runc is handed for a process.
-CONTAINER_CONFIG = ("/var/lib/docker/containers/", "/run/", "/var/run/", "/tmp/runc-process")  # noqa: S108 - a prefix
+CONTAINERD = "/var/lib/docker/containerd/daemon/io.containerd.metadata"
+"""Where Docker's containerd keeps the configuration of the containers that run."""
+CONTAINER_CONFIG = ("/var/lib/docker/containers/", CONTAINERD, "/run/", "/var/run/", "/tmp/runc-process")  # noqa: S108 - a prefix
 
 
 def _found(argv: list[str], patterns: list[str]) -> list[str]:

@@ -82,7 +82,6 @@ ROWS = (
         expected="reverts, old serves",
         act=_bad_canary("error-after:5", "error rate", "failed too often", "took", "errors"),
         allowed_lost=MAX_FAILURES,
-        in_subset=True,
         paste=True,
     ),
     Row(

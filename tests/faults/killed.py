@@ -47,7 +47,7 @@ COMMITTED_FROM = ("commit/state/end", *(f"{step}/{mark}" for step in STEPS[10:] 
 """From here on the new release serves, and only the next update can record it."""
 
 REACH_SECONDS = 150.0
-IN_SUBSET = ("start/up/begin", "cutover/weights/end", "commit/state/begin", "park/stop/begin")
+IN_SUBSET = ("start/up/begin", "cutover/weights/end")
 
 
 def _driver_killed(point: str, overrides: Mapping[str, object]) -> Callable[[Stage], Seen]:
