@@ -75,6 +75,13 @@ def launch(
         raise
 
 
+def launch_kept(host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float) -> None:
+    """Launch a parked release: its own containers, the environment they ran with, nothing asked of the registry."""
+    launch(
+        host, spec, timer, confirm_seconds, lambda: fleet.start(host, spec), fastest_seconds=trial.WARM_INTERVAL_SECONDS
+    )
+
+
 def outcome(host: Host, spec: ReleaseSpec, timer: Timer, *, changed: bool) -> dict[str, Any]:
     """Return the result of a start."""
     state = host.state

@@ -9,7 +9,7 @@ from ..clearance import read_clearance, require_clearance
 from ..converge import converge
 from ..errors import HostctlError
 from ..files import read_json
-from ..launch import Timer, is_serving, launch, outcome, read_confirm_seconds
+from ..launch import Timer, is_serving, launch_kept, outcome, read_confirm_seconds
 from ..lease import read_lease
 from ..preflight import check_release
 from ..resources import require
@@ -38,12 +38,5 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
         require(check_release(host, spec, 0))
         timer = Timer(host.clock)
-        launch(
-            host,
-            spec,
-            timer,
-            confirm_seconds,
-            lambda: fleet.start(host, spec),
-            fastest_seconds=trial.WARM_INTERVAL_SECONDS,
-        )
+        launch_kept(host, spec, timer, confirm_seconds)
         return outcome(host, spec, timer, changed=True)

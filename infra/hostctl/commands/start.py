@@ -9,7 +9,7 @@ from ..clearance import read_clearance, require_clearance
 from ..compose import on_trial
 from ..converge import converge
 from ..images import ensure_images, read_registry
-from ..launch import Timer, is_serving, launch, outcome, read_confirm_seconds
+from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confirm_seconds
 from ..lease import read_lease
 from ..preflight import check_release, read_needed
 from ..resources import require
@@ -47,15 +47,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         timer = Timer(host.clock)
         require(check_release(host, spec, needed))
         if fleet.has_all(host, spec):
-            # Parked: its own containers, with the environment they ran with; nothing is asked of the registry.
-            launch(
-                host,
-                spec,
-                timer,
-                confirm_seconds,
-                lambda: fleet.start(host, spec),
-                fastest_seconds=trial.WARM_INTERVAL_SECONDS,
-            )
+            launch_kept(host, spec, timer, confirm_seconds)
             return outcome(host, spec, timer, changed=True)
         with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
             ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
