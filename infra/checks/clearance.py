@@ -30,7 +30,7 @@ from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.settings.model import Signing
+    from infra.settings.gate import Signing
     from infra.settings.secrets import SecretValues
 
 SBOM_KIND = "cyclonedx"

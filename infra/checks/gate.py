@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from infra.domain.findings import Database
     from infra.domain.waivers import Waiver
-    from infra.settings.model import Gate, Settings
+    from infra.settings.gate import Gate
+    from infra.settings.model import Settings
 
 REPORTS = ("scan.json", "scan.sarif", "scan.txt", "sbom.cdx.json", "verdict.json")
 SLOT_PAUSE_SECONDS = 0.2

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.checks.target import Target
-    from infra.settings.model import Checks, Health, Readiness
+    from infra.settings.checks import Checks
+    from infra.settings.model import Health, Readiness
 
 REQUEST_TIMEOUT_SECONDS = 10.0
 LEAST_TIMEOUT_SECONDS = 0.5

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-# With the longest version and two digits of replicas, `acp-<release id>-<name>-<n>` is 63 characters: a DNS label.
-ComposeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,13}$")]
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, Tag
+from infra.settings.checks import Checks
+from infra.settings.gate import Gate
+from infra.settings.rollout import Rollout
 
 SECRET_NAMES = (
     "DATABASE_URL",
@@ -27,12 +23,6 @@ SECRET_NAMES = (
     "OPENAI_API_KEY",
 )
 """The secrets of Analyst Copilot, by the names its containers see."""
-
-
-class Model(BaseModel):
-    """A part of the settings: immutable, and a key it does not know is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Host(Model):
@@ -188,100 +178,6 @@ class Core(Model):
         description="Compose service to image: pinned, or a tag in the registry.",
     )
     volumes: tuple[Name, ...] = Field(default=("postgres", "redis"), description="Protected volumes to make.")
-
-
-class Canary(Model):
-    """How a canary moves traffic and judges it."""
-
-    steps: tuple[int, ...] = Field(default=(10, 25, 50), min_length=1, description="Candidate's share in percent.")
-    bake_seconds: Seconds = Field(default=20, description="Time each step is watched.")
-    min_requests: int = Field(default=50, ge=1, description="Requests a verdict needs; fewer is insufficient data.")
-    max_error_rate_increase: float = Field(
-        default=0.01, ge=0, le=1, description="Error rate of the candidate above the current release's."
-    )
-    max_latency_ratio: float = Field(default=1.5, gt=1, description="Mean latency against the current release's.")
-    max_failures: int = Field(
-        default=5, ge=1, description="Failed unrepeatable requests until the edge itself ejects it."
-    )
-
-    @field_validator("steps")
-    @classmethod
-    def _steps_rise(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
-        for index, step in enumerate(steps):
-            if not 1 <= step <= 99:  # noqa: PLR2004 - percent
-                msg = f"[{index}]: must be 1..99 (got {step})"
-                raise ValueError(msg)
-        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
-            msg = f"must rise (got {list(steps)})"
-            raise ValueError(msg)
-        return steps
-
-
-class Rollout(Model):
-    """How a release takes over."""
-
-    strategy: Literal["blue-green", "canary"] = Field(default="blue-green", description="All at once, or by steps.")
-    confirm_timeout_seconds: Seconds = Field(
-        default=120, description="A trial that nobody renews in this time reverts itself."
-    )
-    canary: Canary = Field(default_factory=Canary, description="Used by strategy `canary`.")
-    keep: int = Field(default=5, ge=1, le=50, description="Parked releases kept on each host.")
-
-
-class Checks(Model):
-    """What is verified before traffic and after cutover."""
-
-    passes: int = Field(default=2, ge=1, description="Consecutive passes of every health check.")
-    interval_seconds: Seconds = Field(default=0.3, description="Time between two passes.")
-    timeout_seconds: Seconds = Field(default=30, description="Deadline of all checks together.")
-    healthy_before: bool = Field(
-        default=True, description="Refuse a release while the current one reports a dependency down."
-    )
-
-
-class Signing(Model):
-    """Keys of the gate: images are signed with cosign, releases with an SSH key whose public half every host has."""
-
-    release_key_file: str = Field(description="Private SSH key that signs releases; its `.pub` goes to the hosts.")
-    image_key_file: str | None = Field(
-        default=None, description="Private cosign key (password: secret `COSIGN_PASSWORD`); none: only verified here."
-    )
-    image_public_key_file: str | None = Field(default=None, description="Public cosign key of the images.")
-    identity: str | None = Field(
-        default=None, description="Keyless instead of a key: regular expression of the identity that signs."
-    )
-    issuer: str = Field(
-        default="https://token.actions.githubusercontent.com", description="Keyless: who vouches for the identity."
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.image_public_key_file is None) == (self.identity is None):
-            msg = "needs either image_public_key_file or identity"
-            raise ValueError(msg)
-        return self
-
-
-class Gate(Model):
-    """What an image must show before any host sees it."""
-
-    block: tuple[Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], ...] = Field(
-        default=("CRITICAL",), description="Severities that block."
-    )
-    block_unknown: bool = Field(default=True, description="Block what has no severity yet.")
-    waivers_file: str = Field(default="stacks/waivers.yaml", description="Reviewed file of accepted findings.")
-    max_database_age_seconds: Seconds = Field(default=86_400, description="Age at which the database is refused.")
-    rescan_after_seconds: Seconds = Field(default=86_400, description="Age at which a scan is made again.")
-    scan_timeout_seconds: Seconds = Field(default=300, description="Deadline of one scan.")
-    database_folder: str | None = Field(
-        default=None, description="Folder with `db/trivy.db`, kept up to date by somebody else; none: downloaded."
-    )
-    database_mirror: str | None = Field(default=None, description="OCI repository the database is downloaded from.")
-    report_folder: str = Field(default="reports/gate", description="Where JSON, SARIF, tables and SBOMs are written.")
-    signing: Signing | None = Field(default=None, description="Signatures; none: neither made nor asked for.")
-    promoted_from: Name | None = Field(
-        default=None, description="Stack that must have released a tag (`image_tag`) before this one may."
-    )
 
 
 class Settings(Model):

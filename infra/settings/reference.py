@@ -18,7 +18,7 @@ MARKS: dict[Any, str] = {tuple: "[]", dict: ".<name>"}
 PAGE = PROJECT_ROOT / "docs" / "settings.md"
 HEAD = """# Settings of a stack
 
-Generated from `infra/settings/model.py` (`python -m infra.settings.reference --write`); a test compares the two.
+Generated from `infra/settings` (`python -m infra.settings.reference --write`); a test compares the two.
 
 Each key stands under `config:` in `stacks/Pulumi.<stack>.yaml` with the prefix `acp:`, as `acp:rollout`. Unknown keys
 are refused, and all problems of a file are reported at once, each with its path. Sizes take units (`512MiB`).

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from infra.domain.waivers import Waiver
 from infra.errors import SettingsError
+from infra.settings.base import Name
 from infra.settings.load import describe_problem
-from infra.settings.model import Name
 
 if TYPE_CHECKING:
     from pathlib import Path

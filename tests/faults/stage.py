@@ -121,11 +121,11 @@ class Stage:
 
     def make_good(self) -> None:
         """Bring the stage to a good release at rest, if it is not there; raise `AssertionError` when that fails."""
+        self.wait_free()
         with contextlib.suppress(ReleaseError, AssertionError):
             serving = {view.serving for view in self.views}
             if None not in serving and not self.at_rest() and not self.record_problems():
                 return
-        self.wait_free()
         result = self.release()
         assert result.good, f"no good release to begin with: {result.tail()}"
         problems = self.at_rest()

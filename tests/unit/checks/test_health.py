@@ -10,7 +10,7 @@ import pytest
 
 from infra.checks.health import Probe, failing_dependencies, health_probes, judge_answer, run_probes
 from infra.checks.target import Target
-from infra.settings.model import Checks
+from infra.settings.checks import Checks
 from tests.support.settings import make_settings
 from tests.support.web import Reply, serving
 

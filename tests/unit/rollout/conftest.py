@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from infra.checks.health import Probe
-    from infra.settings.model import Checks, Host
+    from infra.settings.checks import Checks
+    from infra.settings.model import Host
 
 
 @dataclass(slots=True, kw_only=True)

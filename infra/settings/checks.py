@@ -1,0 +1,18 @@
+"""What is verified of a release before traffic and after cutover."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from infra.settings.base import Model, Seconds
+
+
+class Checks(Model):
+    """What is verified before traffic and after cutover."""
+
+    passes: int = Field(default=2, ge=1, description="Consecutive passes of every health check.")
+    interval_seconds: Seconds = Field(default=0.3, description="Time between two passes.")
+    timeout_seconds: Seconds = Field(default=30, description="Deadline of all checks together.")
+    healthy_before: bool = Field(
+        default=True, description="Refuse a release while the current one reports a dependency down."
+    )

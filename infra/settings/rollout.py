@@ -1,0 +1,48 @@
+"""How a release takes over."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from infra.settings.base import Model, Seconds
+
+
+class Canary(Model):
+    """How a canary moves traffic and judges it."""
+
+    steps: tuple[int, ...] = Field(default=(10, 25, 50), min_length=1, description="Candidate's share in percent.")
+    bake_seconds: Seconds = Field(default=20, description="Time each step is watched.")
+    min_requests: int = Field(default=50, ge=1, description="Requests a verdict needs; fewer is insufficient data.")
+    max_error_rate_increase: float = Field(
+        default=0.01, ge=0, le=1, description="Error rate of the candidate above the current release's."
+    )
+    max_latency_ratio: float = Field(default=1.5, gt=1, description="Mean latency against the current release's.")
+    max_failures: int = Field(
+        default=5, ge=1, description="Failed unrepeatable requests until the edge itself ejects it."
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _steps_rise(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        for index, step in enumerate(steps):
+            if not 1 <= step <= 99:  # noqa: PLR2004 - percent
+                msg = f"[{index}]: must be 1..99 (got {step})"
+                raise ValueError(msg)
+        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+            msg = f"must rise (got {list(steps)})"
+            raise ValueError(msg)
+        return steps
+
+
+class Rollout(Model):
+    """How a release takes over."""
+
+    strategy: Literal["blue-green", "canary"] = Field(default="blue-green", description="All at once, or by steps.")
+    confirm_timeout_seconds: Seconds = Field(
+        default=120, description="A trial that nobody renews in this time reverts itself."
+    )
+    canary: Canary = Field(default_factory=Canary, description="Used by strategy `canary`.")
+    keep: int = Field(default=5, ge=1, le=50, description="Parked releases kept on each host.")
