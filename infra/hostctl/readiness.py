@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,10 @@ def seconds_since(started_at: str, now: float) -> float:
     return max(0.0, now - began.timestamp() - 1)  # the fraction that was cut off
 
 
+class _GaveUpError(Exception):
+    """Another container of the release failed: there is nothing to wait for any more."""
+
+
 class Prober:
     """Waits until the containers of a release are ready."""
 
@@ -83,23 +88,30 @@ class Prober:
     def wait(self, spec: ReleaseSpec, *, fastest_seconds: float | None = None) -> list[Passed]:
         """Wait for every replica; raise `candidate_not_ready`, `crash_loop` or `out_of_memory` with the last log lines.
 
-        `fastest_seconds` is an upper bound on the interval, for a warm start.
+        `fastest_seconds` is an upper bound on the interval, for a warm start. The first container that fails ends the
+        waiting for all.
         """
         jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
+        over = threading.Event()
         with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
-            futures = [pool.submit(self._wait_one, service, name, fastest_seconds) for service, name in jobs]
-            return [future.result() for future in futures]
+            futures = [pool.submit(self._wait_one, service, name, fastest_seconds, over) for service, name in jobs]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            finally:
+                over.set()
+        return [future.result() for future in futures]
 
-    def _wait_one(self, service: Service, name: str, fastest_seconds: float | None) -> Passed:
+    def _wait_one(self, service: Service, name: str, fastest_seconds: float | None, over: threading.Event) -> Passed:
         """Wait for one container."""
         if service.readiness is None:
-            return self._wait_worker(name, WARM_WORKER_SECONDS if fastest_seconds else WORKER_SECONDS)
+            return self._wait_worker(name, WARM_WORKER_SECONDS if fastest_seconds else WORKER_SECONDS, over)
         readiness = service.readiness
         interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
         began = self._clock.monotonic()
         passes, reason = 0, "no answer yet"
         while True:
-            container = self._running(name)
+            container = self._running(name, over)
             address = (
                 container.address_on(self._network) if self._network else next(iter(container.addresses.values()), None)
             )
@@ -116,11 +128,11 @@ class Prober:
                 )
             self._clock.sleep(interval if why is None else min(interval, 0.2))
 
-    def _wait_worker(self, name: str, settle_seconds: float) -> Passed:
+    def _wait_worker(self, name: str, settle_seconds: float, over: threading.Event) -> Passed:
         """Wait until a container without a port is healthy, or without a health check has run for a moment."""
         began = self._clock.monotonic()
         while True:
-            container = self._running(name)
+            container = self._running(name, over)
             taken = self._clock.monotonic() - began
             up_seconds = max(taken, seconds_since(container.started_at, self._clock.unix()))
             is_settled = container.health is None and container.is_running and up_seconds >= settle_seconds
@@ -132,8 +144,10 @@ class Prober:
                 )
             self._clock.sleep(WORKER_INTERVAL_SECONDS)
 
-    def _running(self, name: str) -> Container:
+    def _running(self, name: str, over: threading.Event) -> Container:
         """Return a container that runs, or raise why it does not."""
+        if over.is_set():
+            raise _GaveUpError
         container = self._engine.container(name)
         if container is None:
             raise HostctlError("candidate_not_ready", f"there is no container {name}", container=name)

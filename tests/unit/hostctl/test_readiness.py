@@ -5,10 +5,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from infra.hostctl.engine import Container
 from infra.hostctl.errors import HostctlError
-from infra.hostctl.readiness import judge, probe, seconds_since
+from infra.hostctl.fields import Fields
+from infra.hostctl.readiness import Prober, judge, probe, seconds_since
 from infra.hostctl.resources import HostResources, check_disk, check_memory, parse_meminfo, require
-from infra.hostctl.spec import Readiness
+from infra.hostctl.spec import Readiness, read_spec
+from tests.unit.hostctl.fakes import IMAGE, FakeClock, FakeEngine, spec
 
 READY = Readiness(path="/r", field="status", equals="ready", passes=3, interval_seconds=0.5, timeout_seconds=5)
 
@@ -55,6 +58,29 @@ def test_a_probe_tells_why_there_was_no_answer() -> None:
     thread.join()
     server.server_close()
     assert "no answer" in str(probe("127.0.0.1", server.server_port, READY))
+
+
+class StandingClock(FakeClock):
+    """A clock on which no time passes while others wait a moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let the other threads go on."""
+        threading.Event().wait(0.001)
+
+
+@pytest.mark.timeout(20)
+def test_the_first_container_that_fails_ends_the_waiting_for_all() -> None:
+    """A crash is told at once, however long the others still have to get ready."""
+    release = read_spec(Fields(spec("v1", services=["ingest"])))
+    engine = FakeEngine()
+    for name, state, health in (("acp-v1-ingest-1", "exited", None), ("acp-v1-worker-1", "running", "starting")):
+        engine.all[name] = Container(
+            id=name, name=name, image=IMAGE, project="acp-v1", service="", state=state, health=health, exit_code=3,
+            is_oom_killed=False, restarts=0, restart_policy="no", started_at="",
+        )  # fmt: skip
+    with pytest.raises(HostctlError, match="acp-v1-ingest-1 does not stay up") as raised:
+        Prober(engine, StandingClock(), None).wait(release)  # type: ignore[arg-type]
+    assert raised.value.code == "crash_loop"
 
 
 def test_a_worker_that_has_run_for_a_while_needs_no_waiting() -> None:
