@@ -60,13 +60,9 @@ def sickness(host: Host, state: State) -> str | None:
         return None
     if host.edge.routes_in_use() == "committed":  # an edge that does not answer just now decides nothing
         return "the edge was restarted during the trial and is back on the committed routes"
-    spec = fleet.load_spec(host, current.release)
-    for container in fleet.containers(host, spec):
-        if container.is_oom_killed:
-            return f"{container.name} was killed: it used more memory than its limit"
-    stopped = fleet.stopped(host, spec)
-    if stopped:
-        return f"{', '.join(stopped)} ended by itself"
+    found = fleet.trouble(host, fleet.load_spec(host, current.release))
+    if found:
+        return found
     if current.weight:
         return _taken_out(host, current.release)
     return None

@@ -62,6 +62,15 @@ def stopped(host: Host, spec: ReleaseSpec) -> list[str]:
     return [name for service in spec.services for name in spec.containers(service) if name not in running]
 
 
+def trouble(host: Host, spec: ReleaseSpec) -> str:
+    """Return what became of the release's containers by itself, empty when all run."""
+    for container in containers(host, spec):
+        if container.is_oom_killed:
+            return f"{container.name} was killed: it used more memory than its limit"
+    down = stopped(host, spec)
+    return f"{', '.join(down)} ended by itself" if down else ""
+
+
 def start(host: Host, spec: ReleaseSpec) -> None:
     """Start every kept container of a release."""
     _each(host.engine.start, [name for service in spec.services for name in spec.containers(service)])

@@ -159,6 +159,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
         if candidate is not None:
             _send_back(host, state.current, candidate)
     restored = host.clock.monotonic() - began
+    trouble = fleet.trouble(host, candidate) if candidate is not None else ""
     with host.journal.step("revert", "old_release", release=trial.release):
         problem = _heal_current(host, state.current)
     with host.journal.step("revert", "routes", release=trial.release):
@@ -180,6 +181,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
         )
     return {
         "serving": state.current,
+        "trouble": trouble,
         "restore_seconds": round(restored, 3),
         "seconds": round(host.clock.monotonic() - began, 3),
     }

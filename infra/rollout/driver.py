@@ -167,9 +167,7 @@ class Rollout:
             )
         )
         lines = [f"the release {self._release} was not made", f"  reason: {cause.what}"]
-        for name, result in results.items():
-            how = f"reverted in {result.get('restore_seconds', 0):.2f} s" if result.get("reverted") else "untouched"
-            lines.append(f"  {name}: {how}, serving {result.get('serving') or 'nothing (there was no release before)'}")
+        lines += [_reverted_line(name, result) for name, result in results.items()]
         lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
         lines += self._old_release_answers(results)
         give_back(self._context, self._group.leases)
@@ -203,3 +201,13 @@ class Rollout:
         """Show a step with the time since the start and keep it."""
         self._timeline[step] = round(time.monotonic() - self._started, 2)
         self._show(f"{self._timeline[step]:7.2f} s  {step}")
+
+
+def _reverted_line(name: str, result: Mapping[str, Any]) -> str:
+    """Return what became of one host, and what it saw of the candidate itself."""
+    trouble = result.get("trouble")
+    how = f"reverted in {result.get('restore_seconds', 0):.2f} s" if result.get("reverted") else "untouched"
+    if trouble and not result.get("reverted"):
+        how = "had reverted by itself"
+    serving = result.get("serving") or "nothing (there was no release before)"
+    return f"  {name}: {how}, serving {serving}" + (f"; {trouble}" if trouble else "")

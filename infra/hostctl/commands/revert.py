@@ -26,4 +26,13 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             return {"release": release, "reverted": True, **trial.revert(host, reason)}
         if state.trial is None and state.current == release and state.previous:
             return {"release": release, "reverted": True, **return_to_previous(host, release, state.previous, reason)}
-        return {"release": release, "reverted": False, "serving": state.current, "restore_seconds": 0.0, "seconds": 0.0}
+        last = state.last_trial or {}
+        is_own = last.get("release") == release and last.get("outcome") == "reverted"
+        return {
+            "release": release,
+            "reverted": False,
+            "serving": state.current,
+            "trouble": last.get("reason", "") if is_own else "",
+            "restore_seconds": 0.0,
+            "seconds": 0.0,
+        }

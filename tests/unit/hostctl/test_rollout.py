@@ -308,6 +308,18 @@ def test_what_breaks_during_a_trial_ends_it(world: FakeHost, breaks: Any, reason
     act_if_due(world.host, wait_seconds=0)
     assert world.edge.serving() == {V1}
     assert reason in refused("trial_over", world, "renew", release=V2).message
+    assert reason in world.call("revert", release=V2)["trouble"]
+
+
+def test_a_revert_tells_what_became_of_the_candidate(world: FakeHost) -> None:
+    """The driver, which only saw failing requests, learns that the candidate was killed."""
+    world.release(V1)
+    world.start(V2)
+    assert world.call("revert", release=V2)["trouble"] == ""
+    world.start(V2)
+    world.engine.change("acp-v1-1-0-b-ingest-1", state="exited", is_oom_killed=True)
+    answer = world.call("revert", release=V2, reason="7 of 62 requests failed")
+    assert (answer["reverted"], "more memory" in answer["trouble"]) == (True, True)
 
 
 def test_another_release_ends_a_trial_that_somebody_left(world: FakeHost) -> None:

@@ -279,6 +279,19 @@ class TestBadRelease:
         stage.answer("revert", {"reverted": False, "serving": PREVIOUS}, host="h2")
         assert f"  h2: untouched, serving {PREVIOUS}" in failure(stage, shown).what
 
+    def test_what_a_host_saw_itself_is_told(self, probes: Probes, shown: list[str]) -> None:
+        """Why a candidate died stands beside what the driver measured, whoever reverted it."""
+        stage = make_stage()
+        probes.failing = {"candidate"}
+        killed = "acp-v2-ingest-1 was killed: it used more memory than its limit"
+        stage.answer("revert", {"reverted": False, "serving": PREVIOUS, "trouble": killed}, host="h1")
+        stage.answer(
+            "revert", {"reverted": True, "serving": PREVIOUS, "restore_seconds": 0.05, "trouble": killed}, host="h2"
+        )
+        what = failure(stage, shown).what
+        assert f"  h1: had reverted by itself, serving {PREVIOUS}; {killed}" in what
+        assert f"  h2: reverted in 0.05 s, serving {PREVIOUS}; {killed}" in what
+
     def test_a_tunnel_that_does_not_open_reverts(
         self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
