@@ -17,6 +17,8 @@ CREDENTIALS = re.compile(
     r"|EMBEDDING_ENDPOINT|OPENAI_API_KEY|REGISTRY_PASSWORD|SSH_AUTH_SOCK|PULUMI_.*|GITHUB_.*)$"
 )
 GOLDEN_FOLDER = "golden"
+WORLD_TIERS = {"e2e", "faults"}
+"""Tiers whose tests release in the one scratch world."""
 
 settings.register_profile("acp", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("acp")
@@ -32,6 +34,14 @@ class Golden(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--update-golden`."""
     parser.addoption("--update-golden", action="store_true", help="Write golden files instead of comparing with them.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep together what shares a lab, where the tests run in several processes (`--dist loadgroup`)."""
+    for item in items:
+        tier, *folders = item.path.relative_to(config.rootpath / "tests").parts[:-1]
+        group = "world" if tier in WORLD_TIERS else "/".join((tier, *folders))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ class Rollout:
             verify = self._ensure_candidates()
             # A host that serves the release already, since a run before this one committed there, has no trial.
             trial = self._group.only(verify)
-            with Heartbeat(trial, self._release) as heartbeat:
+            with self._heartbeat(trial) as heartbeat:
                 if verify:
                     self._verify_candidates(verify)
                     heartbeat.check()
@@ -77,6 +77,10 @@ class Rollout:
             "timeline": self._timeline,
             "warnings": warnings,
         }
+
+    def _heartbeat(self, trial: HostGroup) -> Heartbeat:
+        """Return what renews lease and trial while the driver works."""
+        return Heartbeat(trial, self._release, interval_seconds=self._context.settings.rollout.heartbeat_seconds)
 
     def _ensure_candidates(self) -> dict[str, dict[str, int]]:
         """Return each host's verification ports; a candidate that a host gave up meanwhile is started again."""

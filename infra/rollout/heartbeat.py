@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from infra.rollout.hosts import HostGroup
 
-INTERVAL_SECONDS = 8.0
 CALL_TIMEOUT_SECONDS = 20.0
 UNREACHABLE_LIMIT = 3
 
@@ -21,10 +20,11 @@ UNREACHABLE_LIMIT = 3
 class Heartbeat:
     """A background thread; `check` raises in the driver's thread what the renewal met."""
 
-    def __init__(self, group: HostGroup, release: str) -> None:
+    def __init__(self, group: HostGroup, release: str, *, interval_seconds: float) -> None:
         """Prepare the heartbeat of one rollout; it begins with the context."""
         self._group = group
         self._release = release
+        self._interval_seconds = interval_seconds
         self._stop = threading.Event()
         self._failure: ReleaseError | None = None
         self._silent: dict[str, int] = {}
@@ -63,7 +63,7 @@ class Heartbeat:
         self.check()
 
     def _run(self) -> None:
-        while not self._stop.wait(INTERVAL_SECONDS):
+        while not self._stop.wait(self._interval_seconds):
             _, errors = self._group.attempt(
                 lambda client: client.call(
                     "renew",

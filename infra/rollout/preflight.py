@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from infra.adapters.hostctl import HostctlClient
 
 CALL_TIMEOUT_SECONDS = 30.0
-LEASE_TTL_SECONDS = 30
 DISK_BYTES = 1024**3
 
 
@@ -31,7 +30,7 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
             action="acquire",
             holder=context.run_id,
             purpose=f"release {context.release} by {who()}",
-            ttl_seconds=LEASE_TTL_SECONDS,
+            ttl_seconds=context.settings.rollout.lease_seconds,
         )
         leases[client.host.name] = {"holder": answer["lease"]["holder"], "fence": answer["lease"]["fence"]}
         if answer.get("taken_over_from"):

@@ -44,5 +44,13 @@ class Rollout(Model):
     confirm_timeout_seconds: Seconds = Field(
         default=120, description="A trial that nobody renews in this time reverts itself."
     )
+    lease_seconds: int = Field(
+        default=30, ge=5, le=60, description="A deployer that is silent for this time may be taken over."
+    )
     canary: Canary = Field(default_factory=Canary, description="Used by strategy `canary`.")
     keep: int = Field(default=5, ge=1, le=50, description="Parked releases kept on each host.")
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """Return how often trial and lease are renewed: three renewals may get lost before either is over."""
+        return min(self.lease_seconds, self.confirm_timeout_seconds) / 4

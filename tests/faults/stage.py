@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from tests.support.world import Update, UpResult, World
 
 CONFIRM_SECONDS = 12
+LEASE_SECONDS = 10
 READY_SECONDS = 45
 GIVE_UP_SECONDS = 12
 QUICK: dict[str, Any] = {
-    "rollout": {"confirm_timeout_seconds": CONFIRM_SECONDS},
+    "rollout": {"confirm_timeout_seconds": CONFIRM_SECONDS, "lease_seconds": LEASE_SECONDS},
     "services": {
         "acp-ingest": {"readiness": {"timeout_seconds": READY_SECONDS}, "drain_timeout_seconds": 10},
         "acp-agents": {"readiness": {"timeout_seconds": READY_SECONDS}, "drain_timeout_seconds": 10},
@@ -44,7 +45,7 @@ CANARY: dict[str, Any] = {
 MENDED_SECONDS = 90.0
 SSH_PORT = 22
 REACH_SECONDS = 150.0
-LEASE_SECONDS = 65.0
+FREE_SECONDS = 65.0
 SSH_OPEN = "while iptables -D INPUT -j ACPFAULT; do :; done; iptables -F ACPFAULT; iptables -X ACPFAULT"
 
 
@@ -99,7 +100,7 @@ class Stage:
                 continue
             view.wait_for(
                 lambda status: not (status["lease"] or {}).get("live"),
-                timeout_seconds=LEASE_SECONDS,
+                timeout_seconds=FREE_SECONDS,
                 what=f"the lease of {view.host.name} is free",
             )
 

@@ -149,7 +149,7 @@ def _ssh_dropped(stage: Stage) -> Seen:
     """Kill the host's SSH sessions while hostctl starts the candidate."""
     update = stage.start()
     with stage.held(update, "start/up/begin"):
-        stage.view.sh("pkill -9 -f 'sshd-session|sshd: deploy' || true")
+        stage.view.sh("pkill -9 -f '[s]shd-session|[s]shd: deploy' || true")
     result = update.wait()
     text = f"update {'succeeded' if result.good else 'failed'} in {result.seconds:.0f} s"
     problems = ("there is a traceback",) if "Traceback (most recent" in result.output else ()

@@ -369,14 +369,10 @@ class TestCanary:
 class TestHeartbeat:
     """Renewals while the driver works."""
 
-    @pytest.fixture(autouse=True)
-    def _fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Renew at once."""
-        monkeypatch.setattr(heartbeat, "INTERVAL_SECONDS", 0.001)
-
     def slow_canary(self) -> Stage:
-        """Return a canary that would bake for half a minute."""
-        rollout = {"strategy": "canary", "canary": {"steps": [10], "bake_seconds": 30}}
+        """Return a canary that would bake for half a minute, renewed every millisecond."""
+        canary = {"steps": [10], "bake_seconds": 30}
+        rollout = {"strategy": "canary", "canary": canary, "confirm_timeout_seconds": 0.004}
         settings = make_settings(rollout=rollout, secrets={"prefix": "LOCAL_", "names": ["SECRET_KEY", "DATABASE_URL"]})
         stage = make_stage(settings)
         stage.answer("counters", {"services": {}})

@@ -11,7 +11,7 @@ from tests.support.fake_hostctl import make_stage
 def beat() -> Heartbeat:
     """Return a heartbeat that has not begun."""
     stage = make_stage()
-    return Heartbeat(stage.context.group, stage.context.release)
+    return Heartbeat(stage.context.group, stage.context.release, interval_seconds=0.001)
 
 
 def test_silence_that_ends_starts_the_count_anew(beat: Heartbeat) -> None:

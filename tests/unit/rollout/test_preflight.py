@@ -46,6 +46,7 @@ def test_leases_are_taken_and_returned(stage: Stage, probes: Probes, shown: list
     for call in stage.journal.of("lease"):
         assert call.request["action"] == "acquire"
         assert call.request["holder"] == "run-1"
+        assert call.request["ttl_seconds"] == stage.context.settings.rollout.lease_seconds
         assert call.request["purpose"].startswith(f"release {stage.context.release} by ")
     for host in ("h1", "h2"):
         assert stage.journal.commands(host) == ["lease", "preflight", "status"]

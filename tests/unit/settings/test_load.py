@@ -9,6 +9,7 @@ import yaml
 from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
 from infra.settings import load_settings, load_stack_file
+from infra.settings.rollout import Rollout
 from tests.support.settings import HOST_KEY, service, stack_config, stack_values
 
 if TYPE_CHECKING:
@@ -329,3 +330,9 @@ def test_the_stack_files_of_this_repository_are_valid(tmp_path: Path, stack: str
         for source in (image.context, image.dockerfile, *image.sources):
             assert (PROJECT_ROOT / source).exists(), source
     assert (PROJECT_ROOT / settings.compose_file).exists()
+
+
+@pytest.mark.parametrize(("lease", "confirm", "every"), [(30, 120, 7.5), (60, 8, 2.0), (5, 120, 1.25)])
+def test_renewals_fit_the_shorter_of_lease_and_trial(lease: int, confirm: float, every: float) -> None:
+    """Several renewals come before either is over, whatever a stack sets."""
+    assert Rollout(lease_seconds=lease, confirm_timeout_seconds=confirm).heartbeat_seconds == every
