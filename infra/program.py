@@ -65,7 +65,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     candidates = declare_candidates(settings, secrets, keyed, preflight, gate.clearance)
     rollout = Rollout(
         "rollout",
-        {**keyed, "leases": preflight.leases, "clearance": gate.clearance},
+        {**keyed, "leases": preflight.leases, "before": preflight.before, "clearance": gate.clearance},
         pulumi.ResourceOptions(depends_on=candidates),
     )
     entry = pulumi.Output.all(

@@ -1,27 +1,28 @@
-"""Health checks over HTTP: side by side, with a deadline, K passes in a row, judged on the body."""
+"""Readiness and health of every web service: with a deadline, K passes in a row, judged on the body."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.checks.result import CheckResult
+from infra.checks.ask import LOG
+from infra.checks.blame import RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from infra.checks.ask import Answer
+    from infra.checks.inquiry import Inquiry
+    from infra.checks.result import CheckResult
     from infra.checks.target import Target
-    from infra.settings.checks import Checks
     from infra.settings.model import Health, Readiness
 
-REQUEST_TIMEOUT_SECONDS = 10.0
-LEAST_TIMEOUT_SECONDS = 0.5
 RELEASE_HEADER = "X-ACP-Release"
+GOOD = frozenset({"healthy", "ready", "ok", "up", "connected", "true"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,117 +36,109 @@ class Probe:
     equals: str
 
 
-def health_probes(targets: Sequence[Target]) -> list[Probe]:
-    """Return readiness and health of every target."""
-    return [
-        Probe(check=check, target=target, path=rule.path, field=rule.field, equals=rule.equals)
-        for target in targets
-        for check, rule in _rules(target)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one answer says: whether it passes, what came, and to what a failure points."""
+
+    passed: bool
+    came: str
+    look_at: str = ""
+    blames: tuple[str, ...] = ()
 
 
-def _rules(target: Target) -> list[tuple[str, Health | Readiness]]:
-    return [("readiness", target.service.readiness), ("health", target.service.health)]
+async def check_readiness(inquiry: Inquiry) -> list[CheckResult]:
+    """Ask every web service whether it is ready."""
+    return await _passes(inquiry, [_probe("readiness", t, t.service.readiness) for t in inquiry.subject.targets])
 
 
-def run_probes(probes: Sequence[Probe], settings: Checks) -> list[CheckResult]:
-    """Ask all probes side by side until each passed in a row or the deadline is over; return one result each."""
-    return asyncio.run(_run_all(probes, settings))
+async def check_health(inquiry: Inquiry) -> list[CheckResult]:
+    """Ask every web service how it and its dependencies are."""
+    return await _passes(inquiry, [_probe("health", t, t.service.health) for t in inquiry.subject.targets])
 
 
-async def _run_all(probes: Sequence[Probe], settings: Checks) -> list[CheckResult]:
-    # A transport of our own: hosts and tunnels are asked directly, whatever proxy the environment names.
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport()) as client:
-        return list(await asyncio.gather(*(_run_one(client, probe, settings) for probe in probes)))
+def _probe(check: str, target: Target, rule: Health | Readiness) -> Probe:
+    return Probe(check=check, target=target, path=rule.path, field=rule.field, equals=rule.equals)
 
 
-async def _run_one(client: httpx.AsyncClient, probe: Probe, settings: Checks) -> CheckResult:
-    """Return the last answer's verdict once the passes are complete or the time is over."""
-    start = time.monotonic()
-    deadline = start + settings.timeout_seconds
-    passes = 0
-    while True:
-        answer = await _ask(client, probe, timeout_seconds=max(deadline - time.monotonic(), LEAST_TIMEOUT_SECONDS))
-        passes = passes + 1 if answer.passed else 0
-        if passes >= settings.passes or time.monotonic() + settings.interval_seconds >= deadline:
-            return answer if not answer.passed or passes >= settings.passes else _unstable(answer, passes, settings)
-        await asyncio.sleep(settings.interval_seconds)
+async def _passes(inquiry: Inquiry, probes: Sequence[Probe]) -> list[CheckResult]:
+    return list(await asyncio.gather(*(_pass(inquiry, probe) for probe in probes)))
 
 
-async def _ask(client: httpx.AsyncClient, probe: Probe, *, timeout_seconds: float) -> CheckResult:
-    url = probe.target.base_url + probe.path
-    start = time.monotonic()
-    try:
-        response = await client.get(
-            url,
-            headers=probe.target.request_headers,
-            extensions=dict(probe.target.extensions),
-            timeout=min(timeout_seconds, REQUEST_TIMEOUT_SECONDS),
-        )
-    except httpx.HTTPError as error:
-        came, passed, look_at = f"no answer ({type(error).__name__})", False, "is it running? `acp-release status`"
-    else:
-        passed, came, look_at = judge_answer(probe, response.status_code, dict(response.headers), response.text)
-    return CheckResult(
-        check=probe.check,
-        target=probe.target.name,
-        passed=passed,
-        asked=f"GET {probe.path}",
-        came=came,
-        seconds=time.monotonic() - start,
-        look_at=look_at,
+async def _pass(inquiry: Inquiry, probe: Probe) -> CheckResult:
+    """Return the last answer's verdict once it passed often enough in a row or the time is over."""
+    start, passes, result = time.monotonic(), 0, None
+
+    async def look() -> bool:
+        nonlocal passes, result
+        result = judged(probe, await inquiry.ask(probe.target, "GET", probe.path))
+        passes = passes + 1 if result.passed else 0
+        return passes >= inquiry.passes
+
+    stable = await inquiry.until(
+        look, within_seconds=inquiry.remaining_seconds, every_seconds=inquiry.settings.checks.interval_seconds
+    )
+    assert result is not None  # noqa: S101 - it has looked at least once
+    seconds = time.monotonic() - start
+    if stable or not result.passed:
+        return replace(result, seconds=seconds)
+    return replace(
+        result,
+        passed=False,
+        came=f"{passes} of {inquiry.passes} passes in a row until the deadline",
+        seconds=seconds,
+        look_at=f"{LOG}: does it flap?",
+        dependencies=(probe.target.service_name,),
     )
 
 
-def judge_answer(probe: Probe, status: int, headers: dict[str, str], body: str) -> tuple[bool, str, str]:
-    """Return whether the answer passes, what came, and what to look at: status, body and release must all fit."""
-    lowered = {key.lower(): value for key, value in headers.items()}
-    if status != httpx.codes.OK:
-        return False, f"status {status}", "the container's log"
-    try:
-        document: Any = json.loads(body)
-    except ValueError:
-        return False, "no JSON", "the container's log"
-    found = document.get(probe.field) if isinstance(document, dict) else None
+def judged(probe: Probe, answer: Answer) -> CheckResult:
+    """Return the result that one answer gives."""
+    verdict = judge_answer(probe, answer)
+    return answer.judged(
+        probe.check,
+        probe.target.name,
+        passed=verdict.passed,
+        came=verdict.came,
+        look_at=verdict.look_at,
+        blames=verdict.blames or (probe.target.service_name,),
+    )
+
+
+def judge_answer(probe: Probe, answer: Answer) -> Verdict:
+    """Return what an answer says: status, body and release must all fit."""
+    if answer.status is None:
+        return Verdict(passed=False, came=answer.came)
+    if answer.status != httpx.codes.OK:
+        return Verdict(passed=False, came=answer.came, blames=failing_dependencies(answer.document))
+    if answer.document is None:
+        return Verdict(passed=False, came="no JSON")
+    found = answer.document.get(probe.field) if isinstance(answer.document, dict) else None
     if str(found) != probe.equals:
-        return False, f"{probe.field} is {found!r}, not {probe.equals!r}{_down(document)}", _look_at(document)
-    release = lowered.get(RELEASE_HEADER.lower())
+        names = failing_dependencies(answer.document)
+        down = f": {', '.join(names)}" if names else ""
+        return Verdict(
+            passed=False,
+            came=f"{probe.field} is {found!r}, not {probe.equals!r}{down}",
+            look_at=f"{', '.join(names)} of the app" if names else "",
+            blames=names,
+        )
+    release = answer.headers.get(RELEASE_HEADER.lower())
     if probe.target.release is not None and release != probe.target.release:
-        return False, f"answered by release {release}, not {probe.target.release}", "`acp-release status`"
-    return True, f"{probe.field} is {found}", ""
+        came = f"answered by release {release}, not {probe.target.release}"
+        return Verdict(passed=False, came=came, look_at="`acp-release status`", blames=(RELEASE,))
+    return Verdict(passed=True, came=f"{probe.field} is {found}")
 
 
-def failing_dependencies(document: object) -> list[str]:
+def failing_dependencies(document: object) -> tuple[str, ...]:
     """Return the dependencies an unhealthy answer names (`services` or `critical_services`)."""
     if not isinstance(document, dict):
-        return []
+        return ()
     services = document.get("services") or document.get("critical_services") or {}
-    good = {"healthy", "ready", "ok", "up", "connected", "true"}
-    return [
-        name
-        for name, state in (services.items() if isinstance(services, dict) else ())
-        if str(state.get("status") if isinstance(state, dict) else state).lower() not in good
-    ]
-
-
-def _down(document: object) -> str:
-    names = failing_dependencies(document)
-    return f": {', '.join(names)}" if names else ""
-
-
-def _look_at(document: object) -> str:
-    names = failing_dependencies(document)
-    return f"{', '.join(names)} of the app" if names else "the container's log"
-
-
-def _unstable(answer: CheckResult, passes: int, settings: Checks) -> CheckResult:
-    """Return the failure of a target that passes now and then, but not often enough in a row."""
-    return CheckResult(
-        check=answer.check,
-        target=answer.target,
-        passed=False,
-        asked=answer.asked,
-        came=f"{passes} of {settings.passes} passes in a row until the deadline",
-        seconds=answer.seconds,
-        look_at="the container's log: does it flap?",
+    return tuple(
+        str(name) for name, state in (services.items() if isinstance(services, dict) else ()) if not is_good(state)
     )
+
+
+def is_good(state: object) -> bool:
+    """Whether the state of a dependency, as the app tells it, is a good one."""
+    return str(state.get("status") if isinstance(state, dict) else state).lower() in GOOD

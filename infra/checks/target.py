@@ -21,6 +21,7 @@ class Target:
     base_url: str
     release: str | None
     server_name: str | None = None
+    host: str = ""
 
     @property
     def request_headers(self) -> dict[str, str]:
@@ -49,6 +50,7 @@ def public_targets(settings: Settings, release: str | None) -> list[Target]:
             base_url=f"{'https' if tls else 'http'}://{host.reach(service.routes.public_port)}",
             release=release,
             server_name=tls.server_name if tls else None,
+            host=host.name,
         )
         for host in settings.hosts
         for service_name, service in web_services(settings).items()
@@ -65,6 +67,7 @@ def candidate_targets(settings: Settings, host: Host, local_ports: Mapping[str, 
             service=settings.services[service_name],
             base_url=f"http://127.0.0.1:{port}",
             release=release,
+            host=host.name,
         )
         for service_name, port in local_ports.items()
     ]

@@ -9,6 +9,7 @@ from infra.cli.history import history
 from infra.cli.options import ErrorGroup
 from infra.cli.rollback import rollback
 from infra.cli.show import show
+from infra.cli.smoke import smoke
 from infra.cli.status import status
 from infra.lab.cli import lab
 from infra.toolchain.doctor import doctor
@@ -25,5 +26,5 @@ def main() -> None:
     """Release Analyst Copilot, look at what serves, and take it back."""
 
 
-for command in (check, doctor, history, lab, rollback, show, status):
+for command in (check, doctor, history, lab, rollback, show, smoke, status):
     main.add_command(command)

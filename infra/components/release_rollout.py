@@ -11,7 +11,7 @@ from infra.rollout.driver import run_rollout
 from infra.rollout.preflight import run_preflight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pulumi
 
@@ -20,7 +20,7 @@ class PreflightProvider(KeyedProvider):
     """Runs the preflight."""
 
     def perform(self, props: dict[str, Any]) -> dict[str, Any]:
-        """Return the leases by host."""
+        """Return the leases by host, and what was at fault before."""
         return run_preflight(props, show)
 
 
@@ -36,12 +36,13 @@ class Preflight(Resource, name="Preflight", module="acp"):
     """Every host checked and its lease taken, before anything on it changes."""
 
     leases: pulumi.Output[Mapping[str, Any]]
+    before: pulumi.Output[Sequence[str]]
 
     provider: ClassVar[KeyedProvider] = PreflightProvider()
 
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the preflight of one release and run."""
-        super().__init__(self.provider, name, {**props, "leases": None}, opts)
+        super().__init__(self.provider, name, {**props, "leases": None, "before": None}, opts)
 
 
 class Rollout(Resource, name="Rollout", module="acp"):

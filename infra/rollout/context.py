@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutContext:
-    """One rollout: the settings, the release document, the hosts with their leases, and the secrets."""
+    """One rollout: the settings, the release document, the hosts with their leases, and the secrets.
+
+    `before` names what was at fault before the rollout began.
+    """
 
     settings: Settings
     spec: Mapping[str, Any]
@@ -30,6 +33,7 @@ class RolloutContext:
     group: HostGroup
     secrets: SecretValues
     clearance: Mapping[str, str] | None = None
+    before: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -48,7 +52,7 @@ class RolloutContext:
 
 
 def open_context(props: Mapping[str, Any]) -> RolloutContext:
-    """Return the context of a resource with inputs `settings`, `spec`, `run_id`, and `leases`, `clearance` if there."""
+    """Return the context of a resource: `settings`, `spec`, `run_id`, and `leases`, `before`, `clearance` if there."""
     settings = Settings.model_validate(props["settings"])
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     clients = host_clients(settings, secrets)
@@ -59,6 +63,7 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
         group=HostGroup(clients=clients, leases=whole_numbers(props.get("leases") or {})),
         secrets=secrets,
         clearance=props.get("clearance"),
+        before=tuple(props.get("before") or ()),
     )
 
 

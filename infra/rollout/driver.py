@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.adapters.forward import forwarded
-from infra.checks.health import health_probes, run_probes
-from infra.checks.target import candidate_targets, public_targets
-from infra.errors import CheckError, HostError, ReleaseError, RolloutError
+from infra.errors import CheckError, ReleaseError, RolloutError
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.preflight import give_back
+from infra.rollout.verification import (
+    examine_candidate,
+    examine_public,
+    failures_after_revert,
+    judge,
+    mark_known,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.result import CheckResult
+    from infra.checks.suite import Examination
     from infra.rollout.context import RolloutContext
     from infra.rollout.hosts import HostGroup
 
@@ -45,6 +49,7 @@ class Rollout:
         self._release = context.release
         self._show = show
         self._checks: list[CheckResult] = []
+        self._jobs: Mapping[str, str] = {}
         self._timeline: dict[str, float] = {}
         self._started = time.monotonic()
         self._previous: str | None = None
@@ -100,20 +105,7 @@ class Rollout:
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic."""
-        context = self._context
-        with contextlib.ExitStack() as stack:
-            targets = [
-                target
-                for client in self._group.clients
-                if client.host.name in verify
-                for target in candidate_targets(
-                    context.settings,
-                    client.host,
-                    stack.enter_context(forwarded(client.host, client.key_file, verify[client.host.name])),
-                    self._release,
-                )
-            ]
-            self._judge(run_probes(health_probes(targets), context.settings.checks), "the candidate")
+        self._judge(examine_candidate(self._context, verify), "the candidate")
         self._mark("candidate verified")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
@@ -130,8 +122,7 @@ class Rollout:
 
     def _verify_public(self) -> None:
         """Check the release through the public address of every host."""
-        targets = public_targets(self._context.settings, self._release)
-        self._judge(run_probes(health_probes(targets), self._context.settings.checks), "the public address")
+        self._judge(examine_public(self._context, self._jobs), "the public address")
         self._mark("public address verified")
 
     def _retire(self) -> list[str]:
@@ -182,24 +173,35 @@ class Rollout:
         serving = {result.get("serving") for result in results.values()}
         if len(serving) != 1 or None in serving:
             return []
-        (release,) = serving
-        settings = self._context.settings
-        failed = [
-            r for r in run_probes(health_probes(public_targets(settings, release)), settings.checks) if not r.passed
-        ]
+        release = str(next(iter(serving)))
+        failed = failures_after_revert(self._context, release)
         return [f"  {release} answers on every public address"] if not failed else [f"  {result}" for result in failed]
 
-    def _judge(self, results: list[CheckResult], whom: str) -> None:
-        """Keep the results; raise `CheckError` when one failed."""
+    def _judge(self, found: Examination, whom: str) -> None:
+        """Keep the results; raise `CheckError` when one failed, with the host's own reason where it gave up itself."""
+        results = mark_known(found.results, self._context.before)
         self._checks += results
-        failed = [result for result in results if not result.passed]
-        if failed:
-            raise CheckError(
-                f"{len(failed)} of {len(results)} checks of {whom} failed\n"
-                + "\n".join(f"    {result}" for result in failed)
+        self._jobs = found.jobs
+        for result in results:
+            if not result.passed and not result.fails_release:
+                self._show(f"warning: {result}")
+        try:
+            judge(results, whom)
+        except CheckError as error:
+            raise self._with_hosts_reason(error) from None
+
+    def _with_hosts_reason(self, error: CheckError) -> CheckError:
+        """Return the error with what hosts say of a candidate that they took out meanwhile: it may explain it all."""
+        _, errors = self._group.attempt(
+            lambda client: client.call(
+                "renew",
+                timeout_seconds=QUICK_SECONDS,
+                release=self._release,
+                lease=self._group.leases.get(client.host.name),
             )
-        if not results:
-            raise HostError(f"there was nothing to check of {whom}")
+        )
+        reasons = "".join(f"\n    {reason.what}" for reason in errors.values())
+        return CheckError(f"{error.what}{reasons}", where=error.where, mend=error.mend)
 
     def _mark(self, step: str) -> None:
         """Show a step with the time since the start and keep it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from infra.checks.health import health_probes, run_probes
-from infra.checks.target import public_targets
-from infra.errors import CheckError, HostError
+from infra.checks.blame import at_fault
+from infra.errors import HostError
 from infra.rollout.context import RolloutContext, open_context, who
+from infra.rollout.verification import examine_before, refuse_unhealthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,10 @@ DISK_BYTES = 1024**3
 
 
 def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
-    """Take the lease on every host and check it; return the leases by host, or give back what was taken and raise."""
+    """Take the lease on every host and check it; give back what was taken and raise when one cannot be released to.
+
+    Returns the leases by host, and what is at fault before the rollout.
+    """
     context = open_context(props)
     leases: dict[str, Any] = {}
 
@@ -40,14 +43,18 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     try:
         context.group.each(acquire)
         serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name]))
-        if context.settings.checks.healthy_before and all(status["serving"] for status in serving.values()):
-            _refuse_unhealthy(context)
+        before = examine_before(context) if all(status["serving"] for status in serving.values()) else []
+        if context.settings.checks.healthy_before:
+            refuse_unhealthy(before)
     except BaseException:
         give_back(context, leases)
         raise
     for name, status in serving.items():
         show(f"{name}: serving {status['serving'] or 'nothing yet'}, ready for {context.release}")
-    return {"leases": leases}
+    for result in before:
+        if not result.passed:
+            show(f"before the release: {result}")
+    return {"leases": leases, "before": at_fault(before)}
 
 
 def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) -> None:
@@ -79,16 +86,3 @@ def _inspect(client: HostctlClient, context: RolloutContext, lease: Mapping[str,
             mend="make room or fix what is named, then run again; nothing was changed",
         )
     return client.call("status", timeout_seconds=CALL_TIMEOUT_SECONDS)
-
-
-def _refuse_unhealthy(context: RolloutContext) -> None:
-    """Raise when the running release reports a failure already: a new release would only be blamed for it."""
-    checks = context.settings.checks.model_copy(update={"passes": 1, "timeout_seconds": 10.0})
-    results = run_probes(health_probes(public_targets(context.settings, release=None)), checks)
-    failed = [result for result in results if not result.passed]
-    if failed:
-        raise CheckError(
-            "the running release is not healthy before this one begins; nothing was changed\n"
-            + "\n".join(f"  {result}" for result in failed),
-            mend="mend the dependency first; to release a fix for it, set `acp:checks` `healthy_before: false`",
-        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from infra.settings.base import Model, Seconds
+from infra.settings.base import Model, Name, Seconds
+from infra.settings.suite import Smoke, Suite
 
 
 class Checks(Model):
@@ -16,3 +17,7 @@ class Checks(Model):
     healthy_before: bool = Field(
         default=True, description="Refuse a release while the current one reports a dependency down."
     )
+    ingest_service: Name = Field(default="acp-ingest", description="Web service that takes documents and searches.")
+    agents_service: Name = Field(default="acp-agents", description="Web service that takes agents jobs.")
+    suite: Suite = Field(default_factory=Suite, description="Every check by its name.")
+    smoke: Smoke = Field(default_factory=Smoke, description="A user's path, walked before traffic and after cutover.")

@@ -150,6 +150,10 @@ class Tls(Model):
 
     certificate_file: str = Field(pattern=r"^/", description="PEM with chain and key, a path on the host.")
     server_name: str = Field(min_length=1, description="Name the certificate is for; checks ask each host under it.")
+    ca_file: str | None = Field(
+        default=None,
+        description="CA that signed it, relative to the project, when the runner's system does not trust it.",
+    )
     hsts_seconds: int = Field(default=31_536_000, ge=0, description="Max-age of Strict-Transport-Security.")
     redirect: bool = Field(default=True, description="Answer HTTP with a redirect to HTTPS.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.settings.check_references import check_problems
 from infra.settings.model import SECRET_NAMES
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def reference_problems(values: Mapping[str, Any]) -> list[str]:
             f"services: compose_service {name!r} stands twice"
             for name in _twice(service.get("compose_service") for service in services.values())
         ),
+        *(check_problems(values, secret_names) if isinstance(secret_names, list | tuple) else ()),
     ]
 
 

@@ -50,7 +50,8 @@ ANSWERS = {
     "pulumi-python:dynamic/acp:Scan": lambda inputs: {"report": {"image": inputs["image"], "passed": True}},
     "pulumi-python:dynamic/acp:Clearance": lambda _: {"clearance": None, "record": {"scans": [], "signed_by": None}},
     "pulumi-python:dynamic/acp:Preflight": lambda _: {
-        "leases": {h: {"holder": f"run-{h}", "fence": 7} for h in ("h1", "h2")}
+        "leases": {h: {"holder": f"run-{h}", "fence": 7} for h in ("h1", "h2")},
+        "before": [],
     },
     "pulumi-python:dynamic/acp:Rollout": lambda _: {"report": REPORT},
     "pulumi-python:dynamic/acp:ReleaseRecord": lambda inputs: RecordProvider().create(inputs).outs,

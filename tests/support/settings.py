@@ -61,6 +61,11 @@ def make_settings(**changes: Any) -> Settings:
     return Settings.model_validate({"stack": "local", **stack_values(**changes)})
 
 
+def services(**changes: Any) -> dict[str, Any]:
+    """Return the values of all services, those of the ingest service replaced by `changes`."""
+    return {**copy.deepcopy(_VALUES["services"]), "acp-ingest": service(**changes)}
+
+
 def service(**changes: Any) -> dict[str, Any]:
     """Return the values of a valid web service."""
     return {**copy.deepcopy(_VALUES["services"]["acp-ingest"]), **changes}

@@ -7,56 +7,64 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.checks.result import CheckResult
+from infra.checks.suite import Examination
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from infra.checks.health import Probe
-    from infra.settings.checks import Checks
+    from infra.checks.subject import Subject
+    from infra.checks.suite import Occasion
+    from infra.checks.target import Target
     from infra.settings.model import Host
+    from infra.settings.suite import Severity
 
 
 @dataclass(slots=True, kw_only=True)
 class Probes:
-    """Stands for health checks over the network: which targets fail, and who was asked."""
+    """Stands for checks over the network: which targets fail and how badly, and who was asked on which occasion."""
 
     failing: set[str] = field(default_factory=set)
+    severity: Severity = "critical"
     asked: list[tuple[str, str | None]] = field(default_factory=list)
-    settings: list[Checks] = field(default_factory=list)
+    occasions: list[Occasion] = field(default_factory=list)
+    subjects: list[Subject] = field(default_factory=list)
 
-    def run(self, probes: Sequence[Probe], settings: Checks) -> list[CheckResult]:
-        """Answer at once; a target fails when its name begins with one of `failing`."""
-        self.asked += [(probe.target.name, probe.target.release) for probe in probes]
-        self.settings.append(settings)
-        return [
-            CheckResult(
-                check=probe.check,
-                target=probe.target.name,
-                passed=not any(self._is_about(probe, name) for name in self.failing),
-                asked=f"GET {probe.path}",
-                came="status 503",
-                seconds=0.1,
-            )
-            for probe in probes
-        ]
+    def examine(self, subject: Subject, occasion: Occasion) -> Examination:
+        """Answer at once for readiness and health; a target fails when its name begins with one of `failing`."""
+        self.occasions.append(occasion)
+        self.subjects.append(subject)
+        results = []
+        for target in subject.targets:
+            for check in ("readiness", "health"):
+                self.asked.append((target.name, target.release))
+                results.append(self._result(check, target))
+        return Examination(results=tuple(results), jobs={"h1": "job-1"} if occasion.keeps_jobs else {})
 
-    @staticmethod
-    def _is_about(probe: Probe, name: str) -> bool:
-        return probe.target.name.startswith(name) or probe.target.release == name
+    def _result(self, check: str, target: Target) -> CheckResult:
+        passed = not any(target.name.startswith(name) or target.release == name for name in self.failing)
+        return CheckResult(
+            check=check,
+            target=target.name,
+            passed=passed,
+            asked=f"GET /{check}",
+            came="status 503",
+            seconds=0.1,
+            dependencies=() if passed else (target.service_name,),
+            severity=self.severity,
+        )
 
 
 @pytest.fixture
 def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
-    """Replace the network: probes answer as told, and tunnels lead nowhere."""
+    """Replace the network: checks answer as told, and tunnels lead nowhere."""
     fake = Probes()
 
     @contextlib.contextmanager
     def forwarded(host: Host, key_file: str, remote_ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
         yield {name: port + 20_000 for name, port in remote_ports.items()}
 
-    for module in ("infra.rollout.driver", "infra.rollout.preflight"):
-        monkeypatch.setattr(f"{module}.run_probes", fake.run)
-    monkeypatch.setattr("infra.rollout.driver.forwarded", forwarded)
+    monkeypatch.setattr("infra.rollout.verification.examine", fake.examine)
+    monkeypatch.setattr("infra.checks.subject.forwarded", forwarded)
     return fake
 
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.checks.suite import CANDIDATE, PUBLIC, Examination
 from infra.domain.canary import Sample
 from infra.errors import CandidateError, HostError, HostUnreachableError, LeaseHeldError, RolloutError
-from infra.rollout import driver, heartbeat
+from infra.rollout import heartbeat
 from infra.rollout.driver import Rollout
 from infra.rollout.probes import ProbeSamples
 from tests.support.fake_hostctl import PREVIOUS, Stage, make_stage
@@ -78,6 +80,22 @@ class TestGoodRelease:
         each = [f"acp-{service} on {host}" for host in ("h1", "h2") for service in ("ingest", "agents")]
         assert names == [f"candidate {name}" for name in each for _ in range(2)] + [n for n in each for _ in range(2)]
         assert {release for _, release in probes.asked} == {stage.context.release}
+        assert probes.occasions == [CANDIDATE, PUBLIC]
+
+    def test_the_candidates_answer_is_asked_for_again_in_public(self, probes: Probes, shown: list[str]) -> None:
+        """The job that the candidate's agents answered before traffic is what the public address must know."""
+        run(make_stage(), shown)
+        alone, public = probes.subjects
+        assert alone.jobs == {}
+        assert public.jobs == {"h1": "job-1"}
+
+    def test_a_warning_is_shown_and_reported(self, probes: Probes, shown: list[str]) -> None:
+        """A check that is no reason to stop is said, kept in the report, and the release is made."""
+        probes.failing, probes.severity = {"acp-agents on h2"}, "warning"
+        report = run(make_stage(), shown)
+        failed = [check for check in report["checks"] if not check["passed"]]
+        assert [(check["target"], check["severity"]) for check in failed] == [("acp-agents on h2", "warning")] * 2
+        assert sum(line.startswith("warning: warning health of acp-agents on h2") for line in shown) == 1
 
     def test_a_start_has_spec_secrets_login_and_lease(self, probes: Probes, shown: list[str]) -> None:
         """The candidate gets the app's secrets, the registry's only as login, and each host its own lease."""
@@ -238,8 +256,32 @@ class TestBadRelease:
         """Each failed check stands in the error with what was asked and what came."""
         probes.failing = {"candidate acp-agents on h2"}
         what = failure(make_stage(), shown).what
-        assert "    FAILED readiness of candidate acp-agents on h2: GET /health/ready → status 503 (0.10 s)" in what
+        assert "    FAILED readiness of candidate acp-agents on h2: GET /readiness → status 503 (0.10 s)" in what
         assert "acp-ingest on h1" not in what
+
+    def test_what_was_down_before_is_told_apart(self, probes: Probes, shown: list[str]) -> None:
+        """A failure of something that was at fault before the release began says so; any other does not."""
+        probes.failing = {"candidate"}
+        stage = make_stage()
+        what = failure(replace(stage, context=replace(stage.context, before=("acp-agents",))), shown).what
+        lines = [line for line in what.splitlines() if line.strip().startswith("FAILED")]
+        assert lines
+        assert all(("it was so before the release" in line) == ("acp-agents" in line) for line in lines)
+
+    def test_the_hosts_own_reason_stands_with_the_failed_checks(self, probes: Probes, shown: list[str]) -> None:
+        """When a host took the candidate out meanwhile, it says why: that explains the failed checks."""
+        probes.failing = {"candidate"}
+        stage = make_stage()
+        stage.answer("renew", HostError("h2: the trial is over: it used more memory than its limit"), host="h2")
+        assert "h2: the trial is over: it used more memory than its limit" in failure(stage, shown).what
+
+    def test_the_reason_on_the_hosts_names_what_is_at_fault(self, probes: Probes, shown: list[str]) -> None:
+        """The journal of a host gets the dependency, not only a count."""
+        probes.failing = {"candidate acp-agents on h2"}
+        stage = make_stage()
+        failure(stage, shown)
+        expected = "2 of 8 checks of the candidate failed; at fault: acp-agents"
+        assert {call.request["reason"] for call in stage.journal.of("revert")} == {expected}
 
     def test_the_reason_on_the_hosts_is_one_short_line(self, probes: Probes, shown: list[str]) -> None:
         """Journals get the first line of the reason, cut to 200 characters."""
@@ -302,14 +344,15 @@ class TestBadRelease:
             raise HostUnreachableError("h1: no tunnel")
             yield
 
-        monkeypatch.setattr(driver, "forwarded", forwarded)
+        monkeypatch.setattr("infra.checks.subject.forwarded", forwarded)
         stage = make_stage()
         assert "h1: no tunnel" in failure(stage, shown).what
         assert stage.journal.of("cutover") == []
 
     def test_nothing_to_check_is_no_success(self, probes: Probes, shown: list[str], monkeypatch: Any) -> None:
         """A check that checked nothing does not pass a release."""
-        monkeypatch.setattr(driver, "run_probes", lambda *_: [])
+
+        monkeypatch.setattr("infra.rollout.verification.examine", lambda *_: Examination(results=()))
         assert "there was nothing to check of the candidate" in failure(make_stage(), shown).what
 
     def test_no_secret_is_in_the_error(self, probes: Probes, shown: list[str]) -> None:

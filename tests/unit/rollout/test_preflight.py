@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.checks.suite import BEFORE
 from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError
 from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
@@ -42,7 +43,7 @@ def released(stage: Stage) -> list[str]:
 def test_leases_are_taken_and_returned(stage: Stage, probes: Probes, shown: list[str]) -> None:
     """Each host's lease has holder and fence; the purpose says which release and who."""
     found = run_preflight({}, shown.append)
-    assert found == {"leases": {host: {"holder": "run-1", "fence": 7} for host in ("h1", "h2")}}
+    assert found == {"leases": {host: {"holder": "run-1", "fence": 7} for host in ("h1", "h2")}, "before": []}
     for call in stage.journal.of("lease"):
         assert call.request["action"] == "acquire"
         assert call.request["holder"] == "run-1"
@@ -110,24 +111,33 @@ def test_an_unhealthy_running_release_is_refused(stage: Stage, probes: Probes) -
     error = failure(stage)
     assert isinstance(error, CheckError)
     assert "the running release is not healthy before this one begins" in error.what
+    assert "at fault: acp-ingest; nothing was changed" in error.what
     assert "FAILED health of acp-ingest on h1" in error.what
     assert released(stage) == ["h1", "h2"]
 
 
 def test_the_running_release_is_asked_once_whatever_it_is(stage: Stage, probes: Probes, shown: list[str]) -> None:
-    """Any release may answer before the rollout, and one pass is enough."""
+    """Any release may answer before the rollout, and the quick checks of that occasion are enough."""
     run_preflight({}, shown.append)
     assert {release for _, release in probes.asked} == {None}
-    assert [checks.passes for checks in probes.settings] == [1]
+    assert probes.occasions == [BEFORE]
+    assert (BEFORE.passes, BEFORE.walks) == (1, False)
 
 
 def test_health_before_may_be_left_out(monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]) -> None:
-    """To release the fix of an unhealthy release, the stack may turn the question off."""
+    """To release the fix of an unhealthy release, the stack may accept it; what is at fault is told apart later."""
     settings = make_settings(checks={"healthy_before": False}, secrets={"names": list(SECRETS)})
     use(make_stage(settings, leased=False), monkeypatch)
     probes.failing = {"acp-ingest on h1"}
-    run_preflight({}, shown.append)
-    assert probes.asked == []
+    assert run_preflight({}, shown.append)["before"] == ["acp-ingest"]
+    assert sum(line.startswith("before the release: FAILED") for line in shown) == 2
+
+
+def test_a_warning_before_is_no_refusal(stage: Stage, probes: Probes, shown: list[str]) -> None:
+    """What only warns is said and remembered, and the release may begin."""
+    probes.failing, probes.severity = {"acp-agents on h1"}, "warning"
+    assert run_preflight({}, shown.append)["before"] == ["acp-agents"]
+    assert released(stage) == []
 
 
 def test_a_first_release_has_no_health_before(

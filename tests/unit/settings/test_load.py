@@ -10,7 +10,7 @@ from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
 from infra.settings import load_settings, load_stack_file
 from infra.settings.rollout import Rollout
-from tests.support.settings import HOST_KEY, service, stack_config, stack_values
+from tests.support.settings import HOST_KEY, service, services, stack_config, stack_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,11 +119,11 @@ def test_canary_steps_at_the_limits_are_accepted(tmp_path: Path, steps: list[int
         ("checks.interval_seconds", lambda s: {"checks": {"interval_seconds": s}}),
         (
             "services.acp-ingest.drain_timeout_seconds",
-            lambda s: {"services": {"acp-ingest": service(drain_timeout_seconds=s)}},
+            lambda s: {"services": services(drain_timeout_seconds=s)},
         ),
         (
             "services.acp-ingest.readiness.timeout_seconds",
-            lambda s: {"services": {"acp-ingest": service(readiness={"timeout_seconds": s})}},
+            lambda s: {"services": services(readiness={"timeout_seconds": s})},
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_duration_must_be_positive(tmp_path: Path, path: str, change: Any, sec
 def test_a_web_service_needs_port_and_routes(tmp_path: Path, left_out: str) -> None:
     """A service that gets traffic says where it listens and what is sent to it."""
     web = {key: value for key, value in service().items() if key != left_out}
-    config = stack_config(services={"acp-ingest": web})
+    config = stack_config(services={**services(), "acp-ingest": web})
     assert problems_of(config, tmp_path) == ("services.acp-ingest: a web service needs port and routes",)
 
 
@@ -189,13 +189,13 @@ def test_text_that_only_looks_like_json_stays_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "size"), [("512MiB", 512 * 1024**2), ("1.5GiB", 1610612736), (1048576, 1048576)])
 def test_sizes_take_units(tmp_path: Path, text: str | int, size: int) -> None:
     """A size is bytes, or a number with a unit."""
-    config = stack_config(services={"acp-ingest": service(memory_bytes=text)})
+    config = stack_config(services=services(memory_bytes=text))
     assert load_settings("local", config, root=tmp_path).services["acp-ingest"].memory_bytes == size
 
 
 def test_a_size_with_an_unknown_unit_is_refused(tmp_path: Path) -> None:
     """A unit that is none is a problem with path and value."""
-    config = stack_config(services={"acp-ingest": service(memory_bytes="512 apples")})
+    config = stack_config(services=services(memory_bytes="512 apples"))
     (problem,) = problems_of(config, tmp_path)
     assert problem.startswith("services.acp-ingest.memory_bytes: ")
     assert problem.endswith("(got '512 apples')")
@@ -203,11 +203,9 @@ def test_a_size_with_an_unknown_unit_is_refused(tmp_path: Path) -> None:
 
 def test_a_compose_service_name_leaves_room_for_the_longest_container_name(tmp_path: Path) -> None:
     """A compose service's name is short enough that no container name passes 63 characters."""
-    good = load_settings(
-        "local", stack_config(services={"acp-ingest": service(compose_service="a" * 14)}), root=tmp_path
-    )
+    good = load_settings("local", stack_config(services=services(compose_service="a" * 14)), root=tmp_path)
     assert good.services["acp-ingest"].compose_service == "a" * 14
-    (problem,) = problems_of(stack_config(services={"acp-ingest": service(compose_service="a" * 15)}), tmp_path)
+    (problem,) = problems_of(stack_config(services=services(compose_service="a" * 15)), tmp_path)
     assert problem.startswith("services.acp-ingest.compose_service: ")
 
 

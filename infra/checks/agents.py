@@ -1,0 +1,101 @@
+"""An agents job: taken, followed, and answered where there is time for that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.checks.document import job_id, make_text
+
+if TYPE_CHECKING:
+    from infra.checks.ask import Answer
+    from infra.checks.inquiry import Inquiry
+    from infra.checks.result import CheckResult
+    from infra.checks.target import Target
+
+JOBS = "/api/v1/jobs"
+FAILED = frozenset({"failed", "error", "cancelled", "canceled"})
+ANSWERED = frozenset({"completed", "awaiting_answers"})
+"""A job that asks its user back has answered, too."""
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsJob:
+    """How far a job came."""
+
+    taken: Answer
+    last: Answer | None = None
+    seconds: float = 0.0
+
+    @property
+    def id(self) -> str | None:
+        """Return the job's id, None when it was not taken."""
+        return job_id(self.taken) if self.taken.is_success else None
+
+    @property
+    def status(self) -> Any:
+        """Return what the job was at last."""
+        return self.last.value("status") if self.last else None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the job can be read back and has not failed."""
+        if self.last is None or not self.last.is_success or self.status is None:
+            return False
+        return str(self.last.value("id", "job_id")) == self.id and self.status not in FAILED
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the agents answered."""
+        return self.is_followed and self.status in ANSWERED
+
+
+async def check_agents(inquiry: Inquiry) -> list[CheckResult]:
+    """A job is taken and can be followed; its answer may take minutes and is left to the smoke test."""
+    targets = inquiry.subject.targets_of(inquiry.settings.checks.agents_service)
+    return list(await asyncio.gather(*(_agents(inquiry, target) for target in targets)))
+
+
+async def _agents(inquiry: Inquiry, target: Target) -> CheckResult:
+    job = await start_job(inquiry, target, make_text()[0])
+    if job.last is None:
+        came = job.taken.came if not job.taken.is_success else f"{job.taken.came} without an id"
+        return job.taken.judged("agents", target.name, passed=False, came=came, blames=(target.service_name,))
+    came = f"taken; it is {job.status}" if job.is_followed else f"{job.last.came}, the job's status is {job.status}"
+    return job.last.judged("agents", target.name, passed=job.is_followed, came=came, blames=(target.service_name,))
+
+
+async def start_job(inquiry: Inquiry, target: Target, text: str) -> AgentsJob:
+    """Hand in a job about `text` and read it back; it is taken away after all checks."""
+    body = filled(inquiry.settings.checks.smoke.job, text)
+    taken = await inquiry.ask(target, "POST", JOBS, json=body)
+    job = AgentsJob(taken=taken)
+    if job.id is None:
+        return job
+    inquiry.made.append((target, f"{JOBS}/{job.id}"))
+    return AgentsJob(taken=taken, last=await inquiry.ask(target, "GET", f"{JOBS}/{job.id}"))
+
+
+async def answered_job(inquiry: Inquiry, target: Target, text: str, *, within_seconds: float) -> AgentsJob:
+    """Hand in a job about `text` and wait until it is answered or has failed, at most `within_seconds`."""
+    began = time.monotonic()
+    job = await start_job(inquiry, target, text)
+    if job.id is None:
+        return job
+    last = job.last
+
+    async def is_over() -> bool:
+        nonlocal last
+        last = await inquiry.ask(target, "GET", f"{JOBS}/{job.id}")
+        return last.value("status") in ANSWERED | FAILED
+
+    await inquiry.until(is_over, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
+    return AgentsJob(taken=job.taken, last=last, seconds=time.monotonic() - began)
+
+
+def filled(body: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return the body of a job with `text` in its place."""
+    return {key: value.replace("{text}", text) if isinstance(value, str) else value for key, value in body.items()}

@@ -1,0 +1,112 @@
+"""A document on its way through the app: pasted, read back, worked on by the queue, found by search."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.checks.ask import Answer
+    from infra.checks.inquiry import Inquiry
+    from infra.checks.target import Target
+
+PASTE = "/api/v1/ingest/paste"
+STATUS = "/api/v1/ingest/status"
+SEARCH = "/api/v1/search"
+DOCUMENTS = "/api/v1/ingest/documents"
+ORIGIN = "acp-release-check"
+STATUSES = frozenset({"pending", "processing", "completed", "failed"})
+ENDS = frozenset({"completed", "failed"})
+MOST_HITS = 50
+LOOK_SECONDS = 0.15
+MARK_BYTES = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """How far a document came; a later part is None where an earlier one failed."""
+
+    text: str
+    pasted: Answer
+    read: Answer | None = None
+    ended: Answer | None = None
+    queue_seconds: float = 0.0
+    searched: Answer | None = None
+    is_found: bool = False
+    search_seconds: float = 0.0
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the app took the document and named a job."""
+        return self.pasted.is_success and job_id(self.pasted) is not None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the job that was named can be read back."""
+        if self.read is None or not self.read.is_success:
+            return False
+        return str(self.read.value("id", "job_id")) == job_id(self.pasted) and self.read.value("status") in STATUSES
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the queue worked on it to the end."""
+        return self.ended is not None and self.ended.value("status") == "completed"
+
+
+def make_text() -> tuple[str, str]:
+    """Return a text that nobody has pasted before, and the word in it that tells it from all others."""
+    mark = f"acp{secrets.token_hex(MARK_BYTES)}"
+    return f"This release check is called {mark}: the word {mark} stands in no other document.", mark
+
+
+def job_id(answer: Answer) -> str | None:
+    """Return the id of the job that an answer names."""
+    found = answer.value("job_id", "id")
+    return str(found) if found is not None else None
+
+
+def finds(answer: Answer, mark: str) -> bool:
+    """Whether one of the chunks that search gave has the word."""
+    results = answer.value("results")
+    return answer.is_success and isinstance(results, list) and any(mark in str(hit) for hit in results)
+
+
+async def travel(inquiry: Inquiry, target: Target, *, queue_seconds: float, search_seconds: float) -> Trip:
+    """Return how far a document comes through the ingest service at `target`; it is taken away after all checks."""
+    text, mark = make_text()
+    body = {"text": text, "origin": ORIGIN, "sensitivity": "internal"}
+    pasted = await inquiry.ask(target, "POST", PASTE, json=body)
+    job = job_id(pasted)
+    if not pasted.is_success or job is None:
+        return Trip(text=text, pasted=pasted)
+    inquiry.made.append((target, f"{DOCUMENTS}/{job}"))
+    parts: dict[str, Any] = {"text": text, "pasted": pasted}
+    began = time.monotonic()
+
+    async def has_ended() -> bool:
+        answer = await inquiry.ask(target, "GET", f"{STATUS}/{job}")
+        parts.setdefault("read", answer)
+        parts["ended"] = answer
+        return answer.value("status") in ENDS
+
+    await inquiry.until(has_ended, within_seconds=queue_seconds, every_seconds=LOOK_SECONDS)
+    parts["queue_seconds"] = time.monotonic() - began
+    if parts["ended"].value("status") == "completed":
+        await _search(inquiry, target, parts, mark, within_seconds=search_seconds)
+    return Trip(**parts)
+
+
+async def _search(inquiry: Inquiry, target: Target, parts: dict[str, Any], mark: str, *, within_seconds: float) -> None:
+    """Search for the very text, until its own chunk is found: a store may show it a moment later."""
+    began = time.monotonic()
+
+    async def is_found() -> bool:
+        answer = await inquiry.ask(target, "POST", SEARCH, json={"query": parts["text"], "limit": MOST_HITS})
+        parts["searched"] = answer
+        parts["is_found"] = finds(answer, mark)
+        return bool(parts["is_found"])
+
+    await inquiry.until(is_found, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
+    parts["search_seconds"] = time.monotonic() - began

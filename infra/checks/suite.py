@@ -1,0 +1,158 @@
+"""The checks by name, the occasions they are asked on, and one run of them: side by side, each with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import httpx
+
+from infra.checks.agents import check_agents
+from infra.checks.blame import diagnose, relations
+from infra.checks.cleanup import clean_up
+from infra.checks.disk_space import check_disk_space
+from infra.checks.health import check_health, check_readiness
+from infra.checks.ingest import check_database, check_ingest, check_queue, check_search, check_vector_store
+from infra.checks.inquiry import Inquiry
+from infra.checks.model_endpoints import check_embedding_endpoint, check_llm_endpoint, is_one_server
+from infra.checks.public import check_metrics, check_redirect
+from infra.checks.replicas import check_replicas
+from infra.checks.result import CheckResult
+from infra.checks.smoke import walk
+from infra.checks.tls import check_tls, trust
+from infra.checks.version import check_version
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from infra.checks.subject import Subject
+
+    Check = Callable[[Inquiry], Awaitable[list[CheckResult]]]
+
+CLEANUP_SECONDS = 8.0
+MOST_AT_ONCE = 32
+SMOKE = "smoke"
+
+CHECKS: dict[str, Check] = {
+    "replicas": check_replicas,
+    "readiness": check_readiness,
+    "health": check_health,
+    "version": check_version,
+    "ingest": check_ingest,
+    "database": check_database,
+    "queue": check_queue,
+    "search": check_search,
+    "vector_store": check_vector_store,
+    "agents": check_agents,
+    "llm_endpoint": check_llm_endpoint,
+    "embedding_endpoint": check_embedding_endpoint,
+    "disk_space": check_disk_space,
+    "tls": check_tls,
+    "metrics": check_metrics,
+    "redirect": check_redirect,
+}
+"""Every check that `checks.suite` has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """When checks are asked, and which: `passes` and `at_most_seconds` bound what the stack says."""
+
+    checks: tuple[str, ...]
+    walks: bool = False
+    passes: int | None = None
+    at_most_seconds: float = field(default=3600.0)
+    keeps_jobs: bool = False
+
+
+BEFORE = Occasion(checks=("replicas", "readiness", "health", "disk_space", "tls"), passes=1, at_most_seconds=10)
+"""Before anything starts: what a release would be blamed for, quick and without leaving anything behind."""
+
+CANDIDATE = Occasion(checks=("replicas", "readiness", "health", "version"), walks=True, keeps_jobs=True)
+"""The candidate alone, before it gets any traffic."""
+
+PUBLIC = Occasion(
+    checks=("replicas", "readiness", "health", "version", "disk_space", "tls", "metrics", "redirect"), walks=True
+)
+"""The public address after the cutover; the smoke test covers what the other checks of the app would ask again."""
+
+AFTER_REVERT = Occasion(checks=("readiness", "health"))
+"""The release before, once it serves again."""
+
+BY_HAND = Occasion(checks=tuple(CHECKS), at_most_seconds=10)
+"""`acp-release check`."""
+
+SMOKE_BY_HAND = Occasion(checks=(), walks=True)
+"""`acp-release smoke`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What a run found; `jobs` has the job that the agents answered, by host, where it was kept."""
+
+    results: tuple[CheckResult, ...]
+    jobs: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def examine(subject: Subject, occasion: Occasion) -> Examination:
+    """Ask everything of the occasion side by side and return what came, with what is at fault."""
+    return asyncio.run(_examine(subject, occasion))
+
+
+async def _examine(subject: Subject, occasion: Occasion) -> Examination:
+    start, settings = time.monotonic(), subject.settings
+    limit = min(settings.checks.timeout_seconds, occasion.at_most_seconds)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=MOST_AT_ONCE))
+    # A transport of our own: hosts and tunnels are asked directly, whatever proxy the environment names.
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=trust(settings))) as http:
+        inquiry = Inquiry(subject, http, passes=occasion.passes or settings.checks.passes, timeout_seconds=limit)
+        wanted = _wanted(subject, occasion)
+        found = await asyncio.gather(*(_run(inquiry, name, check, limit) for name, check in wanted.items()))
+        jobs = inquiry.answered if occasion.keeps_jobs else {}
+        tidying = Inquiry(subject, http, passes=1, timeout_seconds=CLEANUP_SECONDS)
+        left = await clean_up(
+            tidying, [item for item in inquiry.made if item[1].rpartition("/")[2] not in jobs.values()]
+        )
+    results = [result for results in found for result in results] + left
+    known = relations(settings, one_model=is_one_server(subject.secrets))
+    return Examination(results=tuple(diagnose(results, known)), jobs=jobs, seconds=time.monotonic() - start)
+
+
+def _wanted(subject: Subject, occasion: Occasion) -> dict[str, Check]:
+    """Return the checks that the occasion asks and the stack does not ignore."""
+    suite = subject.settings.checks.suite
+    wanted = {name: CHECKS[name] for name in occasion.checks if suite.check(name).severity != "ignore"}
+    return {**wanted, SMOKE: walk} if occasion.walks else wanted
+
+
+async def _run(inquiry: Inquiry, name: str, check: Check, limit_seconds: float) -> list[CheckResult]:
+    """Run one check within the time; one that breaks is a failure of what it was to judge, never a pass."""
+    start = time.monotonic()
+    try:
+        async with asyncio.timeout(limit_seconds + CLEANUP_SECONDS):
+            results = await check(inquiry)
+    except TimeoutError:
+        results = [_broken(name, f"no verdict in {time.monotonic() - start:.0f} s")]
+    except Exception as error:  # noqa: BLE001 - a bug in one check must neither hide the others nor pass
+        results = [_broken(name, f"the check itself failed: {type(error).__name__}")]
+    if name == SMOKE:
+        return results
+    severity = inquiry.settings.checks.suite.check(name).severity
+    return [replace(result, severity=severity) for result in results]
+
+
+def _broken(name: str, came: str) -> CheckResult:
+    return CheckResult(
+        check=name,
+        target="the stack",
+        passed=False,
+        asked=name,
+        came=came,
+        seconds=0.0,
+        look_at="a bug of the check, not of the release",
+        dependencies=(name,),
+    )

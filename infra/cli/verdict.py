@@ -1,0 +1,99 @@
+"""What `check` and `smoke` share: whom they ask, and how the results leave the program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from infra.adapters.pulumi_cli import stack_outputs
+from infra.checks.blame import at_fault
+from infra.checks.junit import write_junit
+from infra.checks.subject import public_subject
+from infra.checks.suite import examine
+from infra.cli.options import console, emit, load
+from infra.errors import CheckError, SecretMissingError
+from infra.paths import PROJECT_ROOT
+from infra.rollout.context import host_clients
+from infra.settings.secrets import read_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.checks.result import CheckResult
+    from infra.checks.subject import Subject
+    from infra.checks.suite import Examination, Occasion
+    from infra.settings import Settings
+
+junit_option = click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JUnit XML to this file too."
+)
+release_option = click.option("--release", help="Release that must serve (default: the recorded one).")
+
+
+def run_occasion(
+    stack: str, occasion: Occasion, *, release: str | None, title: str, as_json: bool, junit: Path | None
+) -> None:
+    """Examine what the public of a stack gets, show it, and leave with exit code 50 when it is not good."""
+    subject = find_subject(stack, release)
+    with Console(stderr=True).status(f"asking {stack} …"):
+        found = examine(subject, occasion)
+    good = bool(found.results) and not any(result.fails_release for result in found.results)
+    document = {"stack": stack, "release": subject.release, "passed": good, **_document(found)}
+    if junit:
+        write_junit(junit, f"{title} of {stack}", found.results)
+    emit(document, as_json=as_json, text=lambda: _print(document, found.results))
+    if not good:
+        raise SystemExit(CheckError.exit_code)
+
+
+def find_subject(stack: str, release: str | None) -> Subject:
+    """Return the release that must serve a stack, on every host."""
+    settings = load(stack)
+    wanted = release or stack_outputs(stack).get("release")
+    if not wanted:
+        raise CheckError(f"stack {stack} has released nothing yet", mend=f"`pulumi up --stack {stack}`")
+    return public_subject(settings, host_clients(settings), release=wanted, secrets=_secrets(settings))
+
+
+def _secrets(settings: Settings) -> Mapping[str, str]:
+    """Return the stack's secrets where this machine has them all; the checks that want them say what they lack."""
+    try:
+        return read_secrets(settings, os.environ, root=PROJECT_ROOT).values
+    except SecretMissingError:
+        return {}
+
+
+def _document(found: Examination) -> dict[str, Any]:
+    return {
+        "at_fault": at_fault(found.results),
+        "seconds": round(found.seconds, 2),
+        "checks": [result.to_json() for result in found.results],
+    }
+
+
+def _print(document: Mapping[str, Any], results: Sequence[CheckResult]) -> None:
+    screen = console()
+    table = Table("verdict", "check", "target", "asked", "came", "seconds", "at fault", "look at")
+    for result in results:
+        fault = f"follows from {', '.join(result.follows_from)}" if result.follows_from else ""
+        cells = (
+            result.verdict,
+            result.check,
+            result.target,
+            result.asked,
+            result.came,
+            f"{result.seconds:.2f}",
+            fault or ", ".join(result.dependencies),
+            result.look_at,
+        )
+        table.add_row(*map(escape, cells))
+    screen.print(table)
+    failed = sum(not result.passed for result in results)
+    faults = f"; at fault: {', '.join(document['at_fault'])}" if document["at_fault"] else ""
+    screen.print(escape(f"{document['release']}: {failed} of {len(results)} failed in {document['seconds']} s{faults}"))

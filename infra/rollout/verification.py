@@ -1,0 +1,91 @@
+"""What the driver and the preflight ask, of whom and when, and how a bad answer ends the update."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from infra.checks.blame import at_fault
+from infra.checks.subject import candidate_subject, public_subject
+from infra.checks.suite import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC, examine
+from infra.errors import CheckError, HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.checks.result import CheckResult
+    from infra.checks.subject import Subject
+    from infra.checks.suite import Examination
+    from infra.rollout.context import RolloutContext
+
+CHECKED_BEFORE = "mend the dependency first; to release a fix for it, set `acp:checks` `healthy_before: false`"
+
+
+def examine_before(context: RolloutContext) -> list[CheckResult]:
+    """Return what the running release, whichever it is, answers before this one begins."""
+    return list(examine(_public(context, None), BEFORE).results)
+
+
+def refuse_unhealthy(results: Sequence[CheckResult]) -> None:
+    """Raise `CheckError` when the running release has a failure already: a new release would only be blamed for it."""
+    failed = [result for result in results if result.fails_release]
+    if failed:
+        raise CheckError(
+            f"the running release is not healthy before this one begins{_faults(failed)}; nothing was changed\n"
+            + _lines(failed, "  "),
+            mend=CHECKED_BEFORE,
+        )
+
+
+def examine_candidate(context: RolloutContext, verify: Mapping[str, Mapping[str, int]]) -> Examination:
+    """Return what each candidate answers alone, through SSH, before it gets any traffic."""
+    hosts = [client for client in context.group.clients if client.host.name in verify]
+    with candidate_subject(context.settings, hosts, release=context.release, verify=verify) as subject:
+        return examine(replace(subject, secrets=context.secrets.values), CANDIDATE)
+
+
+def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examination:
+    """Return what the public address of every host answers; `jobs` are those that the candidate's agents answered."""
+    return examine(_public(context, context.release, jobs), PUBLIC)
+
+
+def failures_after_revert(context: RolloutContext, release: str) -> list[CheckResult]:
+    """Return what fails at the public address with the release before, once it serves again."""
+    return [result for result in examine(_public(context, release), AFTER_REVERT).results if not result.passed]
+
+
+def judge(results: Sequence[CheckResult], whom: str) -> None:
+    """Raise `CheckError` with what is at fault when a release must not go on, also when nothing was asked."""
+    if not results:
+        raise HostError(f"there was nothing to check of {whom}")
+    failed = [result for result in results if result.fails_release]
+    if failed:
+        raise CheckError(
+            f"{len(failed)} of {len(results)} checks of {whom} failed{_faults(failed)}\n" + _lines(failed, "    ")
+        )
+
+
+def mark_known(results: Sequence[CheckResult], before: Sequence[str]) -> list[CheckResult]:
+    """Return the results with a mark on each failure of something that was down before the release began."""
+    known = set(before)
+    return [
+        replace(result, failed_before=not result.passed and bool(known & {*result.dependencies, *result.follows_from}))
+        for result in results
+    ]
+
+
+def _public(context: RolloutContext, release: str | None, jobs: Mapping[str, str] | None = None) -> Subject:
+    return public_subject(
+        context.settings, context.group.clients, release=release, secrets=context.secrets.values, jobs=jobs
+    )
+
+
+def _faults(failed: Sequence[CheckResult]) -> str:
+    names = at_fault(failed)
+    return f"; at fault: {', '.join(names)}" if names else ""
+
+
+def _lines(failed: Sequence[CheckResult], indent: str) -> str:
+    """Return the failures line by line, what is at fault first."""
+    ordered = sorted(failed, key=lambda result: bool(result.follows_from))
+    return "\n".join(f"{indent}{result}" for result in ordered)
