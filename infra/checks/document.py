@@ -67,10 +67,14 @@ def job_id(answer: Answer) -> str | None:
     return str(found) if found is not None else None
 
 
+def has_results(answer: Answer) -> bool:
+    """Whether search answered in its own shape, whatever it found."""
+    return answer.is_success and isinstance(answer.value("results"), list)
+
+
 def finds(answer: Answer, mark: str) -> bool:
     """Whether one of the chunks that search gave has the word."""
-    results = answer.value("results")
-    return answer.is_success and isinstance(results, list) and any(mark in str(hit) for hit in results)
+    return has_results(answer) and any(mark in str(hit) for hit in answer.value("results"))
 
 
 async def travel(inquiry: Inquiry, target: Target, *, queue_seconds: float, search_seconds: float) -> Trip:

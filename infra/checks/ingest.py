@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from infra.checks.blame import DATABASE, VECTOR_STORE
-from infra.checks.document import SEARCH, Trip, travel
+from infra.checks.document import SEARCH, Trip, has_results, travel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -119,8 +119,7 @@ async def _queue(inquiry: Inquiry, target: Target) -> CheckResult:
 
 async def _search(inquiry: Inquiry, target: Target) -> CheckResult:
     answer = await inquiry.ask(target, "POST", SEARCH, json={"query": "what was released", "limit": 1})
-    results = answer.value("results")
-    passed = answer.is_success and isinstance(results, list)
+    passed, results = has_results(answer), answer.value("results")
     came = f"{len(results)} results" if passed else f"{answer.came}, results: {type(results).__name__}"
     return answer.judged("search", target.name, passed=passed, came=came, blames=(target.service_name,))
 
@@ -132,7 +131,7 @@ async def _vector_store(inquiry: Inquiry, target: Target) -> CheckResult:
         blames = workers(inquiry) if trip.ended and trip.ended.is_success else (target.service_name,)
         came = "there is nothing to find: the document was not completed"
         return missing.judged("vector_store", target.name, passed=False, came=came, blames=blames)
-    if not trip.searched.is_success:
+    if not has_results(trip.searched):
         return trip.searched.judged("vector_store", target.name, passed=False, blames=(target.service_name,))
     came = "found" if trip.is_found else f"not found in {trip.search_seconds:.1f} s"
     return trip.searched.judged(

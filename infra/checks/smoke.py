@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.checks.agents import JOBS, AgentsJob, answered_job
 from infra.checks.blame import VECTOR_STORE
-from infra.checks.document import Trip, make_text, travel
+from infra.checks.document import Trip, has_results, make_text, travel
 from infra.checks.ingest import workers
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def judge_trip(trip: Trip, target: Target, queue_blames: tuple[str, ...]) -> lis
     if trip.searched is None:
         return results
     came = "found" if trip.is_found else f"{trip.searched.came}, not found in {trip.search_seconds:.1f} s"
-    blames = (VECTOR_STORE,) if trip.searched.is_success else service
+    blames = (VECTOR_STORE,) if has_results(trip.searched) else service
     results.append(
         trip.searched.judged(SEARCH, name, passed=trip.is_found, came=came, blames=blames, seconds=trip.search_seconds)
     )

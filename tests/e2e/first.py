@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.support.world import UpResult, World
 
 LOOK_SECONDS = 0.02
+TWO_AGENTS: dict[str, Any] = {"services": {"acp-agents": {"replicas": 2}}}
+"""One service has two replicas, so that a release is more than one container of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class FirstRelease:
 
 def first_release(world: World, planted: Mapping[str, str]) -> FirstRelease:
     """Make the first release; raise `AssertionError` with its last lines when it fails."""
-    world.configure()
+    world.configure(TWO_AGENTS)
     with arguments_watched(planted) as exposed:
         result = world.up(preview=True)
     assert result.good, result.tail(40)

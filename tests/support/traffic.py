@@ -92,6 +92,23 @@ def release_at(host: Host, port: int) -> str | None:
     return response.headers.get("X-ACP-Release") if response.is_success else None
 
 
+def told_health(host: Host, port: int) -> str | None:
+    """Return what a service says of itself, None without an answer."""
+    try:
+        status: str | None = httpx.get(f"http://{host.reach(port)}/health", timeout=5.0).json().get("status")
+    except (httpx.HTTPError, ValueError):
+        return None
+    return status
+
+
+def wait_health(host: Host, port: int, *, healthy: bool, timeout_seconds: float = READY_SECONDS * 2) -> None:
+    """Wait until a service says that it is healthy, or that it is not; raise `AssertionError` when it does not."""
+    deadline = time.monotonic() + timeout_seconds
+    while (told_health(host, port) == "healthy") != healthy:
+        assert time.monotonic() < deadline, f"{host.name} does not say healthy={healthy} on port {port}"
+        time.sleep(0.2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """What was lost: in all, in down times, and every request that no down time explains in words."""

@@ -351,7 +351,6 @@ class TestBadRelease:
 
     def test_nothing_to_check_is_no_success(self, probes: Probes, shown: list[str], monkeypatch: Any) -> None:
         """A check that checked nothing does not pass a release."""
-
         monkeypatch.setattr("infra.rollout.verification.examine", lambda *_: Examination(results=()))
         assert "there was nothing to check of the candidate" in failure(make_stage(), shown).what
 
