@@ -4,14 +4,17 @@ import itertools
 import json
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.checks.health import Probe, failing_dependencies, health_probes, judge_answer, run_probes
+from infra.checks.ask import Answer
+from infra.checks.health import Probe, failing_dependencies, judge_answer, judged
+from infra.checks.suite import Occasion, examine
 from infra.checks.target import Target
-from infra.settings.checks import Checks
 from tests.support.settings import make_settings
+from tests.support.subject import make_subject
 from tests.support.web import Reply, serving
 
 if TYPE_CHECKING:
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
     from infra.checks.result import CheckResult
 
 RELEASE = "v1.4.2-1a2b3c4d"
-FAST = Checks(passes=2, interval_seconds=0.001, timeout_seconds=0.3)
+FAST = {"passes": 2, "interval_seconds": 0.001, "timeout_seconds": 0.3}
+HEALTH = Occasion(checks=("health",))
 HEALTHY = {"status": "healthy", "services": {"database": {"status": "healthy"}, "redis": {"status": "healthy"}}}
 UNHEALTHY = {"status": "unhealthy", "services": {"database": {"status": "unhealthy", "error": "refused"},
                                                  "redis": {"status": "healthy"}, "disk_space": "low"}}  # fmt: skip
@@ -48,11 +52,23 @@ def reply(body: Any = HEALTHY, status: int = 200, release: str = RELEASE) -> Rep
     return Reply(body=body, status=status, headers={"X-ACP-Release": release})
 
 
-def ask(answer: Callable[[str], Reply | None], settings: Checks = FAST) -> CheckResult:
+def examined(targets: list[Target], occasion: Occasion = HEALTH, **checks: Any) -> list[CheckResult]:
+    """Return the results of the checks of these targets."""
+    settings = make_settings(checks={**FAST, **checks})
+    return list(examine(replace(make_subject(settings), targets=targets), occasion).results)
+
+
+def ask(answer: Callable[[str], Reply | None], **checks: Any) -> CheckResult:
     """Ask a real server that answers like this, and return the verdict."""
     with serving(answer) as server:
-        (result,) = run_probes([probe(server.port)], settings)
+        (result,) = examined([target(server.port)], **checks)
         return result
+
+
+def answer_of(status: int, body: str, headers: dict[str, str]) -> Answer:
+    """Return what came of a request, as the check sees it."""
+    document = json.loads(body) if body[:1] in {"{", "["} else None
+    return Answer(asked="GET /health", seconds=0.1, status=status, headers=headers, text=body, document=document)
 
 
 def in_turn(*replies: Reply) -> Callable[[str], Reply]:
@@ -86,51 +102,53 @@ def test_an_answer_is_judged_by_status_body_and_release(
 ) -> None:
     """All three must fit: the app answers 200 even when its body says that it is not healthy."""
     headers = {"x-acp-release": release} if release else {}
-    found = judge_answer(probe(), status, headers, body)
-    assert found[:2] == (passed, came)
+    found = judge_answer(probe(), answer_of(status, body, headers))
+    assert (found.passed, found.came) == (passed, came)
 
 
 def test_where_any_release_may_answer_the_header_does_not_count() -> None:
     """Before a rollout the running release is asked, whichever it is."""
-    assert judge_answer(probe(release=None), 200, {}, json.dumps(HEALTHY))[0]
+    assert judge_answer(probe(release=None), answer_of(200, json.dumps(HEALTHY), {})).passed
 
 
 @pytest.mark.parametrize("spelling", ["X-ACP-Release", "x-acp-release", "X-Acp-Release"])
 def test_a_header_is_found_in_any_spelling(spelling: str) -> None:
     """HTTP header names have no case."""
-    assert judge_answer(probe(), 200, {spelling: RELEASE}, json.dumps(HEALTHY))[0]
+    assert ask(lambda _path: Reply(body=HEALTHY, headers={spelling: RELEASE})).passed
 
 
-def test_what_to_look_at_is_the_dependency_that_is_down() -> None:
-    """An unhealthy answer that names its dependencies points to them, otherwise to the log."""
-    headers = {"X-ACP-Release": RELEASE}
-    assert judge_answer(probe(), 200, headers, json.dumps(UNHEALTHY))[2] == "database, disk_space of the app"
-    assert judge_answer(probe(), 500, headers, "")[2] == "the container's log"
+@pytest.mark.parametrize(
+    ("answer", "look_at", "blames"),
+    [
+        (answer_of(200, json.dumps(UNHEALTHY), {}), "database, disk_space of the app", ("database", "disk_space")),
+        (answer_of(503, json.dumps(UNHEALTHY), {}), "the container's log", ("database", "disk_space")),
+        (answer_of(500, "", {}), "the container's log", ("acp-ingest",)),
+        (answer_of(200, json.dumps(HEALTHY), {}), "`acp-release status`", ("release",)),
+        (Answer(asked="GET /health", seconds=1, failure="no answer (ConnectError)"),
+         "is it running? `acp-release status`", ("acp-ingest",)),
+    ],
+)  # fmt: skip
+def test_a_failure_points_to_what_is_down(answer: Answer, look_at: str, blames: tuple[str, ...]) -> None:
+    """An unhealthy answer points to the dependencies it names, another release to the release, the rest to the app."""
+    result = judged(probe(), answer)
+    assert (result.passed, result.look_at, result.dependencies) == (False, look_at, blames)
 
 
 @pytest.mark.parametrize(
     ("document", "names"),
     [
-        (UNHEALTHY, ["database", "disk_space"]),
-        ({"critical_services": {"database": False, "redis": True}}, ["database"]),
-        ({"services": {"llm_endpoint": {"status": "Connected"}, "chroma": {"error": "gone"}}}, ["chroma"]),
-        ({"services": ["database"]}, []),
-        ({}, []),
-        ([], []),
-        (None, []),
+        (UNHEALTHY, ("database", "disk_space")),
+        ({"critical_services": {"database": False, "redis": True}}, ("database",)),
+        ({"services": {"llm_endpoint": {"status": "Connected"}, "chroma": {"error": "gone"}}}, ("chroma",)),
+        ({"services": ["database"]}, ()),
+        ({}, ()),
+        ([], ()),
+        (None, ()),
     ],
 )
-def test_failing_dependencies_are_named(document: object, names: list[str]) -> None:
+def test_failing_dependencies_are_named(document: object, names: tuple[str, ...]) -> None:
     """Every way in which the app lists its dependencies is understood; anything else names none."""
     assert failing_dependencies(document) == names
-
-
-def test_every_target_is_asked_for_readiness_and_health() -> None:
-    """Both rules of a service become questions, with the paths and values of its settings."""
-    assert [(p.check, p.path, p.field, p.equals) for p in health_probes([target()])] == [
-        ("readiness", "/health/ready", "status", "ready"),
-        ("health", "/health", "status", "healthy"),
-    ]
 
 
 class TestOverTheNetwork:
@@ -139,7 +157,7 @@ class TestOverTheNetwork:
     def test_passes_must_come_in_a_row(self) -> None:
         """One pass is not enough: the probe goes on until it passed as often as the settings say."""
         with serving(in_turn(reply(UNHEALTHY), reply(), reply())) as server:
-            (result,) = run_probes([probe(server.port)], FAST)
+            (result,) = examined([target(server.port)])
             assert result.passed
             assert len(server.asked) == 3
 
@@ -154,7 +172,7 @@ class TestOverTheNetwork:
 
     def test_too_few_passes_until_the_deadline_are_said(self) -> None:
         """A good answer at the very end is not enough, and not called a bad one either."""
-        result = ask(in_turn(reply()), Checks(passes=100, interval_seconds=0.2, timeout_seconds=0.1))
+        result = ask(in_turn(reply()), passes=100, interval_seconds=0.2, timeout_seconds=0.1)
         assert not result.passed
         assert result.came == "1 of 100 passes in a row until the deadline"
         assert result.look_at == "the container's log: does it flap?"
@@ -174,7 +192,7 @@ class TestOverTheNetwork:
         """A refused connection is said as such, with what to do."""
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
-            (result,) = run_probes([probe(closed.getsockname()[1])], FAST)
+            (result,) = examined([target(closed.getsockname()[1])])
         assert result.came == "no answer (ConnectError)"
         assert result.look_at == "is it running? `acp-release status`"
 
@@ -186,18 +204,20 @@ class TestOverTheNetwork:
         """A server that accepts and says nothing is given up about when the time is over."""
         with socket.create_server(("127.0.0.1", 0)) as silent:
             began = time.monotonic()
-            (result,) = run_probes([probe(silent.getsockname()[1])], FAST)
+            (result,) = examined([target(silent.getsockname()[1])])
             assert time.monotonic() - began < 3
         assert result.came == "no answer (ReadTimeout)"
 
     def test_probes_run_side_by_side(self) -> None:
         """Each question has its own result, in the order asked, and a failing one does not hide the others."""
         with serving(lambda path: reply({"status": "ready"} if path.endswith("ready") else UNHEALTHY)) as server:
-            results = run_probes(health_probes([target(server.port), target(server.port, name="other")]), FAST)
+            results = examined(
+                [target(server.port), target(server.port, name="other")], Occasion(checks=("readiness", "health"))
+            )
         assert [(r.target, r.check, r.passed) for r in results] == [
             ("acp-ingest on h1", "readiness", True),
-            ("acp-ingest on h1", "health", False),
             ("other", "readiness", True),
+            ("acp-ingest on h1", "health", False),
             ("other", "health", False),
         ]
 
@@ -213,11 +233,10 @@ class TestOverTheNetwork:
         """The server sees the name that the certificate is for."""
         with serving(in_turn(reply())) as server:
             public = target(server.port, server_name="acp.example.test")
-            probes = [Probe(check="health", target=public, path="/health", field="status", equals="healthy")]
-            assert run_probes(probes, FAST)[0].passed
+            assert examined([public])[0].passed
             assert server.asked[0][1]["Host"] == "acp.example.test"
         assert public.extensions == {"sni_hostname": "acp.example.test"}
 
     def test_nothing_to_ask_gives_no_result(self) -> None:
-        """No probes, no results: the caller must not take that for success."""
-        assert run_probes([], FAST) == []
+        """No targets, no results: the caller must not take that for success."""
+        assert examined([]) == []

@@ -8,13 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from infra import errors
-from infra.cli import check as check_module
 from infra.cli import history as history_module
 from infra.cli import show as show_module
 from infra.cli.main import main
 from infra.cli.options import ErrorGroup
 from infra.errors import HostUnreachableError, ReleaseError, SettingsError
-from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,46 +193,3 @@ class TestRecord:
             monkeypatch.setattr(module, "stack_outputs", lambda _stack: {})
         assert json.loads(run("history", "--stack", "local", "--json")) == []
         assert "stack local has no release yet" in CliRunner().invoke(main, ["show", "--stack", "local"]).stderr
-
-
-class TestCheck:
-    """`check` asks the public address."""
-
-    @pytest.fixture(autouse=True)
-    def _stack(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let the stack be the test stack, with a release."""
-        monkeypatch.setattr(check_module, "load", lambda _stack: make_settings())
-        monkeypatch.setattr(check_module, "stack_outputs", lambda _stack: {"release": "v2-0"})
-
-    @pytest.mark.parametrize(("failing", "code"), [("", 0), ("acp-agents on h2", 50)])
-    def test_the_exit_code_is_the_verdict(self, monkeypatch: pytest.MonkeyPatch, failing: str, code: int) -> None:
-        """All passed: 0; one failed: 50, and its row says what came."""
-        asked: list[str | None] = []
-
-        def run_probes(probes: list[object], _settings: object) -> list[object]:
-            from infra.checks.result import CheckResult  # noqa: PLC0415 - only here
-
-            asked.extend(probe.target.release for probe in probes)  # type: ignore[attr-defined]
-            return [
-                CheckResult(
-                    check=probe.check,  # type: ignore[attr-defined]
-                    target=probe.target.name,  # type: ignore[attr-defined]
-                    passed=probe.target.name != failing,  # type: ignore[attr-defined]
-                    asked="GET /health",
-                    came="status [503]",
-                    seconds=0.1,
-                )
-                for probe in probes
-            ]
-
-        monkeypatch.setattr(check_module, "run_probes", run_probes)
-        document = json.loads(run("check", "--stack", "local", "--json", code=code))
-        assert len(document) == 8
-        assert [row["target"] for row in document if not row["passed"]] == [failing] * (2 if failing else 0)
-        assert set(asked) == {"v2-0"}
-        assert "status [503]" in run("check", "--stack", "local", code=code)
-
-    def test_nothing_checked_is_no_success(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A stack where nobody could be asked does not pass."""
-        monkeypatch.setattr(check_module, "run_probes", lambda *_: [])
-        run("check", "--stack", "local", code=50)
