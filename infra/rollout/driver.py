@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.errors import CheckError, ReleaseError, RolloutError
+from infra.errors import ReleaseError, RolloutError
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
@@ -178,30 +178,14 @@ class Rollout:
         return [f"  {release} answers on every public address"] if not failed else [f"  {result}" for result in failed]
 
     def _judge(self, found: Examination, whom: str) -> None:
-        """Keep the results; raise `CheckError` when one failed, with the host's own reason where it gave up itself."""
+        """Keep the results; raise `CheckError` when one fails the release."""
         results = mark_known(found.results, self._context.before)
         self._checks += results
         self._jobs = found.jobs
         for result in results:
             if not result.passed and not result.fails_release:
                 self._show(f"warning: {result}")
-        try:
-            judge(results, whom)
-        except CheckError as error:
-            raise self._with_hosts_reason(error) from None
-
-    def _with_hosts_reason(self, error: CheckError) -> CheckError:
-        """Return the error with what hosts say of a candidate that they took out meanwhile: it may explain it all."""
-        _, errors = self._group.attempt(
-            lambda client: client.call(
-                "renew",
-                timeout_seconds=QUICK_SECONDS,
-                release=self._release,
-                lease=self._group.leases.get(client.host.name),
-            )
-        )
-        reasons = "".join(f"\n    {reason.what}" for reason in errors.values())
-        return CheckError(f"{error.what}{reasons}", where=error.where, mend=error.mend)
+        judge(results, whom)
 
     def _mark(self, step: str) -> None:
         """Show a step with the time since the start and keep it."""

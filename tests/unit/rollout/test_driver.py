@@ -268,13 +268,6 @@ class TestBadRelease:
         assert lines
         assert all(("it was so before the release" in line) == ("acp-agents" in line) for line in lines)
 
-    def test_the_hosts_own_reason_stands_with_the_failed_checks(self, probes: Probes, shown: list[str]) -> None:
-        """When a host took the candidate out meanwhile, it says why: that explains the failed checks."""
-        probes.failing = {"candidate"}
-        stage = make_stage()
-        stage.answer("renew", HostError("h2: the trial is over: it used more memory than its limit"), host="h2")
-        assert "h2: the trial is over: it used more memory than its limit" in failure(stage, shown).what
-
     def test_the_reason_on_the_hosts_names_what_is_at_fault(self, probes: Probes, shown: list[str]) -> None:
         """The journal of a host gets the dependency, not only a count."""
         probes.failing = {"candidate acp-agents on h2"}
