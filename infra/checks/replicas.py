@@ -23,6 +23,8 @@ CALL_SECONDS = 20.0
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 8.0
 STATUS = "hostctl status"
+READY_SECONDS = 2.0
+AT_THE_EDGE = "the edge finds"
 LOOK_AT = "`acp-release status`, and the container's log"
 
 
@@ -33,10 +35,10 @@ async def check_replicas(inquiry: Inquiry) -> list[CheckResult]:
 
 
 async def _host(inquiry: Inquiry, client: HostctlClient) -> list[CheckResult]:
-    began, results = time.monotonic(), []
+    began, results, status = time.monotonic(), [], {}
 
     async def is_good() -> bool:
-        nonlocal results
+        nonlocal results, status
         try:
             status = await inquiry.host(client, "status", at_most_seconds=CALL_SECONDS)
         except ReleaseError as error:
@@ -45,8 +47,35 @@ async def _host(inquiry: Inquiry, client: HostctlClient) -> list[CheckResult]:
         results = judge_status(status, inquiry.settings, client.host.name, inquiry.subject.release)
         return all(result.passed for result in results)
 
-    await inquiry.until(is_good, within_seconds=SETTLE_SECONDS, every_seconds=LOOK_SECONDS)
+    patience = min(SETTLE_SECONDS, inquiry.remaining_seconds - 2 * READY_SECONDS)
+    await inquiry.until(is_good, within_seconds=patience, every_seconds=LOOK_SECONDS)
+    if any(result.came.startswith(AT_THE_EDGE) for result in results):
+        results = await _with_replica(inquiry, client, results, status)
     return [replace(result, seconds=time.monotonic() - began) for result in results]
+
+
+async def _with_replica(
+    inquiry: Inquiry, client: HostctlClient, results: list[CheckResult], status: Mapping[str, Any]
+) -> list[CheckResult]:
+    """Return the results with the name of the replica that is not ready: the edge only counts, the host asks each."""
+    release = inquiry.subject.release or status["serving"]
+    try:
+        await inquiry.host(
+            client, "ready", at_most_seconds=2 * READY_SECONDS, release=release, within_seconds=READY_SECONDS
+        )
+    except ReleaseError as error:
+        reason = error.what.splitlines()[0]
+        return [_named(result, reason, status["releases"][release]) for result in results]
+    return results
+
+
+def _named(result: CheckResult, reason: str, containers: list[Mapping[str, Any]]) -> CheckResult:
+    """Return a result of too few replicas at the edge with the one that the host's reason names."""
+    name = next((container["name"] for container in containers if container["name"] in reason), None)
+    if name is None or not result.came.startswith(AT_THE_EDGE):
+        return result
+    (service,) = result.dependencies
+    return replace(result, came=f"{result.came}: {reason}", dependencies=(f"{service}{REPLICA}{name}",))
 
 
 def unreachable(check: str, host: str, asked: str, error: ReleaseError) -> CheckResult:
@@ -103,7 +132,7 @@ def _service(
     if is_known and len(own) != service.replicas:
         return _result(target, f"{len(own)} containers, not {service.replicas}", (name,))
     if edge is not None and edge["up"] < edge["servers"]:
-        return _result(target, f"the edge finds {edge['up']} of {edge['servers']} replicas ready", (name,))
+        return _result(target, f"{AT_THE_EDGE} {edge['up']} of {edge['servers']} replicas ready", (name,))
     if edge is None and service.routes is not None:
         return _result(target, "the edge has no servers of it", (name,))
     return _result(target, f"{len(own)} of {len(own)} run", ())

@@ -72,12 +72,13 @@ def make_subject(
     *,
     status: Any = None,
     resources: Any = None,
+    ready: Any = None,
     release: str | None = RELEASE,
     secrets: Mapping[str, str] | None = None,
     jobs: Mapping[str, str] | None = None,
 ) -> Subject:
-    """Return the public of the test stack; `status` and `resources` are what hostctl answers."""
-    answers = {"status": status or good_status(), "resources": resources or good_resources()}
+    """Return the public of the test stack; `status`, `resources` and `ready` are what hostctl answers."""
+    answers = {"status": status or good_status(), "resources": resources or good_resources(), "ready": ready or {}}
     hosts: Any = [FakeClient(host=host, journal=Journal(), answers=answers) for host in settings.hosts]
     return Subject(
         settings=settings,

@@ -7,7 +7,7 @@ import pytest
 from infra.checks import suite
 from infra.checks.blame import at_fault
 from infra.checks.suite import BEFORE, BY_HAND, CANDIDATE, CHECKS, PUBLIC, SMOKE_BY_HAND, Examination, examine
-from infra.errors import HostUnreachableError
+from infra.errors import HostError, HostUnreachableError
 from infra.settings.suite import Suite
 from tests.support.fake_app import TOLD, FakeApp, answering, served
 from tests.support.overrides import merged
@@ -181,13 +181,27 @@ class TestAtFault:
         assert failing(found) == {"replicas"}
         assert at_fault(found.results) == [fault]
 
-    def test_a_replica_that_the_edge_does_not_find_ready_is_named(self) -> None:
-        """A container that runs but gives no good answer is seen by the edge."""
+    @pytest.mark.parametrize(
+        ("ready", "came", "fault"),
+        [
+            pytest.param({}, "the edge finds 1 of 2 replicas ready", "acp-agents", id="ready again"),
+            pytest.param(
+                HostError(f"h1: {PROJECT}-agents-2 was not ready within 2 seconds: status is not_ready"),
+                f"the edge finds 1 of 2 replicas ready: h1: {PROJECT}-agents-2 was not ready within 2 seconds: "
+                "status is not_ready",
+                f"acp-agents replica {PROJECT}-agents-2",
+                id="named by the host",
+            ),
+            pytest.param(HostError("h1: busy"), "the edge finds 1 of 2 replicas ready", "acp-agents", id="no name"),
+        ],
+    )
+    def test_a_replica_that_runs_but_is_not_ready_is_named(self, ready: Any, came: str, fault: str) -> None:
+        """The edge sees that one gives no good answer, and the host says which."""
         status = good_status()
         status["services"][1]["releases"][0]["up"] = 1
-        found = run(FakeApp(), status=status)
+        found = run(FakeApp(), status=status, ready=ready)
         (failed,) = [result for result in found.results if not result.passed]
-        assert (failed.came, failed.dependencies) == ("the edge finds 1 of 2 replicas ready", ("acp-agents",))
+        assert (failed.came, failed.dependencies) == (came, (fault,))
 
     def test_a_full_disk_is_named_and_only_warns(self) -> None:
         """Too little room is reported with figures; by default it does not fail a release."""

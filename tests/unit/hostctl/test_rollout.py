@@ -8,6 +8,7 @@ import pytest
 
 from infra.hostctl.edge.control import WorkerReading
 from infra.hostctl.errors import HostctlError
+from infra.hostctl.readiness import Prober
 from infra.hostctl.supervise import act_if_due, due
 from infra.hostctl.watchdog import look
 from tests.unit.hostctl.fakes import IMAGE, SECRET, FakeHost, _stat, spec
@@ -472,3 +473,18 @@ def test_resources_and_readiness_are_told_by_container(world: FakeHost) -> None:
     assert {row["service"] for row in rows} == {"acp-ingest", "acp-agents", "acp-worker"}
     passes = {row["name"]: row["passes"] for row in world.call("ready", release=V1)["containers"]}
     assert passes["acp-v1-0-0-a-ingest-1"] == 3
+
+
+def test_the_patience_of_a_question_for_readiness_can_be_bounded(world: FakeHost, monkeypatch: Any) -> None:
+    """`ready` waits as long as it is told, and never longer than the release says."""
+    world.release(V1)
+    limits: list[float] = []
+
+    def wait(_self: Any, spec: Any) -> list[Any]:
+        limits.extend(service.readiness.timeout_seconds for service in spec.services if service.readiness)
+        return []
+
+    monkeypatch.setattr(Prober, "wait", wait)
+    for asked in (2, 3000):
+        world.call("ready", release=V1, within_seconds=asked)
+    assert set(limits) == {2, 10}
