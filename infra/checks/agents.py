@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.checks.document import job_id, make_text
+from infra.domain.numbers import whole_numbers
 
 if TYPE_CHECKING:
     from infra.checks.ask import Answer
@@ -97,5 +98,6 @@ async def answered_job(inquiry: Inquiry, target: Target, text: str, *, within_se
 
 
 def filled(body: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return the body of a job with `text` in its place."""
-    return {key: value.replace("{text}", text) if isinstance(value, str) else value for key, value in body.items()}
+    """Return the body of a job with `text` in its place; Pulumi made floats of its whole numbers."""
+    found = {key: value.replace("{text}", text) if isinstance(value, str) else value for key, value in body.items()}
+    return dict(whole_numbers(found))

@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 from infra.paths import PROJECT_ROOT
 from infra.settings.model import Settings
 
-PLAIN: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", ByteSize: "size"}
+PLAIN: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", ByteSize: "size", Any: "value"}
 MARKS: dict[Any, str] = {tuple: "[]", dict: ".<name>"}
 PAGE = PROJECT_ROOT / "docs" / "settings.md"
 HEAD = """# Settings of a stack
