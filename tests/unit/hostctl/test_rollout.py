@@ -29,6 +29,7 @@ def test_a_first_release_goes_through_all_phases(world: FakeHost) -> None:
     answer = world.start(V1)
     assert (answer["phase"], answer["first"], answer["previous"]) == ("ready", True, None)
     assert answer["verify"] == {"acp-ingest": 18000, "acp-agents": 18001}
+    assert answer["verify_current"] == {}
     assert world.edge.serving() == set()
     assert world.call("cutover", release=V1)["weight"] == 100
     assert world.call("commit", release=V1) == {"release": V1, "phase": "committed", "previous": None}
@@ -42,7 +43,9 @@ def test_a_first_release_goes_through_all_phases(world: FakeHost) -> None:
 def test_traffic_moves_by_weight_and_the_old_release_is_parked(world: FakeHost) -> None:
     """Shift, cutover, commit, drain and park, with one release serving at any time between."""
     world.release(V1)
-    assert world.start(V2)["previous"] == V1
+    answer = world.start(V2)
+    assert answer["previous"] == V1
+    assert answer["verify_current"] == {"acp-ingest": 18002, "acp-agents": 18003}
     assert world.edge.serving() == {V1}
     world.call("shift", release=V2, weight=25)
     status = world.call("status")
@@ -75,7 +78,8 @@ def test_every_phase_again_changes_nothing(world: FakeHost) -> None:
                 world.start(V2)
             else:
                 world.call(command, release=V2, **request)
-    assert world.start(V2)["phase"] == "serving"
+    answer = world.start(V2)
+    assert (answer["phase"], answer["verify_current"]) == ("serving", {})
     assert world.call("cutover", release=V2)["phase"] == "committed"
     assert world.call("renew", release=V2)["deadline_seconds"] is None
     assert len(world.compose.calls) == 2
