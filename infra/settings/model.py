@@ -10,6 +10,7 @@ from pydantic import ByteSize, Field, field_validator, model_validator
 from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, Tag
 from infra.settings.checks import Checks
 from infra.settings.gate import Gate
+from infra.settings.load_profiles import Load
 from infra.settings.rollout import Rollout
 
 SECRET_NAMES = (
@@ -168,7 +169,7 @@ class Edge(Model):
     http_port: Port = Field(default=80, description="Shared HTTP port.")
     https_port: Port = Field(default=443, description="Shared HTTPS port; used with `tls`.")
     verify_base_port: Port = Field(
-        default=18000, description="First loopback port of the routes to the candidate alone."
+        default=18000, description="First loopback port of the routes to candidate alone and current alone."
     )
     tls: Tls | None = Field(default=None, description="TLS; without it only HTTP is served.")
 
@@ -208,6 +209,7 @@ class Settings(Model):
     core: Core | None = Field(default=None, description="Postgres and Redis on the host; leave out for managed ones.")
     rollout: Rollout = Field(default_factory=Rollout, description="How a release takes over.")
     checks: Checks = Field(default_factory=Checks, description="What is verified.")
+    load: Load = Field(default_factory=Load, description="Load tests, and the comparison with the previous release.")
     gate: Gate = Field(default_factory=Gate, description="What an image must show before any host sees it.")
 
     @field_validator("version", "image_tag")
