@@ -9,7 +9,9 @@ from infra.errors import ReleaseError, RolloutError
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
+from infra.rollout.load import load_release
 from infra.rollout.preflight import give_back
+from infra.rollout.regression import judge_regression
 from infra.rollout.verification import (
     examine_candidate,
     examine_public,
@@ -53,6 +55,9 @@ class Rollout:
         self._timeline: dict[str, float] = {}
         self._started = time.monotonic()
         self._previous: str | None = None
+        self._answers: Mapping[str, Mapping[str, Any]] = {}
+        self._regression: list[dict[str, Any]] = []
+        self._load: list[dict[str, Any]] = []
 
     def run(self) -> dict[str, Any]:
         """Run every step; whatever fails before the commit is reverted on all hosts."""
@@ -63,9 +68,11 @@ class Rollout:
             with self._heartbeat(trial) as heartbeat:
                 if verify:
                     self._verify_candidates(verify)
+                    self._compare()
                     heartbeat.check()
                     self._shift(trial, heartbeat)
                 self._verify_public()
+                self._put_under_load()
                 heartbeat.check()
                 heartbeat.stop()
                 trial.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
@@ -81,6 +88,8 @@ class Rollout:
             "checks": [result.to_json() for result in self._checks],
             "timeline": self._timeline,
             "warnings": warnings,
+            "regression": self._regression,
+            "load": self._load,
         }
 
     def _heartbeat(self, trial: HostGroup) -> Heartbeat:
@@ -99,6 +108,7 @@ class Rollout:
             confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
         )
+        self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
         self._mark("candidate ready")
         return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
@@ -107,6 +117,12 @@ class Rollout:
         """Check each candidate alone, through SSH, before it gets any traffic."""
         self._judge(examine_candidate(self._context, verify), "the candidate")
         self._mark("candidate verified")
+
+    def _compare(self) -> None:
+        """Compare the candidate with the current release, where there is one."""
+        self._regression = judge_regression(self._context, self._answers, self._show)
+        if self._regression:
+            self._mark("candidate compared with the current release")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
         """Move the traffic: by judged steps for a canary that has something to be judged against, else at once."""
@@ -124,6 +140,12 @@ class Rollout:
         """Check the release through the public address of every host."""
         self._judge(examine_public(self._context, self._jobs), "the public address")
         self._mark("public address verified")
+
+    def _put_under_load(self) -> None:
+        """Put the release under the stack's load, where it has one, while it can still be reverted."""
+        self._load = load_release(self._context, self._show)
+        if self._load:
+            self._mark("release stood its load")
 
     def _retire(self) -> list[str]:
         """Drain, park and prune; the release serves and is committed, so a failure here is a warning, not a revert."""
