@@ -31,8 +31,7 @@ class Addresses:
 
 def chosen(profile: Profile, scenario: str) -> dict[str, Scenario]:
     """Return the scenarios of a run: one, or for `mixed` all of the profile; empty when the profile has no such one."""
-    found: dict[str, Scenario] = {**profile.scenarios}
-    return found if scenario == MIXED else {name: found[name] for name in [scenario] if name in found}
+    return {name: found for name, found in profile.scenarios.items() if scenario in {MIXED, name}}
 
 
 def plan_of(profile: Profile, scenarios: Mapping[str, Scenario], addresses: Addresses, release: str) -> dict[str, Any]:
