@@ -6,6 +6,8 @@ import click
 
 from infra.cli.check import check
 from infra.cli.history import history
+from infra.cli.notifications import notifications
+from infra.cli.notify import notify
 from infra.cli.options import ErrorGroup
 from infra.cli.rollback import rollback
 from infra.cli.show import show
@@ -26,5 +28,5 @@ def main() -> None:
     """Release Analyst Copilot, look at what serves, and take it back."""
 
 
-for command in (check, doctor, history, lab, rollback, show, smoke, status):
+for command in (check, doctor, history, lab, notifications, notify, rollback, show, smoke, status):
     main.add_command(command)

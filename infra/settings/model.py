@@ -10,6 +10,7 @@ from pydantic import ByteSize, Field, field_validator, model_validator
 from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, Tag
 from infra.settings.checks import Checks
 from infra.settings.gate import Gate
+from infra.settings.notifications import Notifications
 from infra.settings.rollout import Rollout
 
 SECRET_NAMES = (
@@ -209,6 +210,7 @@ class Settings(Model):
     rollout: Rollout = Field(default_factory=Rollout, description="How a release takes over.")
     checks: Checks = Field(default_factory=Checks, description="What is verified.")
     gate: Gate = Field(default_factory=Gate, description="What an image must show before any host sees it.")
+    notifications: Notifications = Field(default_factory=Notifications, description="Who is told of a release.")
 
     @field_validator("version", "image_tag")
     @classmethod
