@@ -28,7 +28,7 @@ RECORDED = frozenset({"succeeded", "rolled-back", "drift"})
 """Events about the release that the record has as the current one."""
 
 
-@click.command(epilog="Example: acp-release notify --stack production --event waiting --reason 'approve it in the run'")
+@click.command(epilog="Example: acp-release notify --stack production --event waiting --reason approve")
 @stack_option
 @click.option("--event", required=True, type=click.Choice(EVENTS), help="What happened.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, in a sentence.")

@@ -122,7 +122,8 @@ class Outbox:
 
     def _write(self, letter: Letter) -> None:
         """Write a letter so that a reader finds the whole of it or nothing."""
-        letter.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        letter.path.parent.mkdir(parents=True, exist_ok=True)
         stored = _Stored(
             notice=letter.notice,
             attempts=letter.attempts,

@@ -65,18 +65,16 @@ class Sender:
         """Serve one channel until the end."""
         while True:
             with self._outbox.locked(f"{channel}-sending") as is_ours:
-                if is_ours:
-                    self._empty(channel)
+                if is_ours and not self._empty(channel):
+                    return
             # Looked at after the lock was let go: who found it taken has put its letter there by then.
             if self._ending.is_set() and (self._remaining() <= 0 or not self._outbox.letters(channel, "pending")):
                 return
             self._pause(min(POLL_SECONDS, max(self._remaining(), 0.0)))
 
-    def _empty(self, channel: str) -> None:
-        """Send one channel's letters, the oldest first; what cannot be delivered in time holds the later ones up."""
-        for letter in self._outbox.letters(channel, "pending"):
-            if not self._send(letter):
-                return
+    def _empty(self, channel: str) -> bool:
+        """Send one channel's letters, the oldest first; return False when the time is over before all are sent."""
+        return all(self._send(letter) for letter in self._outbox.letters(channel, "pending"))
 
     def _send(self, letter: Letter) -> bool:
         """Send a letter until it is taken or refused; return False when the time is over."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -62,6 +61,6 @@ def signing_key(secret: str) -> bytes:
     if secret.startswith(KEY_PREFIX):
         try:
             return base64.b64decode(secret.removeprefix(KEY_PREFIX), validate=True)
-        except binascii.Error:
+        except ValueError:
             return secret.encode()
     return secret.encode()
