@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 POLL_SECONDS = 0.5
+REST_STEP_SECONDS = 5.0
 
 
 class Sender:
@@ -79,15 +80,14 @@ class Sender:
     def _send(self, letter: Letter) -> bool:
         """Send a letter until it is taken or refused; return False when the time is over."""
         wanted = letter.not_before - time.time()
-        if wanted > 0:
-            if wanted > self._remaining():
-                return False
-            self._pause(wanted)
+        if wanted > self._remaining():
+            return False
+        self._rest(wanted)
         attempts = Retrying(
             retry=retry_if_exception_type(DelayedError),
             wait=self._wait,
             stop=self._is_over,
-            sleep=self._pause,
+            sleep=self._rest,
         )
         try:
             for attempt in attempts:
@@ -101,6 +101,8 @@ class Sender:
 
     def _attempt(self, letter: Letter) -> None:
         """Try once, and write down what came of it before anything else."""
+        if self._remaining() <= 0:
+            raise DelayedError(letter.last_error)
         try:
             self._transport.deliver(letter.notice, letter.channel)
         except DelayedError as error:
@@ -119,6 +121,14 @@ class Sender:
         error = state.outcome.exception() if state.outcome else None
         asked = error.after_seconds if isinstance(error, DelayedError) else 0.0
         return max(asked, self._backoff(state))
+
+    def _rest(self, seconds: float) -> None:
+        """Pause, not beyond a deadline that is set meanwhile."""
+        left = seconds
+        while left > 0 and self._remaining() > 0:
+            step = min(left, REST_STEP_SECONDS)
+            self._pause(step)
+            left -= step
 
     def _is_over(self, state: RetryCallState) -> bool:
         return state.upcoming_sleep > self._remaining()
