@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -20,20 +21,29 @@ FIRST_PERMANENT = 500
 
 def send_mail(notice: Notice, channel: Channel, server: str) -> None:
     """Send the notice to all recipients; raise what stands in its way."""
-    address = _server(server, channel.secret)
+    address, mail = _server(server, channel.secret), message(notice, channel)
     try:
-        with _connection(address) as connection:
+        connection = _connection(address)
+        try:
             if address.username:
                 connection.login(unquote(address.username), unquote(address.password or ""))
-            connection.send_message(message(notice, channel))
+            connection.send_message(mail)
+        finally:
+            # Whatever the farewell is like, a mail that was taken is not sent again.
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                connection.quit()
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _refusal(min(code for code, _ in error.recipients.values())) from None
     except smtplib.SMTPResponseException as error:
-        # Of the answer only the code is kept: servers quote what they were told.
-        kind = RefusedError if error.smtp_code >= FIRST_PERMANENT else DelayedError
-        raise kind(f"mail server answered {error.smtp_code}") from None
-    except smtplib.SMTPRecipientsRefused:
-        raise RefusedError("the mail server refused every recipient") from None
+        raise _refusal(error.smtp_code) from None
     except (smtplib.SMTPException, OSError) as error:
         raise DelayedError(f"no connection to the mail server ({type(error).__name__})") from None
+
+
+def _refusal(code: int) -> DelayedError | RefusedError:
+    """Return what an answer means; of its text nothing is kept, since servers quote what they were told."""
+    kind = RefusedError if code >= FIRST_PERMANENT else DelayedError
+    return kind(f"mail server answered {code}")
 
 
 def message(notice: Notice, channel: Channel) -> EmailMessage:
