@@ -65,9 +65,10 @@ def failure_announced(props: Mapping[str, Any]) -> Iterator[None]:
 
 
 def lost_requests(report: Mapping[str, Any]) -> int | None:
-    """Return how many requests of the load beside the rollout were lost, None where none was made."""
-    counted = [summary["lost"] for summary in report.get("load") or [] if isinstance(summary.get("lost"), int)]
-    return sum(counted) if counted else None
+    """Return how many requests were lost while the release took over, None where nobody counted."""
+    certificate = report.get("certificate")
+    lost = certificate.get("lost") if isinstance(certificate, dict) else None
+    return int(lost) if isinstance(lost, int | float) else None
 
 
 def _tell(settings: Settings, event: Event, props: Mapping[str, Any], **facts: Any) -> None:

@@ -92,7 +92,7 @@ def test_a_good_rollout_is_a_success_or_a_rollback(
     told: Told, monkeypatch: pytest.MonkeyPatch, rollback_to: str | None, event: str
 ) -> None:
     """What served before, the duration and the figures are told; a deliberate return has its own event."""
-    use(monkeypatch, "run_rollout", {**GOOD, "load": [{"lost": 2}, {"lost": 0}]})
+    use(monkeypatch, "run_rollout", {**GOOD, "certificate": {"sent": 900, "lost": 2.0}})
     made = RolloutProvider().create(props(settings={"rollback_to": rollback_to}))
     assert made.outs["report"]["previous"] == "v1-0"
     (notice,) = told.notices()
@@ -171,8 +171,14 @@ def test_telling_never_fails_a_release(
 
 
 @pytest.mark.parametrize(
-    ("report", "lost"), [({}, None), ({"load": []}, None), ({"load": [{"lost": 1}, {"p99_ms": 9}]}, 1)]
+    ("report", "lost"),
+    [
+        ({}, None),
+        ({"certificate": None}, None),
+        ({"certificate": {"sent": 9}}, None),
+        ({"certificate": {"lost": 0}}, 0),
+    ],
 )
 def test_lost_requests_are_said_where_they_were_counted(report: dict[str, Any], lost: int | None) -> None:
-    """No load beside the rollout means that nothing is known, not that nothing was lost."""
+    """No prober beside the rollout means that nothing is known, not that nothing was lost."""
     assert lost_requests(report) == lost
