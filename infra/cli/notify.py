@@ -42,7 +42,7 @@ def notify(stack: str, event: str, reason: str, release: str | None, wait_second
     """
     settings = load(stack)
     happened = cast("Event", event)
-    run_id = ci_run_id(os.environ) or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
+    run_id = ci_run_id(os.environ) or f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{os.getpid()}"
     outbox = Outbox.of(stack)
     is_known = happened in OUTCOMES and outbox.told(run_id)
     put = [] if is_known else _put(settings, happened, run_id, reason, release)
