@@ -27,7 +27,7 @@ POLL_SECONDS = 0.3
 def start_janitor() -> None:
     """Start the process that cleans up after this run's builds."""
     subprocess.Popen(  # noqa: S603 - an argv list, never a shell
-        [sys.executable, "-m", "infra.adapters.build_residue", str(_engine().pid), str(time.time())],
+        [sys.executable, "-m", "infra.adapters.build_residue", str(engine().pid), str(time.time())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -75,7 +75,7 @@ def _builds(folder: Path, since: float) -> list[Path]:
     return found
 
 
-def _engine() -> psutil.Process:
+def engine() -> psutil.Process:
     """Return the Pulumi engine this program runs under, or the nearest parent."""
     parents = psutil.Process().parents()
     return next((parent for parent in parents if parent.name() == ENGINE), parents[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 GIT_TIMEOUT_SECONDS = 30
 DIRTY_LENGTH = 6
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,25 @@ def describe_sources(root: Path, paths: Sequence[str]) -> Sources:
             "the version of the sources", [error.what], mend="work in a git checkout, or set `acp:version`"
         ) from None
     return Sources(version=f"{version}-dirty.{dirty}" if dirty else version, commit=commit)
+
+
+def commit_subject(root: Path, commit: str) -> str:
+    """Return the first line of a commit's message, empty when it is not known here."""
+    if not COMMIT.fullmatch(commit):
+        return ""
+    arguments = ["git", "log", "-1", "--format=%s", commit, "--"]
+    try:
+        return run(arguments, timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).stdout.strip()
+    except ToolError:
+        return ""
+
+
+def head_commit(root: Path) -> str:
+    """Return the commit that is checked out, empty outside of a git checkout."""
+    try:
+        return _git(root, "rev-parse", "--verify", "-q", "HEAD")
+    except ToolError:
+        return ""
 
 
 def _dirty_hash(root: Path, paths: Sequence[str]) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REDACTED = "[redacted]"
+_DETACHED: list[subprocess.Popen[bytes]] = []
+"""Programs that were started and left alone; kept so that one which has ended is reaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,24 @@ def stream(
     if late.is_set():
         raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s")
     return status, "".join(errors)
+
+
+def detach(argv: Sequence[str], *, cwd: Path) -> None:
+    """Start `argv` in a session of its own, silent, and do not wait: it may outlive this process."""
+    for child in [child for child in _DETACHED if child.poll() is not None]:
+        _DETACHED.remove(child)
+    try:
+        child = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(argv[0], error) from None
+    _DETACHED.append(child)
 
 
 def _feed(process: subprocess.Popen[str], text: str) -> None:

@@ -7,6 +7,8 @@ import click
 from infra.cli.check import check
 from infra.cli.history import history
 from infra.cli.load import load_command
+from infra.cli.notifications import notifications
+from infra.cli.notify import notify
 from infra.cli.options import ErrorGroup
 from infra.cli.rollback import rollback
 from infra.cli.show import show
@@ -27,5 +29,17 @@ def main() -> None:
     """Release Analyst Copilot, look at what serves, and take it back."""
 
 
-for command in (check, doctor, history, lab, load_command, rollback, show, smoke, status):
+for command in (
+    check,
+    doctor,
+    history,
+    lab,
+    load_command,
+    notifications,
+    notify,
+    rollback,
+    show,
+    smoke,
+    status,
+):
     main.add_command(command)

@@ -188,7 +188,15 @@ class Rollout:
         lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
         lines += self._old_release_answers(results)
         give_back(self._context, self._group.leases)
-        return RolloutError("\n".join(lines), where=cause.where, mend=cause.mend or "mend the release, then run again")
+        serving = {str(result.get("serving") or "") for result in results.values()} if not errors else set()
+        restored = next(iter(serving)) if len(serving) == 1 and serving != {self._release} else ""
+        return RolloutError(
+            "\n".join(lines),
+            where=cause.where,
+            mend=cause.mend or "mend the release, then run again",
+            reason=cause.what,
+            restored=restored,
+        )
 
     def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Return a line that says whether the release before serves the public again."""

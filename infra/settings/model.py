@@ -11,6 +11,7 @@ from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port,
 from infra.settings.checks import Checks
 from infra.settings.gate import Gate
 from infra.settings.load_profiles import Load
+from infra.settings.notifications import Notifications
 from infra.settings.rollout import Rollout
 
 SECRET_NAMES = (
@@ -211,6 +212,7 @@ class Settings(Model):
     checks: Checks = Field(default_factory=Checks, description="What is verified.")
     load: Load = Field(default_factory=Load, description="Load tests, and the comparison with the previous release.")
     gate: Gate = Field(default_factory=Gate, description="What an image must show before any host sees it.")
+    notifications: Notifications = Field(default_factory=Notifications, description="Who is told of a release.")
 
     @field_validator("version", "image_tag")
     @classmethod

@@ -23,8 +23,21 @@ LAYERS: dict[str, set[str]] = {
     "adapters": {"adapters", "domain", "settings", "errors", "paths", "toolchain"},
     "checks": {"checks", "adapters", "domain", "settings", "errors", "paths"},
     "rollout": {"rollout", "checks", "adapters", "domain", "settings", "errors", "paths"},
-    "components": {"components", "rollout", "checks", "adapters", "domain", "settings", "errors", "paths"},
-    "cli": {"cli", "rollout", "checks", "adapters", "domain", "settings", "errors", "paths", "lab", "toolchain"},
+    "notify": {"notify", "rollout", "adapters", "domain", "settings", "errors", "paths"},
+    "components": {"components", "notify", "rollout", "checks", "adapters", "domain", "settings", "errors", "paths"},
+    "cli": {
+        "cli",
+        "notify",
+        "rollout",
+        "checks",
+        "adapters",
+        "domain",
+        "settings",
+        "errors",
+        "paths",
+        "lab",
+        "toolchain",
+    },
     "lab": {"lab", "adapters", "errors", "paths", "toolchain"},
     "toolchain": {"toolchain"},
     "hostctl": {"hostctl"},
@@ -34,8 +47,8 @@ LAYERS: dict[str, set[str]] = {
 }
 """What each part of the package may import at run time; what is not named may be imported by nobody but the program."""
 
-PURE = {"__future__", "collections", "copy", "dataclasses", "datetime", "enum", "hashlib", "hmac", "itertools", "json",
-        "math", "re", "statistics", "typing", "types", "urllib.parse"}  # fmt: skip
+PURE = {"__future__", "base64", "collections", "copy", "dataclasses", "datetime", "enum", "hashlib", "hmac",
+        "itertools", "json", "math", "re", "statistics", "typing", "types", "urllib.parse"}  # fmt: skip
 """The standard library that touches nothing outside the process; all else is I/O, a clock or chance."""
 
 
@@ -154,7 +167,7 @@ def test_no_shell_runs_a_text() -> None:
     "path",
     sorted(
         path
-        for folder in ("settings", "domain", "rollout", "checks", "adapters", "cli", "components")
+        for folder in ("settings", "domain", "rollout", "checks", "adapters", "cli", "components", "notify")
         for path in (PROJECT_ROOT / "tests" / "unit" / folder).rglob("test_*.py")
     ),
     ids=lambda path: str(path.relative_to(PROJECT_ROOT / "tests")),
