@@ -43,7 +43,8 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     try:
         context.group.each(acquire)
         serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name]))
-        before = examine_before(context) if all(status["serving"] for status in serving.values()) else []
+        services = {row["name"] for status in serving.values() for row in status["services"]}
+        before = examine_before(context, services) if all(status["serving"] for status in serving.values()) else []
         if context.settings.checks.healthy_before:
             refuse_unhealthy(before)
     except BaseException:

@@ -105,6 +105,8 @@ class FakeApp:
             return 404, {}
         if "status" in self.broken:
             return 500, {}
+        if "error quotes" in self.broken:
+            return 200, {"id": job, "status": "failed", "error": "cannot use s3cr3t-model-key"}
         waits = {"worker", "embedding_endpoint"} & self.broken
         status = "failed" if "jobs fail" in self.broken else "pending" if waits else "completed"
         return 200, {"id": job, "status": status, "progress": 100}

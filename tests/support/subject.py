@@ -85,6 +85,7 @@ def make_subject(
         targets=public_targets(settings, release),
         hosts=hosts,
         release=release,
+        replicas={name: service.replicas for name, service in settings.services.items()} if release else {},
         secrets=secrets or {},
         jobs=jobs or {},
     )

@@ -98,6 +98,12 @@ class TestHealthyStack:
         for app in (FakeApp(), FakeApp(broken={"llm_endpoint", "embedding_endpoint"})):
             assert "s3cr3t" not in str([(str(result), result.to_json()) for result in run(app).results])
 
+    def test_what_the_app_quotes_is_masked(self) -> None:
+        """A secret in the app's own words does not get into a result."""
+        found = run(FakeApp(broken={"error quotes"}), secrets={"OPENAI_API_KEY": KEY})
+        (queue,) = [result for result in found.results if result.check == "queue"]
+        assert queue.came.endswith("(cannot use [redacted])")
+
     def test_every_check_of_the_settings_exists(self) -> None:
         """The stack file can name exactly the checks that there are, and every occasion asks for known ones."""
         assert set(Suite.model_fields) == set(CHECKS)
@@ -230,6 +236,14 @@ class TestAtFault:
         """Where the stack says so, only the release id counts."""
         checks = {"suite": {"version": {"compare_version": False}}}
         assert failing(run(FakeApp(version="1.0.0"), checks=checks)) == set()
+
+    def test_before_a_release_a_service_that_it_brings_is_not_missed(self) -> None:
+        """Of a release that is not known only the containers that it has are judged."""
+        status = good_status()
+        (containers,) = status["releases"].values()
+        del containers[2:]
+        status["services"].pop()
+        assert failing(run(FakeApp(), BEFORE, status=status, release=None)) == set()
 
     def test_before_a_release_whatever_serves_is_judged(self) -> None:
         """Without an expected release the one that serves counts, with the replicas it has."""

@@ -124,6 +124,15 @@ def test_the_running_release_is_asked_once_whatever_it_is(stage: Stage, probes: 
     assert (BEFORE.passes, BEFORE.walks) == (1, False)
 
 
+def test_a_service_that_comes_with_the_release_is_not_missed_before(
+    stage: Stage, probes: Probes, shown: list[str]
+) -> None:
+    """Only what the running release serves is asked: a new service has nobody to answer yet."""
+    stage.answer("status", {"serving": "v1.4.1-00000000", "services": [{"name": "acp-ingest"}]})
+    run_preflight({}, shown.append)
+    assert {name for name, _ in probes.asked} == {"acp-ingest on h1", "acp-ingest on h2"}
+
+
 def test_health_before_may_be_left_out(monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]) -> None:
     """To release the fix of an unhealthy release, the stack may accept it; what is at fault is told apart later."""
     settings = make_settings(checks={"healthy_before": False}, secrets={"names": list(SECRETS)})
