@@ -33,7 +33,7 @@ QUICK: dict[str, Any] = {
 
 def quick_settings(ports: Mapping[str, int], *, checks: Mapping[str, Any] | None = None, **changes: Any) -> Settings:
     """Return the test stack on one host whose public ports are `ports`, agents with two replicas."""
-    reached = {8000: ports["acp-ingest"], 8001: ports["acp-agents"]}
+    reached = {8000: ports["acp-ingest"], 8001: ports["acp-agents"], 443: ports.get("tls", 443)}
     hosts = [{"name": "h1", "address": "127.0.0.1", "host_key": HOST_KEY, "ports": reached}]
     services = stack_values()["services"]
     services["acp-agents"]["replicas"] = 2

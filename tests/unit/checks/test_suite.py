@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from infra.checks.suite import Occasion
 
 KEY = "s3cr3t-model-key"
+GOOD_MODEL = {"choices": [{"message": {"content": "ready"}}], "data": [{"embedding": [0.1, 0.2]}]}
 NEEDS_TLS = {"tls", "redirect"}
 
 
@@ -31,13 +32,7 @@ def run(
     **subject: Any,
 ) -> Examination:
     """Examine the fake app, with a model endpoint that works unless the app's is broken."""
-
-    def answer(method: str, path: str, body: Any) -> tuple[int, Any, dict[str, str]]:
-        if path.endswith("/embeddings"):
-            return 200, {"data": [{"embedding": [0.1, 0.2]}]}, {}
-        return 200, {"choices": [{"message": {"content": "ready"}}]}, {}
-
-    with served(app) as ports, answering(model or answer) as port:
+    with served(app) as ports, answering(model or (lambda *_: (200, GOOD_MODEL, {}))) as port:
         reached = 1 if {"llm_endpoint", "embedding_endpoint"} & app.broken else port
         url = f"http://127.0.0.1:{reached}/{KEY}/v1"
         secrets = {"LLM_ENDPOINT": url, "EMBEDDING_ENDPOINT": url, "OPENAI_API_KEY": KEY}
@@ -346,7 +341,7 @@ class TestModelEndpoints:
         ("status", "document", "came"),
         [
             pytest.param(401, {"error": "key"}, "status 401", id="key refused"),
-            pytest.param(500, {}, "status 500", id="error"),
+            pytest.param(500, GOOD_MODEL, "status 500", id="error"),
             pytest.param(200, {"choices": []}, "an answer of another shape", id="empty answer"),
             pytest.param(200, "<html>", "an answer of another shape", id="another server"),
         ],
