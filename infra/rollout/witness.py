@@ -1,0 +1,131 @@
+"""What watches a whole rollout from beside it: the certificate's probe, the containers' resources, and the report."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from infra.adapters.process import redact
+from infra.domain.certificate import moment
+from infra.errors import CheckError
+from infra.reports.store import write_report
+from infra.rollout.certification import Certification, loss_lines
+from infra.rollout.resource_watch import ResourceWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from infra.errors import ReleaseError
+    from infra.rollout.context import RolloutContext
+
+
+class Witness:
+    """Watches while its context is open; `require_good` judges what was seen so far, `close` what was seen in all."""
+
+    def __init__(self, context: RolloutContext, show: Callable[[str], None]) -> None:
+        """Prepare; nothing is watched before the context opens."""
+        self._context = context
+        self._show = show
+        self._certification = Certification(context=context)
+        self._resources = ResourceWatch(context.group, context.settings.resources)
+        self._started = time.time()
+        self._stack = ExitStack()
+        self._seen: dict[str, Any] | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self._certification.ensure()
+        self._stack.callback(self._certification.abandon)
+        self._stack.enter_context(self._resources)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave nothing running."""
+        self._stack.close()
+
+    def require_good(self) -> None:
+        """Raise `CheckError` when a request was lost (where the stack forbids it) or a limit is broken."""
+        self._certification.require_lossless()
+        self._resources.require_within_limits(self._context.release)
+
+    def seen(self) -> dict[str, Any]:
+        """End the watch and return `certificate` and `resources` of the rollout."""
+        if self._seen is None:
+            resources = self._resources.summary(self._context.release)
+            self._seen = {"certificate": self._certification.end(), "resources": resources}
+        return self._seen
+
+    def released(self, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the whole report of a committed release; raise `CheckError` when its drain lost requests."""
+        whole = {**report, **self.seen()}
+        loss = self._late_loss()
+        self._write(whole, "lossy" if loss else "released", loss)
+        if loss:
+            raise CheckError(loss, mend="`acp-release report` shows which; the next update records the release")
+        return whole
+
+    def failed(self, report: Mapping[str, Any], error: ReleaseError) -> None:
+        """Write the report of a release that was not made."""
+        self._write({**report, **self.seen()}, "reverted", error.what)
+
+    def _late_loss(self) -> str:
+        """Return in words what was lost in the drain, empty when nothing was or the stack allows it."""
+        certificate = (self._seen or {}).get("certificate")
+        if not self._context.settings.certificate.fail_on_loss:
+            return ""
+        serving = f"{self._context.release} is committed and serves, but"
+        if certificate is None:
+            return f"{serving} nobody can say whether its change-over lost a request: the probe left no result"
+        if certificate["silent_routes"]:
+            return f"{serving} no answer came on {', '.join(certificate['silent_routes'])}"
+        if not certificate["failed"]:
+            return ""
+        return (
+            f"{serving} {certificate['failed']} of {certificate['sent']} requests of the certificate's probe were"
+            f" lost\n{loss_lines(certificate['losses'])}"
+        )
+
+    def _write(self, report: Mapping[str, Any], outcome: str, reason: str) -> None:
+        """Write the page; one that cannot be written is no reason to fail a release."""
+        context = self._context
+        document = {
+            **report,
+            "outcome": outcome,
+            "reason": reason,
+            "stack": context.settings.stack,
+            "release": context.release,
+            "version": context.release.rpartition("-")[0],
+            "run_id": context.run_id,
+            "strategy": context.settings.rollout.strategy,
+            "images": image_names(context.spec["images"]),
+            "max_memory_percent": context.settings.resources.max_memory_percent,
+            "started_at": moment(self._started),
+            "ended_at": moment(time.time()),
+        }
+        try:
+            page = write_report(redacted(document, context.secrets.values.values()))
+        except OSError as error:
+            self._show(f"warning: the report could not be written: {error}")
+        else:
+            self._show(f"report: {page}")
+
+
+def image_names(pinned: Iterable[str]) -> dict[str, str]:
+    """Return pinned images by the last part of their repository."""
+    return {image.partition("@")[0].rpartition("/")[2]: image for image in pinned}
+
+
+def redacted(value: Any, secrets: Iterable[str]) -> Any:
+    """Return JSON with every secret value in its texts replaced."""
+    known = tuple(secrets)
+    if isinstance(value, str):
+        return redact(value, known)
+    if isinstance(value, dict):
+        return {key: redacted(item, known) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(item, known) for item in value]
+    return value
