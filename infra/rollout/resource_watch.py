@@ -49,19 +49,21 @@ class ResourceWatch:
         """Read no more; a reading that is under way is left to end by itself."""
         self._stop.set()
 
-    def verdicts(self, release: str) -> list[ResourceVerdict]:
-        """Return the verdicts on every container of a release."""
+    def verdicts(self, release: str | None) -> list[ResourceVerdict]:
+        """Return the verdicts on every container of a release, or on all there are."""
         return [
             verdict
             for series in by_container(list(self._readings)).values()
-            if series[-1].release == release
+            if release in {series[-1].release, None}
             for verdict in judge_container(series, self._limits, growth_of(series, self._limits))
         ]
 
     def require_within_limits(self, release: str) -> None:
         """Raise `CheckError` when a container of the release breaks a limit, or when none of them could be read."""
         self._first.wait(FIRST_READING_SECONDS)
-        verdicts = self.verdicts(release)
+        if not (verdicts := self.verdicts(release)):
+            self.read()
+            verdicts = self.verdicts(release)
         if not verdicts:
             raise CheckError(
                 f"nobody can say what the containers of {release} use: there was no reading of them",
@@ -75,7 +77,7 @@ class ResourceWatch:
                 mend="mend the candidate, or set `acp:resources`",
             )
 
-    def summary(self, release: str) -> dict[str, Any]:
+    def summary(self, release: str | None = None) -> dict[str, Any]:
         """Return readings and verdicts as reports have them."""
         return {
             "interval_seconds": self._limits.interval_seconds,

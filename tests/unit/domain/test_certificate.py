@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.checks.prober import Answer, certify
+from infra.domain.certificate import Answer, certify
 
 
 def answer(at: float, *, milliseconds: float = 10, lost: str | None = None, release: str | None = "v1-0") -> Answer:
