@@ -1,8 +1,8 @@
 """The certificate's probe, a process of its own: `python -m infra.checks.probe FOLDER`.
 
 It runs from before the first change on any host to after the last drain, while the resources of an update come and go
-in other processes. SIGTERM ends it with a result; without the Pulumi engine, or after the longest time, it ends
-without one and takes its files along.
+in other processes. SIGTERM ends it with a result. When the Pulumi engine has ended without asking for it (a candidate
+did not start, the job was killed), or after the longest time, the probe writes the release's report itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,8 +27,8 @@ from infra.domain.certificate import certify, failures, once_served, shown
 STATE_SECONDS = 0.2
 
 
-async def run(files: ProbeFiles, plan: Plan, control_url: str) -> bool:
-    """Probe until the end and write what was seen; return whether somebody asked for the result."""
+async def run(files: ProbeFiles, plan: Plan, control_url: str) -> tuple[dict[str, Any], bool]:
+    """Probe until the end; return the certificate, and whether somebody asked for it."""
     asked, over = asyncio.Event(), asyncio.Event()
 
     def finish() -> None:
@@ -40,11 +41,9 @@ async def run(files: ProbeFiles, plan: Plan, control_url: str) -> bool:
     # What is still on its way at the end gets the time that a good answer may take.
     await sender.run(over, grace_seconds=plan.slow_ms / 1000)
     await watch
-    if asked.is_set():
-        routes = {request.name for request in plan.requests}
-        seen = certify(once_served(sender.answers), sender.hiccups, slow_ms=plan.slow_ms, routes=routes)
-        files.write_result({**seen.to_json(), "rate": plan.rate})
-    return asked.is_set()
+    routes = {request.name for request in plan.requests}
+    seen = certify(once_served(sender.answers), sender.hiccups, slow_ms=plan.slow_ms, routes=routes)
+    return {**seen.to_json(), "rate": plan.rate}, asked.is_set()
 
 
 async def _watch(files: ProbeFiles, plan: Plan, sender: Sender, over: asyncio.Event) -> None:
@@ -85,14 +84,19 @@ def main(folder: Path) -> None:
     plan = files.read_plan()
     with start_module("infra.checks.control", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as control:
         port = int(control.stdout.readline()) if control.stdout else 0
-        wanted = asyncio.run(run(files, plan, f"http://127.0.0.1:{port}/"))
+        certificate, is_wanted = asyncio.run(run(files, plan, f"http://127.0.0.1:{port}/"))
         if control.stdin:
             control.stdin.close()
+    if is_wanted:
+        files.write_result(certificate)
+        return
+    from infra.reports.store import write_report  # noqa: PLC0415 - half of what a start would take, and seldom needed
+
+    write_report({**plan.document, "outcome": "unfinished", "certificate": certificate})
     state = files.read_state()
-    if not wanted and state is not None and state.pid == os.getpid():
+    if state is not None and state.pid == os.getpid():
         files.remove()
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
     main(Path(sys.argv[1]))

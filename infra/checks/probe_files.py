@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the probe asks and how fast, and which process it must not outlive."""
+    """What the probe asks and how fast, which process it must not outlive, and the report it makes if it has to."""
 
     requests: Sequence[ProbeRequest]
     rate: float
@@ -24,6 +24,7 @@ class Plan:
     max_seconds: float
     engine_pid: int
     engine_created: float
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

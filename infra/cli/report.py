@@ -18,13 +18,17 @@ from infra.reports.store import read_report, write_report
 def report(release: str | None, stack: str, *, as_json: bool) -> None:
     """Write the HTML page of RELEASE (default: the current one) again and say where it is.
 
-    A recorded release is taken from the record; one that was not made, from what its update left on this machine.
+    What is recorded comes from the record; of a release that was not made, and of details that no record has, what its
+    update left on this machine is shown.
     """
     outputs = stack_outputs(stack)
     wanted = release or outputs.get("release") or ""
     entry = next((entry for entry in outputs.get("history", []) if entry["release"] == wanted), None)
-    document = document_of(entry, stack) if entry else read_report(stack, wanted) if wanted else None
-    if document is None:
+    document = {
+        **((read_report(stack, wanted) if wanted else None) or {}),
+        **(document_of(entry, stack) if entry else {}),
+    }
+    if not document:
         raise UsageError(
             f"nothing is known of release {wanted or '(none yet)'} on stack {stack}",
             mend="`acp-release history` lists the recorded ones",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEMPLATES = Path(__file__).parent / "templates"
-MARKS = {"pass": "✔ passed", "fail": "✘ FAILED", "open": "? open"}
+SIGNS = {"pass": "✔", "fail": "✘", "open": "?"}
 
 
 def render_page(document: Mapping[str, Any]) -> str:
@@ -24,4 +24,4 @@ def render_page(document: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     template = environment.get_template("release.html.j2")
-    return template.render(view=view_of(document), marks=MARKS, size=plots)
+    return template.render(view=view_of(document), signs=SIGNS, size=plots)

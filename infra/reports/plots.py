@@ -115,10 +115,13 @@ def bars(figures: Mapping[str, float], unit: str) -> list[Bar]:
 
 
 def spans(steps: Mapping[str, float]) -> list[Bar]:
-    """Return one bar per step of a timeline, from the step before to its own end."""
+    """Return one bar per step of a timeline, from the step before to its own end.
+
+    In order of time: the engine that kept the steps has put them into another order.
+    """
     total = max(steps.values(), default=0) or 1
     found, before = [], 0.0
-    for label, end in steps.items():
+    for label, end in sorted(steps.items(), key=lambda step: step[1]):
         start = min(before, end)
         found.append(
             Bar(

@@ -15,20 +15,21 @@ HEADLINES = {
     "released": ("PASSED", "verified, committed and serving"),
     "reverted": ("FAILED", "not released; the release before serves"),
     "lossy": ("FAILED", "serving, but requests were lost after the commit"),
-    "unfinished": ("FAILED", "did not come to its verification; `pulumi up` says why"),
+    "unfinished": ("FAILED", "its update ended before the driver could report; `pulumi up` says why"),
 }
 PERCENTILE = re.compile(r"^p\d+(_\d+)?_ms$")
 GOOD_VERDICTS = {"ok", "passed", "good", "no regression", "same", "true"}
+ORDER = {"fail": 0, "open": 1, "pass": 2}
 UNKNOWN_VERDICTS = {"cannot tell", "insufficient"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under columns; `marks` has "pass", "fail" or "open" for each row, or nothing for rows without a verdict."""
+    """Rows under columns; `verdicts` has a mark ("pass", "fail", "open") and a word per row, or nothing at all."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
-    marks: Sequence[str] = ()
+    verdicts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def view_of(document: Mapping[str, Any]) -> View:
         load_bars=_load_bars(load),
         regression=table_of(document.get("regression") or [], verdict="verdict"),
         resources=table_of(
-            sorted(resources.get("verdicts") or [], key=lambda row: _mark(row["verdict"]) == "pass"), verdict="verdict"
+            sorted(resources.get("verdicts") or [], key=lambda row: ORDER[_mark(row["verdict"])]), verdict="verdict"
         ),
         plots=_plots(resources.get("containers") or [], document.get("max_memory_percent")),
         certificate=_certificate(certificate),
@@ -82,14 +83,16 @@ def view_of(document: Mapping[str, Any]) -> View:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], *, verdict: str = "") -> Table:
-    """Return rows with whatever plain columns they have; nested values have no place in a table."""
+    """Return rows with whatever plain columns they have besides the verdict; nested values have no place in a table."""
     columns = list(
-        dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list))
+        dict.fromkeys(
+            key for row in rows for key, value in row.items() if key != verdict and not isinstance(value, dict | list)
+        )
     )
     return Table(
         columns=[column.replace("_", " ") for column in columns],
         rows=[[text_of(row.get(column)) for column in columns] for row in rows],
-        marks=[_mark(row.get(verdict)) for row in rows] if verdict else (),
+        verdicts=[(_mark(row.get(verdict)), str(row.get(verdict))) for row in rows] if verdict else (),
     )
 
 
@@ -116,11 +119,11 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _checks(checks: Iterable[Mapping[str, Any]]) -> Table:
     """Return the checks, failed ones first."""
-    rows = sorted(checks, key=lambda row: bool(row.get("passed")))
-    table = table_of([{key: value for key, value in row.items() if key != "passed"} for row in rows])
-    return Table(
-        columns=table.columns, rows=table.rows, marks=["pass" if row.get("passed") else "fail" for row in rows]
-    )
+    rows = [
+        {**row, "passed": "passed" if row.get("passed") else "FAILED"}
+        for row in sorted(checks, key=lambda row: bool(row.get("passed")))
+    ]
+    return table_of(rows, verdict="passed")
 
 
 def _load_bars(load: Iterable[Mapping[str, Any]]) -> list[Bar]:

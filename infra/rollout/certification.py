@@ -15,6 +15,7 @@ from infra.checks.probe_files import Plan, ProbeFiles, State
 from infra.checks.routes import route_requests
 from infra.errors import CheckError, ToolError
 from infra.paths import CACHE_FOLDER
+from infra.rollout.document import base_document
 
 if TYPE_CHECKING:
     from infra.rollout.context import RolloutContext
@@ -41,6 +42,7 @@ class Certification:
 
     def start(self) -> None:
         """Start the probe; `wait_running` says when it sends."""
+        self._remove_stale()
         rules, engine = self.context.settings.certificate, find_engine()
         self.files.write_plan(
             Plan(
@@ -50,6 +52,7 @@ class Certification:
                 max_seconds=rules.max_seconds,
                 engine_pid=engine.pid,
                 engine_created=engine.create_time(),
+                document=base_document(self.context),
             )
         )
         started = psutil.Process(start_module("infra.checks.probe", str(self.files.folder)).pid)
@@ -114,6 +117,14 @@ class Certification:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
         return None
+
+    def _remove_stale(self) -> None:
+        """Remove what probes left that were killed."""
+        for folder in self.files.folder.parent.glob("*"):
+            files = ProbeFiles(folder=folder)
+            state = files.read_state()
+            if state is None or find_process(state.pid, state.created) is None:
+                files.remove()
 
     def _process(self) -> psutil.Process | None:
         """Return the probe's process, None when it has not begun or has ended."""

@@ -6,15 +6,15 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from infra.adapters.process import redact
 from infra.domain.certificate import moment
 from infra.errors import CheckError
 from infra.reports.store import write_report
 from infra.rollout.certification import Certification, loss_lines
+from infra.rollout.document import base_document, redacted
 from infra.rollout.resource_watch import ResourceWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from infra.errors import ReleaseError
@@ -30,7 +30,7 @@ class Witness:
         self._show = show
         self._certification = Certification(context=context)
         self._resources = ResourceWatch(context.group, context.settings.resources)
-        self._started = time.time()
+        self._document = base_document(context)
         self._stack = ExitStack()
         self._seen: dict[str, Any] | None = None
 
@@ -91,41 +91,17 @@ class Witness:
 
     def _write(self, report: Mapping[str, Any], outcome: str, reason: str) -> None:
         """Write the page; one that cannot be written is no reason to fail a release."""
-        context = self._context
+        secrets = self._context.secrets.values.values()
         document = {
+            **self._document,
             **report,
             "outcome": outcome,
             "reason": reason,
-            "stack": context.settings.stack,
-            "release": context.release,
-            "version": context.release.rpartition("-")[0],
-            "run_id": context.run_id,
-            "strategy": context.settings.rollout.strategy,
-            "images": image_names(context.spec["images"]),
-            "max_memory_percent": context.settings.resources.max_memory_percent,
-            "started_at": moment(self._started),
             "ended_at": moment(time.time()),
         }
         try:
-            page = write_report(redacted(document, context.secrets.values.values()))
+            page = write_report(redacted(document, secrets))
         except OSError as error:
             self._show(f"warning: the report could not be written: {error}")
         else:
             self._show(f"report: {page}")
-
-
-def image_names(pinned: Iterable[str]) -> dict[str, str]:
-    """Return pinned images by the last part of their repository."""
-    return {image.partition("@")[0].rpartition("/")[2]: image for image in pinned}
-
-
-def redacted(value: Any, secrets: Iterable[str]) -> Any:
-    """Return JSON with every secret value in its texts replaced."""
-    known = tuple(secrets)
-    if isinstance(value, str):
-        return redact(value, known)
-    if isinstance(value, dict):
-        return {key: redacted(item, known) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [redacted(item, known) for item in value]
-    return value
