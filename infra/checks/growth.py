@@ -33,10 +33,11 @@ def growth_of(series: Sequence[Reading], limits: ResourceLimits) -> Growth | Non
     from scipy import stats  # noqa: PLC0415 - it takes a second to load, and only a soak needs it
 
     blocks = [settled[len(settled) * n // BLOCKS : len(settled) * (n + 1) // BLOCKS] for n in range(BLOCKS)]
-    line = stats.linregress(
-        [statistics.fmean(reading.at for reading in block) for block in blocks],
-        [statistics.fmean(reading.memory_bytes for reading in block) for block in blocks],
-    )
+    moments = [statistics.fmean(reading.at for reading in block) for block in blocks]
+    sizes = [statistics.fmean(reading.memory_bytes for reading in block) for block in blocks]
+    if min(sizes) == max(sizes):
+        return Growth(per_hour=0.0, low=0.0, high=0.0)  # the regression has no error to tell of a line without slope
+    line = stats.linregress(moments, sizes)
     margin = stats.t.ppf((1 + CONFIDENCE) / 2, BLOCKS - 2) * line.stderr
     return Growth(
         per_hour=float(line.slope) * HOUR_SECONDS,
