@@ -101,7 +101,7 @@ def line_plot(title: str, unit: str, lines: Sequence[Line], *, limit: float | No
 
 def nice(value: float) -> float:
     """Return the next figure up that three equal steps divide well."""
-    scale = 10 ** math.floor(math.log10(value))
+    scale: float = 10.0 ** math.floor(math.log10(value))
     return next(step * scale for step in (1.2, 1.5, 3, 6, 9, 12) if step * scale >= value)
 
 
