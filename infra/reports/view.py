@@ -18,9 +18,9 @@ HEADLINES = {
     "unfinished": ("FAILED", "its update ended before the driver could report; `pulumi up` says why"),
 }
 PERCENTILE = re.compile(r"^p\d+(_\d+)?_ms$")
-GOOD_VERDICTS = {"ok", "passed", "good", "no regression", "same", "true"}
+GOOD_VERDICTS = {"ok", "passed", "fine"}
 ORDER = {"fail": 0, "open": 1, "pass": 2}
-UNKNOWN_VERDICTS = {"cannot tell", "insufficient"}
+UNKNOWN_VERDICTS = {"cannot tell", "warning"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class View:
     warnings: Sequence[str]
     checks: Table
     load: Table
+    missed: Sequence[str]
     load_bars: Sequence[Bar]
     regression: Table
     resources: Table
@@ -59,7 +60,7 @@ def view_of(document: Mapping[str, Any]) -> View:
     verdict, headline = HEADLINES[document["outcome"]]
     certificate = document.get("certificate") or {}
     resources = document.get("resources") or {}
-    load = document.get("load") or []
+    load = _load_rows(document.get("load") or [])
     return View(
         title=f"{document['release']} on {document['stack']}",
         verdict=verdict,
@@ -68,7 +69,8 @@ def view_of(document: Mapping[str, Any]) -> View:
         facts=_facts(document),
         warnings=[str(warning) for warning in document.get("warnings") or []],
         checks=_checks(document.get("checks") or []),
-        load=table_of(load),
+        load=table_of(load, verdict="verdict"),
+        missed=[text_of(missed) for run in document.get("load") or [] for missed in run.get("missed") or []],
         load_bars=_load_bars(load),
         regression=table_of(document.get("regression") or [], verdict="verdict"),
         resources=table_of(
@@ -83,25 +85,27 @@ def view_of(document: Mapping[str, Any]) -> View:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], *, verdict: str = "") -> Table:
-    """Return rows with whatever plain columns they have besides the verdict; nested values have no place in a table."""
-    columns = list(
-        dict.fromkeys(
-            key for row in rows for key, value in row.items() if key != verdict and not isinstance(value, dict | list)
-        )
-    )
+    """Return rows with whatever columns they have besides the verdict; what is empty in every row is left out."""
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != verdict))
+    cells = [{column: text_of(row.get(column)) for column in columns} for row in rows]
+    used = [column for column in columns if any(cell[column] for cell in cells)]
     return Table(
-        columns=[column.replace("_", " ") for column in columns],
-        rows=[[text_of(row.get(column)) for column in columns] for row in rows],
+        columns=[column.replace("_", " ") for column in used],
+        rows=[[cell[column] for column in used] for cell in cells],
         verdicts=[(_mark(row.get(verdict)), str(row.get(verdict))) for row in rows] if verdict else (),
     )
 
 
 def text_of(value: object) -> str:
-    """Return a value for people."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    """Return a value for people, empty for none."""
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "yes"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {text_of(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(text_of(item) for item in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -120,17 +124,34 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _checks(checks: Iterable[Mapping[str, Any]]) -> Table:
     """Return the checks, failed ones first."""
     rows = [
-        {**row, "passed": "passed" if row.get("passed") else "FAILED"}
+        {**{key: value for key, value in row.items() if key not in {"passed", "severity"}}, "verdict": _word(row)}
         for row in sorted(checks, key=lambda row: bool(row.get("passed")))
     ]
-    return table_of(rows, verdict="passed")
+    return table_of(rows, verdict="verdict")
 
 
-def _load_bars(load: Iterable[Mapping[str, Any]]) -> list[Bar]:
+def _word(row: Mapping[str, Any]) -> str:
+    """Return the verdict of a check or a load test in a word."""
+    if row.get("passed"):
+        return "passed"
+    return "warning" if row.get("severity") == "warning" else "FAILED"
+
+
+def _load_rows(load: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per endpoint of every run, or per run where it has no endpoints of its own."""
+    found: list[dict[str, Any]] = []
+    for run in load:
+        common = {"verdict": _word({"passed": True, **run}), "profile": run.get("profile", "")}
+        plain = {key: value for key, value in run.items() if key != "passed" and not isinstance(value, list | dict)}
+        found += [{**common, **endpoint} for endpoint in run.get("endpoints") or []] or [{**common, **plain}]
+    return found
+
+
+def _load_bars(rows: Iterable[Mapping[str, Any]]) -> list[Bar]:
     """Return the latencies of all load runs beside each other."""
     figures: dict[str, float] = {}
-    for row in load:
-        name = " ".join(str(row[key]) for key in ("script", "profile") if row.get(key))
+    for row in rows:
+        name = " ".join(str(row[key]) for key in ("script", "profile", "scenario", "endpoint") if row.get(key))
         for key, value in row.items():
             if PERCENTILE.match(key) and isinstance(value, int | float):
                 figures[f"{name} {key.removesuffix('_ms').replace('_', '.')}"] = value

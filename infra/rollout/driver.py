@@ -74,6 +74,7 @@ class Rollout:
     def _run(self) -> list[str]:
         """Run every step; whatever fails before the commit is reverted on all hosts. Return the warnings after it."""
         try:
+            self._witness.begin()
             verify = self._ensure_candidates()
             # A host that serves the release already, since a run before this one committed there, has no trial.
             trial = self._group.only(verify)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Witness:
-    """Watches while its context is open; `require_good` judges what was seen so far, `close` what was seen in all."""
+    """Watches from `begin` to the end of its context, judges what it saw before the commit, and reports in the end."""
 
     def __init__(self, context: RolloutContext, show: Callable[[str], None]) -> None:
         """Prepare; nothing is watched before the context opens."""
@@ -35,10 +35,8 @@ class Witness:
         self._seen: dict[str, Any] | None = None
 
     def __enter__(self) -> Self:
-        """Begin to watch."""
-        self._certification.ensure()
+        """Answer for whatever runs from here on to end."""
         self._stack.callback(self._certification.abandon)
-        self._stack.enter_context(self._resources)
         return self
 
     def __exit__(
@@ -46,6 +44,11 @@ class Witness:
     ) -> None:
         """Leave nothing running."""
         self._stack.close()
+
+    def begin(self) -> None:
+        """Begin to watch."""
+        self._certification.ensure()
+        self._stack.enter_context(self._resources)
 
     def require_good(self) -> None:
         """Raise `CheckError` when a request was lost (where the stack forbids it) or a limit is broken."""
@@ -101,7 +104,7 @@ class Witness:
         }
         try:
             page = write_report(redacted(document, secrets))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a page, the release is as good or bad as it is
             self._show(f"warning: the report could not be written: {error}")
         else:
             self._show(f"report: {page}")

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class FakeWitness:
-    """A witness that saw what it is told: `early` is raised before the commit, `late` after the drain."""
+    """A witness that saw what it is told: `absent` is raised at first, `early` before the commit, `late` at last."""
 
+    absent: ReleaseError | None = None
     early: ReleaseError | None = None
     late: ReleaseError | None = None
     calls: list[str] = field(default_factory=list)
@@ -28,6 +29,12 @@ class FakeWitness:
 
     def __exit__(self, *_exception: object) -> None:
         self.calls.append("end")
+
+    def begin(self) -> None:
+        """Begin."""
+        self.calls.append("watch")
+        if self.absent:
+            raise self.absent
 
     def require_good(self) -> None:
         """Judge as told."""

@@ -101,6 +101,30 @@ def test_failed_checks_stand_on_top_with_word_and_sign() -> None:
     assert rows[:3] == [("fail", "✘ FAILED"), ("pass", "✔ passed"), ("pass", "✔ passed")]
 
 
+def test_a_failed_check_that_only_warns_is_told_apart() -> None:
+    """A warning is neither a pass nor a failure."""
+    page = render_page(document(checks=[{**check(passed=False), "severity": "warning"}]))
+    assert '<td data-label="verdict" class="open">? warning</td>' in page
+
+
+def test_a_load_run_is_shown_by_endpoint() -> None:
+    """A run's endpoints are rows and bars of their own, and what it missed is said."""
+    endpoint = {"scenario": "search", "endpoint": "POST search", "requests": 10, "p95_ms": 51.5, "max_p95_ms": None}
+    run = {"profile": "load", "passed": False, "missed": ["p95 of search"], "images": ["x"], "endpoints": [endpoint]}
+    page = render_page(document(load=[run]))
+    assert '<td data-label="verdict" class="fail">✘ FAILED</td>' in page
+    assert '<span class="label">load search POST search p95</span>' in page
+    assert "<li>p95 of search</li>" in page
+    assert "max p95" not in page
+
+
+def test_bounds_are_shown_with_the_verdict() -> None:
+    """A verdict on a regression has its bounds beside it; one that cannot be told is neither good nor bad."""
+    page = render_page(document(regression=[{"service": "a", "verdict": "cannot tell", "ratio": [0.91, 1.0, 1.12]}]))
+    assert '<td data-label="ratio">0.91, 1, 1.12</td>' in page
+    assert 'class="open">? cannot tell' in page
+
+
 def test_what_was_not_measured_is_said() -> None:
     """A page of a release that failed early has every section, with a sentence instead of figures."""
     early = {"outcome": "unfinished", "stack": "local", "release": RELEASE}

@@ -8,7 +8,15 @@ import pytest
 
 from infra.checks.suite import CANDIDATE, PUBLIC, Examination
 from infra.domain.canary import Sample
-from infra.errors import CandidateError, CheckError, HostError, HostUnreachableError, LeaseHeldError, RolloutError
+from infra.errors import (
+    CandidateError,
+    CheckError,
+    HostError,
+    HostUnreachableError,
+    LeaseHeldError,
+    RolloutError,
+    ToolError,
+)
 from infra.rollout import driver, heartbeat
 from infra.rollout.driver import Rollout
 from infra.rollout.probes import ProbeSamples
@@ -500,7 +508,7 @@ class TestWitness:
     def test_the_whole_rollout_is_watched(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
         """The watch begins before the first step, judges before the commit, and its findings are in the report."""
         report = run(make_stage(), shown)
-        assert witness.calls == ["begin", "judge", "end"]
+        assert witness.calls == ["begin", "watch", "judge", "end"]
         assert report["certificate"] == {"sent": 100}
         assert report["previous"] == PREVIOUS
 
@@ -513,6 +521,13 @@ class TestWitness:
         assert len(stage.journal.of("revert")) == 2
         assert "3 of 100 requests" in witness.reports[0]["reason"]
         assert witness.calls[-1] == "end"
+
+    def test_a_watch_that_cannot_begin_reverts(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """Without a witness the candidates that wait on the hosts are taken back."""
+        witness.absent = ToolError("the certificate's probe did not start")
+        stage = make_stage()
+        assert "did not start" in failure(stage, shown).what
+        assert len(stage.journal.of("revert")) == 2
 
     def test_each_step_of_a_canary_is_judged(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
         """A loss in the first step does not wait for the last."""

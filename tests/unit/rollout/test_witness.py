@@ -69,6 +69,7 @@ def watching(certificate: dict[str, Any] | None, shown: list[str], *, strict: bo
 def test_a_released_release_has_certificate_and_resources(written: list[Any], shown: list[str]) -> None:
     """The driver's report gets both, and the page is written and named."""
     with watching(GOOD, shown) as found:
+        found.begin()
         found.require_good()
         report = found.released(REPORT)
     assert report["certificate"] == GOOD
