@@ -10,6 +10,8 @@ from infra.cli.load import load_command
 from infra.cli.notifications import notifications
 from infra.cli.notify import notify
 from infra.cli.options import ErrorGroup
+from infra.cli.report import report
+from infra.cli.resources import resources
 from infra.cli.rollback import rollback
 from infra.cli.show import show
 from infra.cli.smoke import smoke
@@ -37,6 +39,8 @@ for command in (
     load_command,
     notifications,
     notify,
+    report,
+    resources,
     rollback,
     show,
     smoke,

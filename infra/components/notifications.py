@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.adapters.build_residue import engine
+from infra.adapters.background import find_engine
 from infra.adapters.ci import ci_run_id
 from infra.components.dynamic import show
 from infra.errors import ReleaseError, RolloutError
@@ -33,7 +33,7 @@ def announce_start(props: Mapping[str, Any]) -> None:
             settings, "started", props["run_id"], os.environ,
             release=props["release"], commit=props.get("commit", ""), who=who(),
         )  # fmt: skip
-        update = engine()
+        update = find_engine()
         start_sender(
             settings.stack,
             *("--engine", str(update.pid), "--since", repr(update.create_time())),
@@ -73,7 +73,7 @@ def lost_requests(report: Mapping[str, Any]) -> int | None:
 
 def _tell(settings: Settings, event: Event, props: Mapping[str, Any], **facts: Any) -> None:
     """Put the notice into the outbox and see to it that somebody sends it."""
-    update = engine()
+    update = find_engine()
     run_id = props.get("run_id") or ci_run_id(os.environ) or f"{update.create_time():.0f}-{update.pid}"
     put = put_notice(
         settings,

@@ -38,6 +38,7 @@ class Container:
     addresses: Mapping[str, str] = field(default_factory=dict)
     environment: tuple[str, ...] = ()
     error: str = ""
+    pid: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -145,6 +146,17 @@ class Engine:
         )
         return stats
 
+    def writable_bytes(self, name: str) -> int | None:
+        """Return the size of what a container wrote outside its volumes, None when it is gone or Docker cannot tell."""
+        try:
+            raw = self._socket.json("GET", f"/containers/{quote(name)}/json", query={"size": "true"})
+        except DockerError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        size = raw.get("SizeRw", 0)
+        return None if size is None else int(size)
+
     def execute(self, name: str, argv: list[str], *, timeout_seconds: float = 30.0) -> tuple[int, str]:
         """Run a command in a running container; return its exit status and output."""
         body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
@@ -239,4 +251,5 @@ def parse_container(raw: dict[str, Any]) -> Container:
         addresses={name: network["IPAddress"] for name, network in networks.items() if network.get("IPAddress")},
         environment=tuple(config.get("Env") or ()),
         error=str(state.get("Error") or ""),
+        pid=int(state.get("Pid") or 0),
     )

@@ -19,6 +19,7 @@ from infra.rollout.verification import (
     judge,
     mark_known,
 )
+from infra.rollout.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,10 +59,22 @@ class Rollout:
         self._answers: Mapping[str, Mapping[str, Any]] = {}
         self._regression: list[dict[str, Any]] = []
         self._load: list[dict[str, Any]] = []
+        self._witness = Witness(context, show)
 
     def run(self) -> dict[str, Any]:
-        """Run every step; whatever fails before the commit is reverted on all hosts."""
+        """Take the release through every step under the eyes of the witness, and report on it however it ends."""
+        with self._witness:
+            try:
+                warnings = self._run()
+            except ReleaseError as error:
+                self._witness.failed(self._report([]), error)
+                raise
+            return self._witness.released(self._report(warnings))
+
+    def _run(self) -> list[str]:
+        """Run every step; whatever fails before the commit is reverted on all hosts. Return the warnings after it."""
         try:
+            self._witness.begin()
             verify = self._ensure_candidates()
             # A host that serves the release already, since a run before this one committed there, has no trial.
             trial = self._group.only(verify)
@@ -73,6 +86,7 @@ class Rollout:
                     self._shift(trial, heartbeat)
                 self._verify_public()
                 self._put_under_load()
+                self._witness.require_good()
                 heartbeat.check()
                 heartbeat.stop()
                 trial.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
@@ -83,6 +97,10 @@ class Rollout:
             raise self._revert(RolloutError(f"{type(error).__name__}: {error}")) from None
         warnings = self._retire()
         give_back(self._context, self._group.leases)
+        return warnings
+
+    def _report(self, warnings: list[str]) -> dict[str, Any]:
+        """Return what the driver itself saw up to now."""
         return {
             "previous": self._previous,
             "checks": [result.to_json() for result in self._checks],
@@ -133,6 +151,7 @@ class Rollout:
                 self._mark(f"{step} % on the candidate")
                 for reason in bake(self._context, self._previous, heartbeat):
                     self._show(f"  {reason}")
+                self._witness.require_good()
         trial.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
         self._mark("all traffic on the candidate")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.checks.blame import at_fault
 from infra.errors import HostError
+from infra.rollout.certification import Certification
 from infra.rollout.context import RolloutContext, open_context, who
 from infra.rollout.verification import examine_before, refuse_unhealthy
 
@@ -24,6 +25,7 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     Returns the leases by host, and what is at fault before the rollout.
     """
     context = open_context(props)
+    certification = Certification(context=context)
     leases: dict[str, Any] = {}
 
     def acquire(client: HostctlClient) -> dict[str, Any]:
@@ -41,13 +43,16 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
         return answer
 
     try:
+        certification.start()
         context.group.each(acquire)
         serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name]))
         services = {row["name"] for status in serving.values() for row in status["services"]}
         before = examine_before(context, services) if all(status["serving"] for status in serving.values()) else []
         if context.settings.checks.healthy_before:
             refuse_unhealthy(before)
+        certification.wait_running()
     except BaseException:
+        certification.abandon()
         give_back(context, leases)
         raise
     for name, status in serving.items():

@@ -8,10 +8,12 @@ from typing import Literal, Self
 from pydantic import ByteSize, Field, field_validator, model_validator
 
 from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, Tag
+from infra.settings.certificate import CertificateRules
 from infra.settings.checks import Checks
 from infra.settings.gate import Gate
 from infra.settings.load_profiles import Load
 from infra.settings.notifications import Notifications
+from infra.settings.resources import ResourceLimits
 from infra.settings.rollout import Rollout
 
 SECRET_NAMES = (
@@ -211,6 +213,12 @@ class Settings(Model):
     rollout: Rollout = Field(default_factory=Rollout, description="How a release takes over.")
     checks: Checks = Field(default_factory=Checks, description="What is verified.")
     load: Load = Field(default_factory=Load, description="Load tests, and the comparison with the previous release.")
+    certificate: CertificateRules = Field(
+        default_factory=CertificateRules, description="What a release may cost its users."
+    )
+    resources: ResourceLimits = Field(
+        default_factory=ResourceLimits, description="What the containers of a candidate may use."
+    )
     gate: Gate = Field(default_factory=Gate, description="What an image must show before any host sees it.")
     notifications: Notifications = Field(default_factory=Notifications, description="Who is told of a release.")
 

@@ -469,11 +469,22 @@ def test_every_mutation_takes_the_host_for_itself(world: FakeHost) -> None:
         assert caught.value.code == "busy"
 
 
+def test_a_container_that_ended_says_why(world: FakeHost) -> None:
+    """A candidate that was killed for memory and restarted is still told, with no use of its own."""
+    world.release(V1)
+    world.engine.change("acp-v1-0-0-a-ingest-1", state="exited", is_oom_killed=True, restarts=2)
+    (row,) = [row for row in world.call("resources")["containers"] if row["name"] == "acp-v1-0-0-a-ingest-1"]
+    assert (row["state"], row["oom_kills"], row["restarts"], row["memory_bytes"]) == ("exited", 1, 2, 0)
+
+
 def test_resources_and_readiness_are_told_by_container(world: FakeHost) -> None:
     """Figures without the page cache; passes of every replica."""
     world.release(V1)
     rows = world.call("resources")["containers"]
     assert {row["memory_bytes"] for row in rows} == {70}
+    assert {(row["restarts"], row["oom_kills"], row["disk_bytes"], row["state"]) for row in rows} == {
+        (0, 0, 4096, "running")
+    }
     assert {row["service"] for row in rows} == {"acp-ingest", "acp-agents", "acp-worker"}
     passes = {row["name"]: row["passes"] for row in world.call("ready", release=V1)["containers"]}
     assert passes["acp-v1-0-0-a-ingest-1"] == 3

@@ -8,7 +8,15 @@ import pytest
 
 from infra.checks.suite import CANDIDATE, PUBLIC, Examination
 from infra.domain.canary import Sample
-from infra.errors import CandidateError, CheckError, HostError, HostUnreachableError, LeaseHeldError, RolloutError
+from infra.errors import (
+    CandidateError,
+    CheckError,
+    HostError,
+    HostUnreachableError,
+    LeaseHeldError,
+    RolloutError,
+    ToolError,
+)
 from infra.rollout import driver, heartbeat
 from infra.rollout.driver import Rollout
 from infra.rollout.probes import ProbeSamples
@@ -16,6 +24,7 @@ from tests.support.fake_hostctl import PREVIOUS, Stage, make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
+    from tests.support.fake_witness import FakeWitness
     from tests.unit.rollout.conftest import Probes
 
 RETIRE = ["drain", "park", "prune"]
@@ -491,3 +500,51 @@ class TestHeartbeat:
             "release": stage.context.release,
             "lease": {"holder": "run-1", "fence": 7},
         }
+
+
+class TestWitness:
+    """What is watched beside the rollout."""
+
+    def test_the_whole_rollout_is_watched(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """The watch begins before the first step, judges before the commit, and its findings are in the report."""
+        report = run(make_stage(), shown)
+        assert witness.calls == ["begin", "watch", "judge", "end"]
+        assert report["certificate"] == {"sent": 100}
+        assert report["previous"] == PREVIOUS
+
+    def test_a_loss_before_the_commit_reverts(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """Every host goes back, nothing is committed, and the report has the reason."""
+        witness.early = CheckError("3 of 100 requests of the certificate's probe were lost")
+        stage = make_stage()
+        assert "3 of 100 requests" in failure(stage, shown).what
+        assert stage.journal.of("commit") == []
+        assert len(stage.journal.of("revert")) == 2
+        assert "3 of 100 requests" in witness.reports[0]["reason"]
+        assert witness.calls[-1] == "end"
+
+    def test_a_watch_that_cannot_begin_reverts(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """Without a witness the candidates that wait on the hosts are taken back."""
+        witness.absent = ToolError("the certificate's probe did not start")
+        stage = make_stage()
+        assert "did not start" in failure(stage, shown).what
+        assert len(stage.journal.of("revert")) == 2
+
+    def test_each_step_of_a_canary_is_judged(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """A loss in the first step does not wait for the last."""
+        witness.early = CheckError("lost")
+        stage = canary_stage()
+        failure(stage, shown)
+        assert len(stage.journal.of("shift")) == 2
+        assert stage.journal.of("cutover") == []
+
+    def test_a_loss_in_the_drain_fails_without_a_revert(
+        self, probes: Probes, witness: FakeWitness, shown: list[str]
+    ) -> None:
+        """The release is committed and stays; the update fails, and the leases are given back."""
+        witness.late = CheckError("v2 is committed and serves, but 1 of 100 requests was lost")
+        stage = make_stage()
+        with pytest.raises(CheckError, match="is committed and serves"):
+            run(stage, shown)
+        assert stage.journal.of("revert") == []
+        assert [call.request["action"] for call in stage.journal.of("lease")] == ["release", "release"]
+        assert witness.calls[-1] == "end"

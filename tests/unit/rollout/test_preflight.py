@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.checks.suite import BEFORE
-from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError
+from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError, ToolError
 from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
 from tests.support.fake_hostctl import SECRETS, Stage, make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
+    from tests.support.fake_witness import FakeCertification
     from tests.unit.rollout.conftest import Probes
 
 
@@ -157,3 +158,24 @@ def test_a_first_release_has_no_health_before(
     run_preflight({}, shown.append)
     assert probes.asked == []
     assert shown[0] == f"h1: serving nothing yet, ready for {stage.context.release}"
+
+
+def test_the_probe_runs_before_anything_changes(stage: Stage, probes: Probes, certification: FakeCertification) -> None:
+    """It is started first, and the preflight is over only when it sends."""
+    run_preflight({}, lambda _line: None)
+    assert certification.calls == ["start", "running"]
+
+
+def test_a_refused_release_leaves_no_probe(stage: Stage, probes: Probes, certification: FakeCertification) -> None:
+    """When a host refuses, the probe is ended and the leases are given back."""
+    stage.answer("preflight", HostUnreachableError("h2 is not reachable"), host="h2")
+    failure(stage)
+    assert certification.calls == ["start", "abandon"]
+    assert released(stage) == ["h1", "h2"]
+
+
+def test_without_a_probe_nothing_is_released(stage: Stage, probes: Probes, certification: FakeCertification) -> None:
+    """A probe that does not start stops the update before anything is changed."""
+    certification.refusal = ToolError("the certificate's probe did not start")
+    assert "did not start" in failure(stage).what
+    assert released(stage) == ["h1", "h2"]
