@@ -11,6 +11,7 @@ import click
 
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.rollback_need import is_needed
 from infra.domain.change import describe_change
 from infra.domain.rollback import Target, default_target
 from infra.errors import ReleaseError, RolloutError, UsageError
@@ -30,9 +31,14 @@ UPDATE_TIMEOUT_SECONDS = 3600.0
 @click.option("--to", "wanted", metavar="RELEASE", help="Release to go back to; default: the one that served before.")
 @click.option("--accept-risk", metavar="REASON", help="Go back even if the gate blocks that release; is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--if-needed", is_flag=True, help="Only when this CI run's release stands and the hosts did not go back.")
 @json_option
-def rollback(stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, as_json: bool) -> None:
+def rollback(
+    stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, if_needed: bool, as_json: bool
+) -> None:
     """Show what going back changes, ask, and run the update. Same gate, same rollout, same checks as a release."""
+    if if_needed and not is_needed(stack, as_json=as_json):
+        return
     outputs = stack_outputs(stack)
     target = find_target(stack, outputs, wanted)
     plan = make_plan(stack, outputs, target)

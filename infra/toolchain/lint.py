@@ -66,7 +66,8 @@ CHECKS = (
     Check(argv=("compose-lint", "check"), takes=is_compose),
     Check(argv=("shellcheck",), takes=is_shell),
     Check(argv=("actionlint",), takes=is_workflow),
-    Check(argv=("zizmor", "--offline", "--quiet"), takes=is_workflow),
+    Check(argv=("zizmor", "--offline", "--quiet", "--persona", "pedantic"), takes=is_workflow),
+    Check(argv=("python", "-m", "infra.workflows"), takes=is_workflow),
 )
 
 
