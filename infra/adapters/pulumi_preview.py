@@ -31,12 +31,13 @@ class Preview:
     steps: tuple[str, ...]
 
 
-def run_preview(stack: str) -> Preview:
-    """Run a preview of what the environment asks for; raise `ToolError` with its reason when it fails."""
+def run_preview(stack: str, environ: Mapping[str, str]) -> Preview:
+    """Run a preview of what the environment `environ` asks for; raise `ToolError` with its reason when it fails."""
     argv = ["pulumi", "preview", "--stack", stack, "--json", "--show-sames", "--non-interactive", "--suppress-progress"]
     done = run(
         [*argv, "--cwd", str(PROJECT_ROOT)],
         timeout_seconds=PREVIEW_SECONDS,
+        env=environ,
         check=False,
     )
     document = _first_object(done.stdout)

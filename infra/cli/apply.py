@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +12,18 @@ from infra.adapters.plan_file import read_plan
 from infra.adapters.process import attend
 from infra.cli.options import emit, json_option, stack_option
 from infra.cli.planning import make_plan
-from infra.domain.plan import Plan, differences
+from infra.domain.plan import differences
 from infra.errors import GateError, RolloutError
 from infra.paths import PROJECT_ROOT
 from infra.settings.load import APPROVED_VARIABLE, OVERRIDES
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.domain.plan import Plan
+
 UPDATE_SECONDS = 7200.0
+MEND = "make a new preview and have it approved; nothing was changed"
 
 
 @click.command(epilog="Example: acp-release apply --stack production --plan reports/plan.json --hash 0f3a…")
@@ -40,38 +47,32 @@ def apply(stack: str, path: Path, expected: str | None, *, only_check: bool, as_
         raise GateError(f"{path} is not the plan that was approved", where=f"its hash is {approved.hash}", mend=MEND)
     if approved.stack != stack:
         raise GateError(f"the plan is for stack {approved.stack}, not for {stack}", mend=MEND)
-    for variable, key in OVERRIDES.items():
-        os.environ.pop(variable, None)
-        if key in approved.source:
-            os.environ[variable] = approved.source[key]
-    changed = differences(approved, make_plan(stack))
+    environ = approved_environment(approved)
+    changed = differences(approved, make_plan(stack, environ))
     if changed:
         lines = "\n".join(f"  - {line}" for line in changed)
         raise GateError(f"what was approved is not what would be applied:\n{lines}", mend=MEND)
     if not only_check:
-        _update(stack, approved, quiet=as_json)
+        _update(stack, environ, quiet=as_json)
     document = {"stack": stack, "plan": approved.hash, "applied": not only_check}
     emit(document, as_json=as_json, text=lambda: click.echo(f"plan {approved.hash[:12]} holds for {stack}"))
 
 
-MEND = "make a new preview and have it approved; nothing was changed"
+def approved_environment(approved: Plan) -> dict[str, str]:
+    """Return the environment of the approved update: it asks for what was approved, whatever ours asks for.
+
+    The program itself refuses another release than the approved one (`ACP_APPROVED_RELEASE`).
+    """
+    environ = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
+    asked = {name: approved.source[key] for name, key in OVERRIDES.items() if key in approved.source}
+    return {**environ, **asked, **({APPROVED_VARIABLE: approved.release} if approved.release else {})}
 
 
-def _update(stack: str, approved: Plan, *, quiet: bool) -> None:
-    """Run the ordinary update; the program itself refuses another release than the approved one."""
-    argv = [
-        "pulumi",
-        "up",
-        "--stack",
-        stack,
-        "--yes",
-        "--skip-preview",
-        "--suppress-outputs",
-        "--cwd",
-        str(PROJECT_ROOT),
-    ]
-    environment = {**os.environ, **({APPROVED_VARIABLE: approved.release} if approved.release else {})}
-    if attend(argv, timeout_seconds=UPDATE_SECONDS, env=environment, quiet=quiet) != 0:
+def _update(stack: str, environ: Mapping[str, str], *, quiet: bool) -> None:
+    """Run the ordinary update."""
+    options = ["--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT)]
+    argv = ["pulumi", "up", "--stack", stack, *options]
+    if attend(argv, timeout_seconds=UPDATE_SECONDS, env=environ, quiet=quiet) != 0:
         raise RolloutError(
             f"the update of {stack} failed", mend="the reason stands above; `acp-release status` says what serves"
         )

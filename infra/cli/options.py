@@ -15,7 +15,7 @@ from infra.paths import PROJECT_ROOT
 from infra.settings import load_stack_file, one_update_overrides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from infra.settings import Settings
 
@@ -38,9 +38,9 @@ def load(stack: str) -> Settings:
     return load_stack_file(stack, PROJECT_ROOT)
 
 
-def load_wanted(stack: str) -> Settings:
+def load_wanted(stack: str, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a stack with what the environment asks of this update alone (`ACP_IMAGE_TAG`, …)."""
-    return load_stack_file(stack, PROJECT_ROOT, one_update_overrides(os.environ))
+    return load_stack_file(stack, PROJECT_ROOT, one_update_overrides(environ))
 
 
 def emit(document: Any, *, as_json: bool, text: Callable[[], object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from typing import TYPE_CHECKING
 
 from infra.adapters.git import checkout_commit
 from infra.adapters.pulumi_preview import run_preview, stack_head
@@ -11,13 +11,16 @@ from infra.domain.plan import Plan
 from infra.paths import PROJECT_ROOT
 from infra.settings.load import OVERRIDES
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def make_plan(stack: str) -> Plan:
+
+def make_plan(stack: str, environ: Mapping[str, str]) -> Plan:
     """Return what an update of the stack would do now, for what the environment asks (`ACP_IMAGE_TAG`, …)."""
-    load_wanted(stack)
-    source = {key: os.environ[name] for name, key in OVERRIDES.items() if os.environ.get(name)}
+    load_wanted(stack, environ)
+    source = {key: environ[name] for name, key in OVERRIDES.items() if environ.get(name)}
     head = stack_head(stack)
-    preview = run_preview(stack)
+    preview = run_preview(stack, environ)
     return Plan(
         stack=stack,
         commit=checkout_commit(PROJECT_ROOT),

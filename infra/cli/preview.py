@@ -36,7 +36,7 @@ def preview(stack: str, save: Path | None, *, comment: bool, settings_only: bool
         add_summary(text)
         emit({"stack": stack, "outline": text}, as_json=as_json, text=lambda: click.echo(text))
         return
-    plan = make_plan(stack)
+    plan = make_plan(stack, os.environ)
     text = to_markdown(plan)
     if save is not None:
         write_plan(save, plan)

@@ -55,10 +55,14 @@ def setup_go(job: Job, given: Mapping[str, str]) -> str:
 
 
 def set_up(job: Job, places: Places) -> str:
-    """Activate what set-up installed on this machine, through set-up's own announcement to a runner."""
+    """Activate what set-up installed on this machine, through set-up's own announcement to a runner.
+
+    On a runner the virtual environment has the workspace's sources; here it is another checkout's.
+    """
     files = {name: job.folder / "files" / name for name in ("GITHUB_PATH", "GITHUB_ENV")}
     if not (job.workspace / "Makefile").exists():
         raise StepFailedError("make: there is no Makefile: nothing was checked out")
+    job.environment["PYTHONPATH"] = str(job.workspace) if (job.workspace / "infra").exists() else str(CHECKOUT)
     announce(places, {name: str(path) for name, path in files.items()})
     return "everything is ready"
 

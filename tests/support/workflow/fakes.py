@@ -84,7 +84,11 @@ class FakeRun:
             environments=environments,
             variables={"PULUMI_BACKEND_URL": "file:///state"},
             token="token of the run",
-            runner={"PATH": str(self._runner_tools()), "CI": "true", "GITHUB_RUN_ID": "7", "PYTHONPATH": str(CHECKOUT)},
+            runner={
+                "PATH": str(self._runner_tools()),
+                "CI": "true",
+                "GITHUB_RUN_ID": "7",
+            },
             equivalents=equivalents(self.folder / "artifacts", self._check_out, self._places()),
             rejected=self.rejected,
         )
