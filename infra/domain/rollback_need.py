@@ -25,17 +25,18 @@ def rollback_need(entry: Mapping[str, Any], run_id: str | None, hosts: Sequence[
     the update and found bad after it. Any other record stands, also that of a rollback, and then the hosts decide.
     """
     release = entry.get("release")
+    if not release:
+        return Need(action="nothing", why="nothing was ever released here, so there is nothing to go back to")
     is_own = run_id is not None and entry.get("run_id") == run_id and entry.get("kind") != "rollback"
-    if release and is_own:
+    if is_own:
         return Need(action="roll back", why=f"this run released {release}, and what came after found it bad")
     unsettled = [text for host in hosts if (text := _unsettled(host, release))]
     if unsettled:
         return Need(action="wait", why="; ".join(unsettled))
-    served = f"every host serves {release}, as recorded" if release else "nothing was released, and nothing serves"
-    return Need(action="nothing", why=served)
+    return Need(action="nothing", why=f"every host serves {release}, as recorded")
 
 
-def _unsettled(host: Mapping[str, Any], release: str | None) -> str:
+def _unsettled(host: Mapping[str, Any], release: str) -> str:
     """Return what keeps a host from being as recorded, empty when it is."""
     name = host["host"]
     if host.get("error"):
@@ -43,5 +44,5 @@ def _unsettled(host: Mapping[str, Any], release: str | None) -> str:
     if host.get("candidate"):
         return f"{name} has {host['candidate']} on trial"
     if host.get("serving") != release:
-        return f"{name} serves {host.get('serving') or 'nothing'}, the record says {release or 'nothing'}"
+        return f"{name} serves {host.get('serving') or 'nothing'}, the record says {release}"
     return ""

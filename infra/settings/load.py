@@ -49,7 +49,13 @@ def load_stack_file(stack: str, root: Path, overrides: Mapping[str, str] | None 
 
 
 def one_update_overrides(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the environment asks of this update alone: `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`."""
+    """Return what the environment asks of this update alone: `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`.
+
+    One that is set and empty is refused: a CI job whose tag got lost on the way must not build instead.
+    """
+    empty = [f"{name} is set and empty" for name in OVERRIDES if environ.get(name) == ""]
+    if empty:
+        raise SettingsError("the environment", empty, mend="give it a value, or unset it; nothing was changed")
     return {f"{NAMESPACE}:{key}": environ[name] for name, key in OVERRIDES.items() if environ.get(name)}
 
 

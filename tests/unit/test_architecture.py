@@ -39,7 +39,6 @@ LAYERS: dict[str, set[str]] = {
         "toolchain",
         "image_build",
     },
-    "approval": {"settings", "errors"},
     "image_build": {"components", "domain", "settings", "errors", "sources"},
     "lab": {"lab", "adapters", "errors", "paths", "toolchain"},
     "toolchain": {"toolchain"},

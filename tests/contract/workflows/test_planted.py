@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.toolchain.lint import CHECKS, is_workflow, run
+from infra.toolchain.lint import CHECKS, is_github, is_workflow, run
 from infra.workflows.document import read_workflow
 from infra.workflows.rules import breaches
 from tests.support.world import CHECKOUT
@@ -17,7 +17,7 @@ from tests.support.world import CHECKOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
-WORKFLOW_CHECKS = {check.argv[0]: check for check in CHECKS if check.takes is is_workflow}
+WORKFLOW_CHECKS = {check.argv[0]: check for check in CHECKS if check.takes in {is_workflow, is_github}}
 RULES = "python"
 SHA = "08c6903cd8c0fde910a37f88322edcfb5dd907a8"
 
@@ -30,12 +30,15 @@ class Mistake:
     found_by: str
     old: str
     new: str
-    file: str = "deploy.yml"
+    file: str = "workflows/deploy.yml"
 
 
 MISTAKES = [
-    Mistake(name="an action by tag", found_by="zizmor", old=f"actions/checkout@{SHA} # v5.0.0", new="actions/checkout@v5"),
-    Mistake(name="a commit without its version", found_by="rules", old=f"checkout@{SHA} # v5.0.0", new=f"checkout@{SHA}"),
+    Mistake(name="an action by tag", found_by="zizmor", old=f"checkout@{SHA} # v5.0.0", new="checkout@v5"),
+    Mistake(
+        name="a commit without its version", found_by="rules",
+        old=f"checkout@{SHA} # v5.0.0", new=f"checkout@{SHA}",
+    ),
     Mistake(
         name="an input inside a command", found_by="zizmor",
         old="run: acp-release scan --stack staging", new="run: acp-release scan --stack ${{ inputs.image_tag }}",
@@ -63,7 +66,7 @@ MISTAKES = [
         old="    permissions:\n      contents: read\n      packages: write # pushes the images\n", new="",
     ),
     Mistake(
-        name="pull_request_target", found_by="zizmor", file="preview.yml",
+        name="pull_request_target", found_by="zizmor", file="workflows/preview.yml",
         old="  pull_request:", new="  pull_request_target:",
     ),
     Mistake(
@@ -88,7 +91,10 @@ MISTAKES = [
     ),
     Mistake(name="a runner that moves", found_by="rules", old="runs-on: ubuntu-24.04", new="runs-on: ubuntu-latest"),
     Mistake(name="a program nobody installs", found_by="rules", old="run: make set-up", new="run: jq --version"),
-    Mistake(name="two commands in one step", found_by="rules", old="run: make set-up", new="run: make set-up && make lint"),
+    Mistake(
+        name="two commands in one step", found_by="rules",
+        old="run: make set-up", new="run: make set-up && make lint",
+    ),
     Mistake(
         name="a condition that is always true", found_by="actionlint",
         old="if: ${{ !inputs.image_tag }}", new='if: "${{ !inputs.image_tag }} "',
@@ -97,6 +103,10 @@ MISTAKES = [
         name="an output that is not there", found_by="actionlint",
         old="needs.plan.outputs.plan_hash", new="needs.plan.outputs.hash",
     ),
+    Mistake(
+        name="a dependency that is taken on its first day", found_by="zizmor", file="dependabot.yml",
+        old="    cooldown:\n      default-days: 7\n    groups:", new="    groups:",
+    ),
 ]  # fmt: skip
 
 
@@ -104,7 +114,7 @@ MISTAKES = [
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a checkout with nothing but the workflows."""
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    shutil.copytree(CHECKOUT / ".github" / "workflows", tmp_path / ".github" / "workflows")
+    shutil.copytree(CHECKOUT / ".github", tmp_path / ".github")
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     return tmp_path
 
@@ -118,14 +128,14 @@ def test_the_workflows_pass(copy: Path) -> None:
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_a_mistake_is_found(copy: Path, mistake: Mistake) -> None:
     """One mistake in one place is enough for one check, and so for `make lint`, to fail."""
-    path = copy / ".github" / "workflows" / mistake.file
+    path = copy / ".github" / mistake.file
     text = path.read_text(encoding="utf-8")
     assert mistake.old in text
     path.write_text(text.replace(mistake.old, mistake.new, 1), encoding="utf-8")
     if mistake.found_by == "rules":
         assert breaches(read_workflow(path)) != []
         return
-    for other in path.parent.iterdir():
+    for other in (copy / ".github").rglob("*.yml"):
         if other != path:
             other.unlink()
     assert run([WORKFLOW_CHECKS[mistake.found_by]], copy) != []

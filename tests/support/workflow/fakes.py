@@ -123,7 +123,7 @@ class FakeRun:
     def _runner_tools(self) -> Path:
         """Return an empty folder: a runner has a shell and git, and nothing of what the steps need."""
         folder = self.folder / "runner"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _check_out(self, workspace: Path) -> None:

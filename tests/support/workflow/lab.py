@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.adapters.image_tags import ImageTags
+from infra.adapters.image_tags import ImageTags, copy_argv
 from infra.adapters.process import run
 from infra.cli.main import main
 from infra.lab.seed import derive, read_seed
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tests.support.workflow.job import Equivalent
+    from infra.settings.model import Host
+    from tests.support.workflow.job import Equivalent, Job
     from tests.support.workflow.results import RunResult
     from tests.support.world import World
 
@@ -72,6 +74,29 @@ class LabRepository:
         """Return the registry's tags."""
         registry = self.world.settings.registry
         return ImageTags(server=registry.server, username=registry.username, password=self.token)
+
+    def host(self, stack: str) -> Host:
+        """Return the host of a stack, as this machine reaches it."""
+        return self.world.settings.hosts[STACKS.index(stack)]
+
+    def outputs(self, stack: str) -> dict[str, Any]:
+        """Return what a stack recorded."""
+        environment = {
+            **self.world.env,
+            "PULUMI_BACKEND_URL": self.backend,
+            "PULUMI_CONFIG_PASSPHRASE": self.secrets["PULUMI_CONFIG_PASSPHRASE"],
+        }
+        argv = ["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"]
+        found = run(argv, timeout_seconds=GIT_SECONDS, env=environment, cwd=self.world.path).stdout
+        outputs: dict[str, Any] = json.loads(found)
+        return outputs
+
+    def move_tag(self, source: str, target: str, tag: str) -> None:
+        """Let `tag` of image `target` name what it names of image `source`."""
+        registry = self.world.settings.registry
+        pinned = self.tags.pinned(registry.repository(source), tag)
+        status, _, errors = self.tags._call(copy_argv(pinned, f"{registry.repository(target)}:{tag}"))
+        assert status == 0, errors
 
     def run(
         self, workflow: str = "deploy.yml", before: Mapping[str, Callable[[], None]] | None = None, **inputs: str
@@ -133,4 +158,11 @@ def pending(workflow: Workflow) -> dict[str, Equivalent]:
     """Return what stands for steps whose command does not exist yet."""
     runs = [str(step.get("run", "")).strip() for _, step in workflow.steps()]
     missing = [text for text in runs if text.startswith("acp-release ") and text.split()[1] not in main.commands]
-    return {text: lambda job, given: "there is no such command yet" for text in missing}
+    return dict.fromkeys(missing, _not_yet)
+
+
+def _not_yet(job: Job, given: Mapping[str, str]) -> str:
+    page = job.workspace / "reports" / "docs" / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.touch()
+    return "there is no such command yet"

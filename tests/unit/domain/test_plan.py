@@ -29,7 +29,7 @@ def test_a_plan_that_still_holds_has_no_difference() -> None:
     ("change", "named"),
     [
         ({"commit": "b" * 40}, ["the commit: approved"]),
-        ({"images": {**PLAN.images, "acp-ingest": "r/acp-ingest@sha256:9"}}, ["the digest of acp-ingest: approved r/acp"]),
+        ({"images": {**PLAN.images, "edge": "r/haproxy@sha256:9"}}, ["the digest of edge: approved r/haproxy"]),
         ({"images": {**PLAN.images, "redis": "r/redis@sha256:3"}}, ["the digest of redis: approved none"]),
         ({"head": {**PLAN.head, "last update": "update later failed"}}, ["the stack's history last update: approved"]),
         ({"head": {**PLAN.head, "release": "v1.4.3-11111111"}}, ["the stack's history release: approved v1.4.1"]),

@@ -32,8 +32,8 @@ def test_a_rollback_of_this_run_is_not_rolled_back() -> None:
 
 
 def test_a_first_release_that_failed_leaves_nothing() -> None:
-    """A stack that never released, whose hosts serve nothing, has nothing to go back to."""
-    assert rollback_need({}, "ci-7-1", [host(serving=None)]).action == "nothing"
+    """A stack that never released has nothing to go back to, also where hosts do not know the program yet."""
+    assert rollback_need({}, "ci-7-1", [host(serving=None, error="there is no hostctl")]).action == "nothing"
 
 
 @pytest.mark.parametrize(
