@@ -23,6 +23,7 @@ class GitHubServer:
     """The repository's documents by path, its comments by id, and all requests that came."""
 
     url: str = ""
+    token: str = TOKEN
     documents: dict[str, Any] = field(default_factory=dict)
     comments: dict[int, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -30,7 +31,7 @@ class GitHubServer:
     @property
     def environment(self) -> dict[str, str]:
         """Return what a workflow's environment says of it."""
-        return {"GITHUB_API_URL": self.url, "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": REPOSITORY}
+        return {"GITHUB_API_URL": self.url, "GITHUB_TOKEN": self.token, "GITHUB_REPOSITORY": REPOSITORY}
 
     def answer(self, method: str, target: str, body: Any) -> tuple[int, Any]:
         """Return status and document."""
@@ -51,16 +52,16 @@ class GitHubServer:
 
 
 @contextlib.contextmanager
-def github_server() -> Iterator[GitHubServer]:
+def github_server(token: str = TOKEN) -> Iterator[GitHubServer]:
     """Serve while the context is open; requests without the token are refused."""
-    github = GitHubServer()
+    github = GitHubServer(token=token)
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             github.requests.append(f"{self.command} {self.path}")
-            allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+            allowed = self.headers.get("Authorization") == f"Bearer {github.token}"
             status, document = github.answer(self.command, self.path, body) if allowed else (401, {})
             content = json.dumps(document).encode()
             self.send_response(status)

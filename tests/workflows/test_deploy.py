@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from tests.support.github_server import REPOSITORY, github_server
 from tests.support.traffic import release_at
+from tests.support.workflow.lab import Going
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from tests.support.workflow.results import RunResult
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
-long = pytest.mark.skipif(os.environ.get("ACP_LONG_TESTS") != "1", reason="takes minutes: ACP_LONG_TESTS=1")
 STAGING = ("build", "scan", "sign", "staging", "performance", "documentation")
 ROLLBACK = "Roll back unless the hosts did"
 NO_PORT, INGEST_PORT = 9, 8000
@@ -54,8 +54,8 @@ def test_a_push_ends_on_staging(repository: LabRepository, pushed: RunResult, ta
 def test_what_changed_after_the_approval_is_not_applied(repository: LabRepository, tag: str) -> None:
     """While the run waits for its reviewers the tag moves: production is refused, by name, and nothing is done."""
     right = repository.tags.pinned(repository.world.settings.registry.repository("acp-ingest"), tag)
-    before = {"production": lambda: repository.move_tag("acp-agents", "acp-ingest", tag)}
-    result = repository.run(before=before, environment="production", image_tag=tag)
+    going = Going(before={"production": lambda: repository.move_tag("acp-agents", "acp-ingest", tag)})
+    result = repository.run(going=going, environment="production", image_tag=tag)
     repository.tags.add(right, tag)
     assert ended(result, "failure") == {"production"}, str(result)
     log = result.jobs["production"].step("Release what was approved").log
@@ -63,6 +63,21 @@ def test_what_changed_after_the_approval_is_not_applied(repository: LabRepositor
     assert "the digest of acp-ingest: approved" in log
     assert "nothing to roll back" in result.jobs["production"].step(ROLLBACK).log
     assert repository.outputs("production") == {}
+
+
+def test_a_pull_request_gets_one_comment_per_stack(repository: LabRepository, pushed: RunResult) -> None:
+    """`preview.yml` writes what each stack would change, and edits it the second time."""
+    request = {"number": 12, "head": {"repo": {"full_name": REPOSITORY}}, "user": {"login": "someone"}}
+    with github_server(repository.token) as server:
+        server.comments = {1: "<!-- acp-release preview staging -->\nof an earlier push"}
+        going = Going(event={"pull_request": request}, runner={"GITHUB_API_URL": server.url})
+        result = repository.run("preview.yml", going)
+    assert ended(result, "success") == {"outline", "staging", "production"}, str(result)
+    assert result.leaks == set()
+    assert "Preview of `staging`" in server.comments[1]
+    assert "on top of `" + str(repository.outputs("staging")["release"]) in server.comments[1]
+    assert "acp-ingest (none) → " in server.comments[2]
+    assert sorted(server.comments) == [1, 2]
 
 
 @pytest.fixture

@@ -34,6 +34,16 @@ SYSTEM_TOOLS = ("cosign",)
 GIT_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """What is special about one run: its event, what happens before a job, what stands for a step, the runner."""
+
+    event: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    instead: Mapping[str, Equivalent] = field(default_factory=dict)
+    runner: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True, kw_only=True)
 class LabRepository:
     """The world's copy as a repository on GitHub, with its Environments and their secrets."""
@@ -98,10 +108,9 @@ class LabRepository:
         status, _, errors = self.tags._call(copy_argv(pinned, f"{registry.repository(target)}:{tag}"))
         assert status == 0, errors
 
-    def run(
-        self, workflow: str = "deploy.yml", before: Mapping[str, Callable[[], None]] | None = None, **inputs: str
-    ) -> RunResult:
+    def run(self, workflow: str = "deploy.yml", going: Going | None = None, **inputs: str) -> RunResult:
         """Run a workflow of the checkout on the lab to its end."""
+        going = going or Going()
         number = next(self.numbers)
         folder = self.folder / f"run-{number}"
         sha = self._git("rev-parse", "HEAD")
@@ -111,14 +120,15 @@ class LabRepository:
             environments={f"{stack}{suffix}": self._own(stack) for stack in STACKS for suffix in ("", "-preview")},
             variables={"PULUMI_BACKEND_URL": self.backend},
             token=self.token,
-            runner=self._runner(number, sha),
+            runner={**self._runner(number, sha), **going.runner},
             equivalents={
                 **equivalents(folder / "artifacts", lambda workspace: self._check_out(workspace, sha)),
                 **pending(read),
+                **going.instead,
             },
-            before=before or {},
+            before=going.before,
         )
-        github = {"repository": "example/analyst-copilot", "sha": sha, "ref": "refs/heads/main", "event": {}}
+        github = {"repository": "example/analyst-copilot", "sha": sha, "ref": "refs/heads/main", "event": going.event}
         return Run(workflow=read, setting=setting, github=github, inputs=inputs).complete()
 
     def _own(self, stack: str) -> dict[str, str]:
