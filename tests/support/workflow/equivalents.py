@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def equivalents(
     return {
         "actions/checkout": lambda job, given: checkout(job, given, check_out),
         "actions/setup-go": setup_go,
+        "sigstore/cosign-installer": install_cosign,
         "actions/upload-artifact": store.upload,
         "actions/download-artifact": store.download,
         "github/codeql-action/upload-sarif": upload_sarif,
@@ -52,6 +54,16 @@ def checkout(job: Job, given: Mapping[str, str], check_out: Callable[[Path], Non
 def setup_go(job: Job, given: Mapping[str, str]) -> str:
     """Go is on this machine; the version must be the one that set-up asks for."""
     return f"go {given['go-version']}"
+
+
+def install_cosign(job: Job, given: Mapping[str, str]) -> str:
+    """Put this machine's cosign on the job's PATH, where it has one."""
+    folder, found = job.folder / "cosign", shutil.which("cosign")
+    folder.mkdir()
+    if found:
+        (folder / "cosign").symlink_to(found)
+    job.environment["PATH"] = f"{folder}{os.pathsep}{job.environment['PATH']}"
+    return str(found)
 
 
 def set_up(job: Job, places: Places) -> str:

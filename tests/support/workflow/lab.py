@@ -16,7 +16,6 @@ from infra.workflows.document import Workflow, read_workflow
 from tests.support.workflow.equivalents import equivalents
 from tests.support.workflow.run import Run, Setting
 from tests.support.workflow.stacks import STACKS, secret_values, write_stacks
-from tests.support.world import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 RUNNER_TOOLS = ("bash", "sh", "env", "git", "make", "python3", "docker", "ssh", "ssh-keygen")
 """What a runner's image has."""
-SYSTEM_TOOLS = ("cosign",)
-"""What set-up installs besides the virtual environment."""
 GIT_SECONDS = 60.0
 
 
@@ -61,7 +58,7 @@ class LabRepository:
         write_stacks(self.world, self.secrets["PULUMI_CONFIG_PASSPHRASE"], self.backend)
         tools = self.folder / "runner"
         tools.mkdir()
-        for name in (*RUNNER_TOOLS, *SYSTEM_TOOLS):
+        for name in RUNNER_TOOLS:
             (tools / name).symlink_to(str(shutil.which(name)))
 
     @property
@@ -114,7 +111,7 @@ class LabRepository:
         number = next(self.numbers)
         folder = self.folder / f"run-{number}"
         sha = self._git("rev-parse", "HEAD")
-        read = read_workflow(CHECKOUT / ".github" / "workflows" / workflow)
+        read = read_workflow(self.world.path / ".github" / "workflows" / workflow)
         setting = Setting(
             folder=folder / "jobs",
             environments={f"{stack}{suffix}": self._own(stack) for stack in STACKS for suffix in ("", "-preview")},

@@ -85,8 +85,8 @@ class TestTheHarness:
 
     def test_a_job_without_set_up_has_no_tools(self, tmp_path: Path) -> None:
         """The programs come from the job's own set-up step."""
-        steps = "      - *checkout\n      - *go\n      - *tools\n      - name: Scan"
-        workflow = mutated("deploy.yml", steps, "      - *checkout\n      - *go\n      - name: Scan", tmp_path)
+        steps = "      - *tools\n      - name: Scan and judge"
+        workflow = mutated("deploy.yml", steps, "      - name: Scan and judge", tmp_path)
         result = FakeRun(folder=tmp_path / "run").run(workflow)
         assert "command not found" in result.jobs["scan"].step("Scan and judge").log
 
