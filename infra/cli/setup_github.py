@@ -9,9 +9,9 @@ import click
 
 from infra.adapters.github_api import GitHub
 from infra.cli.options import emit, json_option, load
-from infra.domain.repository_rules import PASSPHRASE, PREVIEW_SUFFIX, Reading, Wanted, problems
+from infra.domain.repository_rules import PREVIEW_SUFFIX, Reading, Wanted, problems
 from infra.errors import SettingsError
-from infra.settings.keys import key_files
+from infra.settings.ci_secrets import ci_secrets
 
 PRODUCTION = "production"
 
@@ -49,12 +49,7 @@ def setup_github(repo: str | None, stacks: tuple[str, ...], *, check: bool, as_j
 
 def wanted_of(stack: str) -> Wanted:
     """Return what a stack's Environment must have, from the stack's own settings."""
-    settings = load(stack)
-    own = {
-        name if name in settings.secrets.shared else settings.secrets.prefix + name for name in settings.secrets.names
-    }
-    secrets = frozenset({*own, *key_files(settings), PASSPHRASE})
-    return Wanted(stack=stack, secrets=secrets, reviewed=stack == PRODUCTION)
+    return Wanted(stack=stack, secrets=ci_secrets(load(stack)), reviewed=stack == PRODUCTION)
 
 
 def read_repository(github: GitHub, wanted: list[Wanted]) -> Reading:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 PREVIEW_SUFFIX = "-preview"
-PASSPHRASE, BACKEND = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_BACKEND_URL"
+BACKEND = "PULUMI_BACKEND_URL"
 BRANCH_RULES = {
     "pull_request": "changes need a pull request with a review",
     "required_status_checks": "ci.yml must pass",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from infra.settings.keys import DEPLOY, RELEASE, SETUP
-from infra.settings.model import SECRET_NAMES
 from infra.workflows.document import texts
 
 if TYPE_CHECKING:
@@ -19,8 +17,6 @@ AS_ROOT = 'sudo env "PATH=$PATH" make '
 """How a hosted runner's user runs what only root may: with the tools that earlier steps put on PATH."""
 FORBIDDEN_TRIGGERS = ("pull_request_target", "workflow_run")
 STACKS = ("staging", "production")
-SHARED_SECRETS = frozenset({"OPENAI_API_KEY", "PULUMI_CONFIG_PASSPHRASE"})
-OWN_SECRETS = (*(name for name in SECRET_NAMES if name not in SHARED_SECRETS), SETUP, DEPLOY, RELEASE)
 SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\[)")
 PINNED = re.compile(r"uses:\s*[^@\s]+@[0-9a-f]{40}\s+#\s*v\d")
 SHELL = re.compile(r"[;&|<>`\n]|\$\(|\$\{(?!\{)")
@@ -28,8 +24,8 @@ WORD = re.compile(r'(?:"\$[A-Z_]+"|"[^"$`\\]*"|[A-Za-z0-9_./:=,@-]+)')
 MOVING = re.compile(r"(^|[:-])latest$", re.IGNORECASE)
 
 
-def breaches(workflow: Workflow) -> list[str]:
-    """Return everything a workflow does against the rules."""
+def breaches(workflow: Workflow, secrets: frozenset[str]) -> list[str]:
+    """Return everything a workflow does against the rules; `secrets` are those that the stacks' programs read."""
     found = [f"{workflow.name}: triggered by {name}" for name in workflow.triggers if name in FORBIDDEN_TRIGGERS]
     if workflow.content.get("permissions") != {}:
         found.append(f"{workflow.name}: `permissions: {{}}` must stand on top")
@@ -39,17 +35,17 @@ def breaches(workflow: Workflow) -> list[str]:
         if re.match(r"\s*(- )?uses:", line) and not PINNED.search(line)
     ]
     for job_id, job in workflow.jobs.items():
-        found += [f"{workflow.name}: {job_id}: {problem}" for problem in _job(workflow, job)]
+        found += [f"{workflow.name}: {job_id}: {problem}" for problem in _job(workflow, job, secrets)]
     for place, step in workflow.steps():
         found += [f"{place}: {problem}" for problem in _step(step)]
     return found
 
 
-def _job(workflow: Workflow, job: Mapping[str, Any]) -> list[str]:
+def _job(workflow: Workflow, job: Mapping[str, Any], secrets: frozenset[str]) -> list[str]:
     """Return what is wrong with one job."""
     found = [f"has no {key}" for key in ("permissions", "timeout-minutes", "runs-on") if not job.get(key)]
     environments = environments_of(job)
-    found += _secrets(job, environments)
+    found += _secrets(job, environments, secrets)
     deploys = [name for name in environments if name in STACKS]
     concurrency = job.get("concurrency") or {}
     for stack in deploys:
@@ -73,15 +69,14 @@ def environments_of(job: Mapping[str, Any]) -> list[str]:
     return chosen or ["?"]
 
 
-def _secrets(job: Mapping[str, Any], environments: Iterable[str]) -> list[str]:
+def _secrets(job: Mapping[str, Any], environments: Iterable[str], known: frozenset[str]) -> list[str]:
     """Return secrets that nobody knows, and those used outside of the Environment they belong to."""
     stacks = {name.removesuffix("-preview") for name in environments}
     found: list[str] = []
     for text in texts(job):
         for name in SECRET.findall(text):
             owner = next((stack for stack in STACKS if name.startswith(f"{stack.upper()}_")), None)
-            known = name in SHARED_SECRETS or (owner and name.removeprefix(f"{owner.upper()}_") in OWN_SECRETS)
-            if not known:
+            if name not in known:
                 found.append(f"secret {name or 'by an expression'} is not one that the program reads")
             elif not stacks or (owner is not None and owner not in stacks):
                 found.append(f"secret {name} outside of its Environment")

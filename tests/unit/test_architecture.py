@@ -44,7 +44,7 @@ LAYERS: dict[str, set[str]] = {
     "toolchain": {"toolchain"},
     "hostctl": {"hostctl"},
     "policy": {"policy"},
-    "workflows": {"workflows", "settings"},
+    "workflows": {"workflows", "settings", "paths"},
     "errors": set(),
     "paths": set(),
 }
