@@ -47,6 +47,17 @@ class GitHub:
         else:
             self._send("PATCH", f"issues/comments/{int(earlier['id'])}", {"body": text})
 
+    def approvers(self, run: str, environment: str) -> list[str]:
+        """Return who approved a run's way into an Environment, in order, each once."""
+        reviews = self.get(f"actions/runs/{run}/approvals") or []
+        names = [
+            str((review.get("user") or {}).get("login"))
+            for review in reviews
+            if review.get("state") == "approved"
+            and environment in [item.get("name") for item in review.get("environments") or []]
+        ]
+        return list(dict.fromkeys(names))
+
     def get(self, path: str) -> Any:
         """Return what is at `path` of the repository, None when it is not there."""
         response = self._call("GET", path)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.adapters.github_api import GitHub
 from infra.adapters.plan_file import read_plan
 from infra.adapters.process import attend
 from infra.cli.options import emit, json_option, stack_option
 from infra.cli.planning import make_plan
 from infra.domain.plan import differences
-from infra.errors import GateError, RolloutError
+from infra.errors import GateError, ReleaseError, RolloutError
 from infra.paths import PROJECT_ROOT
 from infra.settings.load import APPROVED_VARIABLE, OVERRIDES
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from infra.domain.plan import Plan
 
 UPDATE_SECONDS = 7200.0
+APPROVER_VARIABLE = "ACP_APPROVED_BY"
 MEND = "make a new preview and have it approved; nothing was changed"
 
 
@@ -53,7 +55,7 @@ def apply(stack: str, path: Path, expected: str | None, *, only_check: bool, as_
         lines = "\n".join(f"  - {line}" for line in changed)
         raise GateError(f"what was approved is not what would be applied:\n{lines}", mend=MEND)
     if not only_check:
-        _update(stack, environ, quiet=as_json)
+        _update(stack, {**environ, **_approval(stack)}, quiet=as_json)
     document = {"stack": stack, "plan": approved.hash, "applied": not only_check}
     emit(document, as_json=as_json, text=lambda: click.echo(f"plan {approved.hash[:12]} holds for {stack}"))
 
@@ -66,6 +68,19 @@ def approved_environment(approved: Plan) -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
     asked = {name: approved.source[key] for name, key in OVERRIDES.items() if key in approved.source}
     return {**environ, **asked, **({APPROVED_VARIABLE: approved.release} if approved.release else {})}
+
+
+def _approval(stack: str) -> dict[str, str]:
+    """Return who approved this run, for the record; that GitHub cannot be asked is said, and is no reason to stop."""
+    run = os.environ.get("GITHUB_RUN_ID")
+    if not run or APPROVER_VARIABLE in os.environ:
+        return {}
+    try:
+        names = GitHub.from_environment(os.environ).approvers(run, stack)
+    except ReleaseError as error:
+        click.echo(f"who approved this run is not known: {error.what}", err=True)
+        return {}
+    return {APPROVER_VARIABLE: ", ".join(names)} if names else {}
 
 
 def _update(stack: str, environ: Mapping[str, str], *, quiet: bool) -> None:

@@ -152,6 +152,39 @@ class TestPlans:
         assert text.startswith("<!-- acp-release preview production -->")
         assert "acp-ingest v1 → v2" in text
 
+    def test_who_approved_is_handed_to_the_record(
+        self, stack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The reviewers of this run and Environment are named once each; others and refusals are not."""
+        planned(tmp_path / "plan.json", monkeypatch)
+        reviews = [
+            ("ann", "approved", "production"),
+            ("bob", "approved", "staging"),
+            ("carl", "rejected", "production"),
+            ("ann", "approved", "production"),
+        ]
+        with github_server() as server:
+            server.documents["actions/runs/7/approvals"] = [
+                {"state": state, "user": {"login": name}, "environments": [{"name": environment}]}
+                for name, state, environment in reviews
+            ]
+            for name, value in {**server.environment, "GITHUB_RUN_ID": "7"}.items():
+                monkeypatch.setenv(name, value)
+            done = call("apply", "--stack", "production", "--plan", str(tmp_path / "plan.json"))
+        assert done.exit_code == 0, done.output
+        assert stack["updates"][0][1]["ACP_APPROVED_BY"] == "ann"
+
+    def test_an_approver_that_cannot_be_asked_for_stops_nothing(
+        self, stack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without GitHub the update is made, and it is said that nobody is named."""
+        planned(tmp_path / "plan.json", monkeypatch)
+        monkeypatch.setenv("GITHUB_RUN_ID", "7")
+        done = call("apply", "--stack", "production", "--plan", str(tmp_path / "plan.json"))
+        assert done.exit_code == 0
+        assert "who approved this run is not known" in done.output
+        assert "ACP_APPROVED_BY" not in stack["updates"][0][1]
+
     @pytest.mark.parametrize("number", ["", "12; x", "../3"])
     def test_a_pull_request_is_a_number(
         self, stack: dict[str, Any], monkeypatch: pytest.MonkeyPatch, number: str
