@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.adapters.ci import ci_run_id
 from infra.adapters.ci_files import add_summary
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import emit, load
@@ -45,7 +46,7 @@ def await_need(
     deadline = now() + load(stack).rollout.confirm_timeout_seconds + MARGIN_SECONDS
     while True:
         entry = stack_outputs(stack).get("release_entry") or {}
-        need = rollback_need(entry, ci_run_id(), read_status(stack)["hosts"])
+        need = rollback_need(entry, ci_run_id(os.environ), read_status(stack)["hosts"])
         if need.action != "wait":
             return need
         if now() >= deadline:
@@ -54,9 +55,3 @@ def await_need(
                 mend=f"`acp-release status --stack {stack}`, then the runbook",
             )
         sleep(PAUSE_SECONDS)
-
-
-def ci_run_id() -> str | None:
-    """Return the id under which this CI run releases, None by hand."""
-    run = os.environ.get("GITHUB_RUN_ID")
-    return f"ci-{run}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}" if run else None
