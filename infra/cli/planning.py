@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from infra.adapters.git import checkout_commit
 from infra.adapters.pulumi_preview import run_preview, stack_head
 from infra.cli.options import load_wanted
@@ -19,7 +21,9 @@ def make_plan(stack: str, environ: Mapping[str, str]) -> Plan:
     """Return what an update of the stack would do now, for what the environment asks (`ACP_IMAGE_TAG`, …)."""
     load_wanted(stack, environ)
     source = {key: environ[name] for name, key in OVERRIDES.items() if environ.get(name)}
+    click.echo(f"reading the history of {stack}", err=True)
     head = stack_head(stack)
+    click.echo(f"previewing {stack}; nothing is changed", err=True)
     preview = run_preview(stack, environ)
     return Plan(
         stack=stack,

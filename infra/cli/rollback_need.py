@@ -54,4 +54,5 @@ def await_need(
                 f"the hosts are not as recorded: {need.why}",
                 mend=f"`acp-release status --stack {stack}`, then the runbook",
             )
+        click.echo(f"waiting for the hosts: {need.why}", err=True)
         sleep(PAUSE_SECONDS)

@@ -51,6 +51,7 @@ def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
             "this run cannot sign: it has no key, and CI does not vouch for it",
             mend="set `gate.signing.image_key_file`, or give the job the permission `id-token: write`",
         )
+    click.echo(f"signing {', '.join(sorted(built.images))}", err=True)
     sign_images(settings, secrets, built.images, commit=built.commit)
     problems = unsigned(settings, secrets, verifier_of(signing), built.images)
     if problems:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.support.github_server import REPOSITORY, github_server
 from tests.support.traffic import release_at
 from tests.support.workflow.lab import Going
 
@@ -63,21 +62,6 @@ def test_what_changed_after_the_approval_is_not_applied(repository: LabRepositor
     assert "the digest of acp-ingest: approved" in log
     assert "nothing to roll back" in result.jobs["production"].step(ROLLBACK).log
     assert repository.outputs("production") == {}
-
-
-def test_a_pull_request_gets_one_comment_per_stack(repository: LabRepository, pushed: RunResult) -> None:
-    """`preview.yml` writes what each stack would change, and edits it the second time."""
-    request = {"number": 12, "head": {"repo": {"full_name": REPOSITORY}}, "user": {"login": "someone"}}
-    with github_server(repository.token) as server:
-        server.comments = {1: "<!-- acp-release preview staging -->\nof an earlier push"}
-        going = Going(event={"pull_request": request}, runner={"GITHUB_API_URL": server.url})
-        result = repository.run("preview.yml", going)
-    assert ended(result, "success") == {"outline", "staging", "production"}, str(result)
-    assert result.leaks == set()
-    assert "Preview of `staging`" in server.comments[1]
-    assert "on top of `" + str(repository.outputs("staging")["release"]) in server.comments[1]
-    assert "acp-ingest (none) → " in server.comments[2]
-    assert sorted(server.comments) == [1, 2]
 
 
 @pytest.fixture

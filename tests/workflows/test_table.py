@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.support.github_server import REPOSITORY, github_server
 from tests.support.traffic import release_at
 from tests.support.workflow.job import StepFailedError
 from tests.support.workflow.lab import Going
@@ -71,6 +72,21 @@ def test_a_tag_that_cannot_be_released_ends_at_the_scan(
     assert reason in log
     assert f"exit status {status}" in log
     assert repository.outputs("staging")["release"] == before
+
+
+def test_a_pull_request_gets_one_comment_per_stack(repository: LabRepository, released: RunResult) -> None:
+    """`preview.yml` writes what each stack would change, and edits it the second time."""
+    request = {"number": 12, "head": {"repo": {"full_name": REPOSITORY}}, "user": {"login": "someone"}}
+    with github_server(repository.token) as server:
+        server.comments = {1: "<!-- acp-release preview staging -->\nof an earlier push"}
+        going = Going(event={"pull_request": request}, runner={"GITHUB_API_URL": server.url})
+        result = repository.run("preview.yml", going)
+    assert set(result.outcomes.values()) == {"success"}, str(result)
+    assert result.leaks == set()
+    assert "Preview of `staging`" in server.comments[1]
+    assert "on top of `" + str(repository.outputs("staging")["release"]) in server.comments[1]
+    assert "on top of `" + str(repository.outputs("production")["release"]) in server.comments[2]
+    assert sorted(server.comments) == [1, 2]
 
 
 def test_a_failed_smoke_goes_back_in_the_same_job(repository: LabRepository, tag: str) -> None:
