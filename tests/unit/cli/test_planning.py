@@ -105,7 +105,9 @@ class TestPlans:
     ) -> None:
         """Production's plan is not applied to staging."""
         planned(tmp_path / "plan.json", monkeypatch)
-        assert call("apply", "--stack", "staging", "--plan", str(tmp_path / "plan.json")).exit_code == 40
+        done = call("apply", "--stack", "staging", "--plan", str(tmp_path / "plan.json"))
+        assert done.exit_code == 40
+        assert "the plan is for stack production, not for staging" in done.output
         assert stack["updates"] == []
 
     def test_a_check_applies_nothing(
