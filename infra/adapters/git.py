@@ -59,6 +59,18 @@ def head_commit(root: Path) -> str:
         return ""
 
 
+def commit_of(root: Path, version: str) -> str:
+    """Return the commit that a version made by `describe_sources` or a git tag means, empty when git knows none."""
+    argv = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{version}^{{commit}}"]
+    return run(argv, timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).stdout.strip()
+
+
+def checkout_commit(root: Path) -> str:
+    """Return the commit that is checked out, marked where tracked files differ from it."""
+    head = _git(root, "rev-parse", "HEAD")
+    return f"{head}-dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
+
+
 def _dirty_hash(root: Path, paths: Sequence[str]) -> str:
     """Return a short hash of what is uncommitted below `paths`, or an empty text."""
     difference = _git(root, "diff", "HEAD", "--binary", "--", *paths) if _has_head(root) else ""

@@ -156,3 +156,21 @@ def _not_started(program: str, error: OSError) -> ToolError:
     if isinstance(error, FileNotFoundError):
         return ToolError(f"{program} is not installed", mend="run `acp-release doctor`")
     return ToolError(f"{program} cannot be started: {error.strerror}", mend="run `acp-release doctor`")
+
+
+def attend(argv: Sequence[str], *, timeout_seconds: float, env: Mapping[str, str], quiet: bool = False) -> int:
+    """Run `argv` with its output going where ours goes (nowhere with `quiet`) and return its exit status."""
+    try:
+        done = subprocess.run(  # noqa: S603 - an argv list, never a shell
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if quiet else None,
+            env=dict(env),
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except OSError as error:
+        raise _not_started(argv[0], error) from None
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s") from None
+    return done.returncode

@@ -11,12 +11,13 @@ import click
 
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.rollback_need import is_needed
 from infra.domain.change import describe_change
 from infra.domain.rollback import Target, default_target
 from infra.errors import ReleaseError, RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients
-from infra.settings.load import RISK_VARIABLE
+from infra.settings.load import OVERRIDES, RISK_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,11 +31,16 @@ UPDATE_TIMEOUT_SECONDS = 3600.0
 @click.option("--to", "wanted", metavar="RELEASE", help="Release to go back to; default: the one that served before.")
 @click.option("--accept-risk", metavar="REASON", help="Go back even if the gate blocks that release; is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--if-needed", is_flag=True, help="Only when this CI run's release stands and the hosts did not go back.")
 @json_option
-def rollback(stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, as_json: bool) -> None:
+def rollback(
+    stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, if_needed: bool, as_json: bool
+) -> None:
     """Show what going back changes, ask, and run the update. Same gate, same rollout, same checks as a release."""
+    if if_needed and not is_needed(stack, as_json=as_json):
+        return
     outputs = stack_outputs(stack)
-    target = find_target(stack, outputs, wanted)
+    target = find_target(stack, outputs, wanted or None)
     plan = make_plan(stack, outputs, target)
     if not (as_json and yes):
         emit(plan, as_json=as_json, text=lambda: _print(plan))
@@ -117,7 +123,7 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
     ]
     done = subprocess.run(  # noqa: S603 - an argv list, never a shell
         argv,
-        env={**os.environ, "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
+        env={**_own_environment(), "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
         stdout=subprocess.DEVNULL if quiet else None,
         timeout=UPDATE_TIMEOUT_SECONDS,
         check=False,
@@ -126,3 +132,8 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
         raise RolloutError(
             f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
         )
+
+
+def _own_environment() -> dict[str, str]:
+    """Return our environment without what it asks of an update: the tag of a deploy that went wrong, for one."""
+    return {name: value for name, value in os.environ.items() if name not in OVERRIDES}

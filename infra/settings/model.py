@@ -64,6 +64,10 @@ class Registry(Model):
     username: str = Field(default="acp", description="Login name; the password is the secret `REGISTRY_PASSWORD`.")
     ca_file: str | None = Field(default=None, description="CA of the registry when the system does not trust it.")
 
+    def repository(self, image: str) -> str:
+        """Return `server/namespace/image`."""
+        return f"{self.server}/{self.namespace}/{image}"
+
 
 class Image(Model):
     """How one image is built."""

@@ -38,12 +38,14 @@ class SecretValues:
         return {name: self.values[name] for name in names}
 
 
-def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) -> SecretValues:
-    """Return every required secret; raise `SecretMissingError` naming all that are missing."""
+def read_secrets(
+    settings: Settings, environ: Mapping[str, str], *, root: Path, names: tuple[str, ...] | None = None
+) -> SecretValues:
+    """Return every required secret, or only `names`; raise `SecretMissingError` naming all that are missing."""
     derived = _derived(settings, root)
     values: dict[str, str] = {}
     missing: list[str] = []
-    for name in required_names(settings):
+    for name in required_names(settings) if names is None else names:
         wanted = environment_names(settings, name)
         found = find_secret(settings, name, environ) or derived.get(name)
         if found:
