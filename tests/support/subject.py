@@ -20,13 +20,13 @@ PROJECT = "acp-v1-4-2-1a2b3c4d"
 QUICK: dict[str, Any] = {
     "passes": 2,
     "interval_seconds": 0.01,
-    "timeout_seconds": 1.0,
+    "timeout_seconds": 5.0,
     "suite": {
-        "queue": {"within_seconds": 0.3},
-        "vector_store": {"within_seconds": 0.3, "kept_in": "database"},
+        "queue": {"within_seconds": 1.5},
+        "vector_store": {"within_seconds": 1.5, "kept_in": "database"},
         "metrics": {"severity": "critical"},
     },
-    "smoke": {"within_seconds": 0.3},
+    "smoke": {"within_seconds": 1.5},
 }
 """Checks that give up at once."""
 
