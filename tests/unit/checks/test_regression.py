@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.checks import regression
 from infra.checks.regression import Comparison, Way, compare
-from infra.domain.regression import Verdict
+from infra.domain.regression import Verdict, judge
 from infra.settings.regression import Regression, SafeRequest
 from tests.support.jittery import Jitter, jittery
 from tests.support.web import Reply, serving
 
 if TYPE_CHECKING:
-    from infra.domain.regression import Judgement
+    from collections.abc import Callable
+
+    from infra.domain.regression import Judgement, Limits, Measured
 
 FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0)
 HEALTH = SafeRequest(service="acp-ingest", path="/health")
@@ -59,6 +62,37 @@ def test_both_releases_are_asked_the_same_equally_often() -> None:
         verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20)
     assert {path for path, _ in candidate.asked + current.asked} == {"/health"}
     assert len(candidate.asked) == len(current.asked)
+
+
+def test_who_is_asked_first_changes_from_pair_to_pair() -> None:
+    """Otherwise what the first answer warms up would always favour the second."""
+    order: list[str] = []
+
+    def noting(name: str) -> Callable[[str], Reply]:
+        def answer(_path: str) -> Reply:
+            order.append(name)
+            return Reply(body={})
+
+        return answer
+
+    with serving(noting("candidate")) as candidate, serving(noting("current")) as current:
+        verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20)
+    assert 0.25 < order[: regression.LANES].count("candidate") / regression.LANES < 0.75
+
+
+def test_looks_before_the_end_are_surer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it measures the stricter limits decide, at the end those of the stack."""
+    confidences: list[float] = []
+
+    def judge_and_note(measured: Measured, limits: Limits) -> Judgement:
+        confidences.append(limits.confidence)
+        return judge(measured, limits)
+
+    monkeypatch.setattr(regression, "judge", judge_and_note)
+    with jittery(FAST, 10.0, 1.0) as (candidate, current):
+        verdict(candidate, current)
+    assert set(confidences[:-1]) == {pytest.approx(0.999)}
+    assert confidences[-1] == 0.95
 
 
 def test_a_candidate_that_answers_wrong_is_worse() -> None:

@@ -62,6 +62,14 @@ def test_traffic_moves_by_weight_and_the_old_release_is_parked(world: FakeHost) 
     assert (status["previous"], status["parked"], status["drift"]) == (V1, [V1], [])
 
 
+def test_the_candidates_ports_come_before_the_current_releases(world: FakeHost) -> None:
+    """Where the loopback ports do not suffice for both releases, what is left is the current one's."""
+    world.release(V1)
+    answer = world.start(V2, spec=spec(V2, services=("ingest", "agents", "search")))
+    assert answer["verify"] == {"acp-ingest": 18000, "acp-agents": 18001, "acp-search": 18002}
+    assert answer["verify_current"] == {"acp-ingest": 18003}
+
+
 def test_every_phase_again_changes_nothing(world: FakeHost) -> None:
     """Each call of a rollout may be repeated, also after the whole rollout."""
     world.release(V1)
