@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,9 +18,16 @@ if TYPE_CHECKING:
 
     from infra.domain.regression import Judgement, Limits, Measured
 
-FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0)
+FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0, between_spells_seconds=3600)
 HEALTH = SafeRequest(service="acp-ingest", path="/health")
 NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look and think again at once: the servers here have no spells to wait for."""
+    monkeypatch.setattr(regression, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(regression, "SECOND_THOUGHT_SECONDS", 0.0)
 
 
 def verdict(candidate: str, current: str, *, request: SafeRequest = HEALTH, **settings: Any) -> Judgement:
@@ -29,14 +38,30 @@ def verdict(candidate: str, current: str, *, request: SafeRequest = HEALTH, **se
 
 
 def test_a_much_slower_candidate_is_found_early() -> None:
-    """Ten times the time is worse after a few pairs; nothing more is measured than the verdict needs."""
+    """Ten times the time is worse after a few pairs, measured twice; no more is measured than the verdict needs."""
     with jittery(FAST, 10.0, 1.0) as (candidate, current):
         found = verdict(candidate, current)
     assert found.verdict is Verdict.WORSE
-    assert found.pairs < 60
+    assert 32 <= found.pairs < 120
     assert found.candidate_ms is not None
     assert found.current_ms is not None
     assert found.candidate_ms > found.current_ms
+
+
+def test_a_candidate_that_was_slow_for_a_while_is_not_worse() -> None:
+    """What looks worse at first is asked again, and only what stays so is called worse."""
+    slow = regression.LANES * (regression.WARM_UP_PAIRS + 1) + regression.FIRST_LOOK
+    answered = itertools.count()
+    waiting = threading.Event()
+
+    def tiring(_path: str) -> Reply:
+        waiting.wait(0.01 if next(answered) < slow else 0)
+        return Reply(body={})
+
+    with serving(tiring) as candidate, serving(lambda _path: Reply(body={})) as current:
+        found = verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_ratio=2)
+    assert found.verdict is not Verdict.WORSE
+    assert found.pairs >= 2 * regression.FIRST_LOOK
 
 
 def test_a_much_slower_current_release_is_fine() -> None:
@@ -89,7 +114,7 @@ def test_looks_before_the_end_are_surer(monkeypatch: pytest.MonkeyPatch) -> None
         return judge(measured, limits)
 
     monkeypatch.setattr(regression, "judge", judge_and_note)
-    with jittery(FAST, 10.0, 1.0) as (candidate, current):
+    with jittery(FAST, 1.0, 10.0) as (candidate, current):
         verdict(candidate, current)
     assert confidences[:-1] == [pytest.approx(0.999)] * (len(confidences) - 1)
     assert len(confidences) > 1

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from infra.checks.regression import FIRST_LOOK, limits_of
-from infra.domain.regression import Limits, Measured, Pair, Verdict, interval, judge
+from infra.domain.regression import Limits, Measured, Pair, Verdict, confirm, interval, judge
 from infra.settings.regression import Regression
 from tests.support.jittery import Jitter
 
@@ -102,6 +102,36 @@ def test_a_candidate_that_fails_more_often_is_worse(failures: tuple[int, int], v
     assert found.verdict is verdict
     if verdict is Verdict.WORSE:
         assert "status 500" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("again", "verdict"),
+    [
+        pytest.param(90.0, Verdict.WORSE, id="still slower"),
+        pytest.param(53.5, Verdict.WORSE, id="a little slower than is tolerated"),
+        pytest.param(52.0, Verdict.UNKNOWN, id="as good as the same"),
+        pytest.param(50.0, Verdict.UNKNOWN, id="the same"),
+        pytest.param(20.0, Verdict.FINE, id="faster, and so on the whole"),
+    ],
+)
+def test_what_looks_worse_must_look_so_again(again: float, verdict: Verdict) -> None:
+    """A hiccup of one container in the first measurement is no verdict, however clear its pairs are."""
+    first = measured(steady(90), steady(50))
+    assert judge(first, LIMITS).verdict is Verdict.WORSE
+    found = confirm(first, measured(steady(again, count=22), steady(50, count=22)), LIMITS)
+    assert found.verdict is verdict
+    assert found.pairs == 42
+    if verdict is Verdict.UNKNOWN:
+        assert found.reason.startswith("worse for a while only: slower: +40.0 ms")
+
+
+def test_failures_must_be_seen_again() -> None:
+    """A release that failed three requests and then none for a while is not called worse; one that goes on is."""
+    first = measured(steady(50), steady(50), failures=(3, 0))
+    assert confirm(first, measured(steady(50), steady(50)), LIMITS).verdict is Verdict.UNKNOWN
+    found = confirm(first, measured([], [], failures=(9, 0)), LIMITS)
+    assert found.verdict is Verdict.WORSE
+    assert "12 answers of the candidate failed" in found.reason
 
 
 def test_the_interval_is_that_of_the_signed_rank_test() -> None:
