@@ -140,10 +140,14 @@ def confirm(first: Measured, second: Measured, limits: Limits) -> Judgement:
     """Return the verdict on a request that looked worse, after it was measured again.
 
     A container that was busy with something else for a second looks just like a slow one, and more pairs of that second
-    do not tell them apart: the second measurement, taken later, must point the same way as all pairs together.
+    do not tell them apart: the second measurement, taken later, must point the same way, and all pairs together must
+    leave as little doubt as an early look may.
     """
     together, again = judge(first + second, limits), judge(second, limits)
-    if together.verdict is not Verdict.WORSE or again.verdict is Verdict.WORSE or _is_slower(again, limits):
+    if together.verdict is not Verdict.WORSE:
+        return together
+    is_sure = judge(first + second, limits.early()).verdict is Verdict.WORSE
+    if is_sure and (again.verdict is Verdict.WORSE or _is_slower(again, limits)):
         return together
     reason = f"worse for a while only: {judge(first, limits).reason}; then {again.reason}"
     return replace(together, verdict=Verdict.UNKNOWN, reason=reason)

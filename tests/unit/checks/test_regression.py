@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import itertools
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.checks import regression
 from infra.checks.regression import Comparison, Way, compare
-from infra.domain.regression import Verdict, judge
+from infra.domain.regression import Measured, Pair, Verdict, judge
 from infra.settings.regression import Regression, SafeRequest
 from tests.support.jittery import Jitter, jittery
 from tests.support.web import Reply, serving
@@ -16,7 +14,7 @@ from tests.support.web import Reply, serving
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.domain.regression import Judgement, Limits, Measured
+    from infra.domain.regression import Judgement, Limits
 
 FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0, between_spells_seconds=3600)
 HEALTH = SafeRequest(service="acp-ingest", path="/health")
@@ -48,20 +46,28 @@ def test_a_much_slower_candidate_is_found_early() -> None:
     assert found.candidate_ms > found.current_ms
 
 
-def test_a_candidate_that_was_slow_for_a_while_is_not_worse() -> None:
-    """What looks worse at first is asked again, and only what stays so is called worse."""
-    slow = regression.LANES * (regression.WARM_UP_PAIRS + 1) + regression.FIRST_LOOK
-    answered = itertools.count()
-    waiting = threading.Event()
+@pytest.mark.parametrize(
+    ("times", "measurements", "expected"),
+    [
+        pytest.param([10.0], 1, Verdict.FINE, id="fine at once"),
+        pytest.param([90.0, 90.0], 2, Verdict.WORSE, id="worse twice"),
+        pytest.param([90.0, 10.0], 2, Verdict.UNKNOWN, id="worse for a while"),
+    ],
+)
+def test_what_looks_worse_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch, times: list[float], measurements: int, expected: Verdict
+) -> None:
+    """Only what is worse both times is called worse; what is fine is not measured twice."""
+    done: list[float] = []
 
-    def tiring(_path: str) -> Reply:
-        waiting.wait(0.01 if next(answered) < slow else 0)
-        return Reply(body={})
+    async def measure(run: Any) -> Measured:
+        done.append(times[len(done)])
+        pairs = [Pair(candidate_ms=done[-1] + index / 1000, current_ms=10) for index in range(20)]
+        return Measured(service="acp-ingest", request=str(run.comparison.request), pairs=pairs)
 
-    with serving(tiring) as candidate, serving(lambda _path: Reply(body={})) as current:
-        found = verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_ratio=2)
-    assert found.verdict is not Verdict.WORSE
-    assert found.pairs >= 2 * regression.FIRST_LOOK
+    monkeypatch.setattr(regression._Run, "measure", measure)
+    assert verdict(NOWHERE, NOWHERE).verdict is expected
+    assert len(done) == measurements
 
 
 def test_a_much_slower_current_release_is_fine() -> None:

@@ -125,6 +125,13 @@ def test_what_looks_worse_must_look_so_again(again: float, verdict: Verdict) -> 
         assert found.reason.startswith("worse for a while only: slower: +40.0 ms")
 
 
+def test_all_pairs_together_must_leave_little_doubt() -> None:
+    """Two measurements that agree, but leave more doubt together than an early look may, are no verdict."""
+    first, second = measured(steady(60, count=6), steady(50, count=6)), measured([60.0], [50.0])
+    assert judge(first + second, LIMITS).verdict is Verdict.WORSE
+    assert confirm(first, second, LIMITS).verdict is Verdict.UNKNOWN
+
+
 def test_failures_must_be_seen_again() -> None:
     """A release that failed three requests and then none for a while is not called worse; one that goes on is."""
     first = measured(steady(50), steady(50), failures=(3, 0))
