@@ -16,7 +16,7 @@ import time
 import psutil
 
 from infra.errors import ReleaseError
-from infra.notify.aftermath import find_outcome
+from infra.notify.aftermath import find_aftermath
 from infra.notify.announce import put_notice
 from infra.notify.channels import Transport
 from infra.notify.delivery import new_client
@@ -67,17 +67,20 @@ def _end_with(chosen: argparse.Namespace, settings: Settings, outbox: Outbox, se
     try:
         if chosen.engine is not None:
             wait_for_end(chosen.engine, chosen.since)
+        ended = time.time()
         if chosen.run and not outbox.told(chosen.run):
-            event, reason = find_outcome(settings, chosen.release)
+            found = find_aftermath(settings, chosen.release)
             put_notice(
                 settings,
-                event,
+                found.event,
                 chosen.run,
                 os.environ,
                 release=chosen.release,
                 commit=chosen.commit,
+                replaced="" if found.serving == chosen.release else found.serving,
                 who=who(),
-                reason=reason,
+                duration_seconds=ended - chosen.since if chosen.since else None,
+                reason=found.reason,
             )
     finally:
         sender.end_by(time.monotonic() + LINGER_SECONDS)

@@ -45,7 +45,7 @@ def test_a_release_is_told_to_everybody_once(site: Site) -> None:
 @pytest.mark.parametrize(
     "trouble",
     [
-        pytest.param(Trouble(status=500, times=2), id="error"),
+        pytest.param(Trouble(status=500), id="error"),
         pytest.param(Trouble(status=429, headers={"Retry-After": "1"}), id="rate-limit"),
         pytest.param(Trouble(status=200, slow_seconds=2.0), id="slow"),
     ],
