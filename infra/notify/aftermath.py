@@ -24,7 +24,7 @@ SILENT = "the update ended without a verdict"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What the hosts did: the event it amounts to, why, and the one release that serves, empty when there is not one."""
+    """What the hosts did: the event it amounts to, why, and the one release that serves (or empty)."""
 
     event: Event
     reason: str
