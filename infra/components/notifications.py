@@ -67,7 +67,7 @@ def failure_announced(props: Mapping[str, Any]) -> Iterator[None]:
 def lost_requests(report: Mapping[str, Any]) -> int | None:
     """Return how many requests were lost while the release took over, None where nobody counted."""
     certificate = report.get("certificate")
-    lost = certificate.get("lost") if isinstance(certificate, dict) else None
+    lost = certificate.get("failed") if isinstance(certificate, dict) else None
     return int(lost) if isinstance(lost, int | float) else None
 
 
