@@ -20,7 +20,7 @@ from infra.notify.aftermath import find_aftermath
 from infra.notify.announce import put_notice
 from infra.notify.channels import Transport
 from infra.notify.delivery import new_client
-from infra.notify.outbox import Outbox
+from infra.notify.outbox import Outbox, lock_name
 from infra.notify.sender import Sender
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import who
@@ -55,11 +55,7 @@ def main() -> None:
         watch = threading.Thread(target=lambda: _end_with(chosen, settings, outbox, sender), daemon=True)
         watch.start()
         sender.run([GITHUB, *(channel.name for channel in settings.notifications.channels)])
-
-
-def lock_name(run_id: str) -> str:
-    """Return the lock that the sender beside a run holds."""
-    return f"run-{run_id}" if run_id else "sender"
+        outbox.forget_lock(lock_name(chosen.run))
 
 
 def _end_with(chosen: argparse.Namespace, settings: Settings, outbox: Outbox, sender: Sender) -> None:

@@ -40,6 +40,7 @@ def test_a_release_is_told_to_everybody_once(site: Site) -> None:
     assert [status["state"] for status in site.vendors.statuses[made["id"]]] == ["in_progress", "success"]
     assert site.vendors.statuses[made["id"]][-1]["environment_url"] == "https://acp.example"
     site.wait_for(lambda: not site.senders(), "the sender ends with the update")
+    assert list(site.outbox.folder.glob("run-*")) == []
 
 
 @pytest.mark.parametrize(
