@@ -53,7 +53,8 @@ LAYERS: dict[str, set[str]] = {
 """What each part of the package may import at run time; what is not named may be imported by nobody but the program."""
 
 PURE = {"__future__", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "difflib", "enum",
-        "hashlib", "hmac", "itertools", "json", "math", "re", "statistics", "typing", "types", "urllib.parse"}  # fmt: skip
+        "hashlib", "hmac", "itertools", "json", "math", "re", "statistics", "typing", "types",
+        "urllib.parse"}  # fmt: skip
 """The standard library that touches nothing outside the process; all else is I/O, a clock or chance."""
 
 
