@@ -1,4 +1,4 @@
-"""The checks by name, the occasions they are asked on, and one run of them: side by side, each with a deadline."""
+"""The checks by name, and one run of them: side by side, each with a deadline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ from infra.checks.version import check_version
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from infra.checks.occasion import Occasion
     from infra.checks.subject import Subject
+    from infra.checks.target import Target
 
     Check = Callable[[Inquiry], Awaitable[list[CheckResult]]]
 
@@ -59,38 +61,6 @@ CHECKS: dict[str, Check] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """When checks are asked, and which: `passes` and `at_most_seconds` bound what the stack says."""
-
-    checks: tuple[str, ...]
-    walks: bool = False
-    passes: int | None = None
-    at_most_seconds: float = field(default=3600.0)
-    keeps_jobs: bool = False
-
-
-BEFORE = Occasion(checks=("replicas", "readiness", "health", "disk_space", "tls"), passes=1, at_most_seconds=10)
-"""Before anything starts: what a release would be blamed for, quick and without leaving anything behind."""
-
-CANDIDATE = Occasion(checks=("replicas", "readiness", "health", "version"), walks=True, keeps_jobs=True)
-"""The candidate alone, before it gets any traffic."""
-
-PUBLIC = Occasion(
-    checks=("replicas", "readiness", "health", "version", "disk_space", "tls", "metrics", "redirect"), walks=True
-)
-"""The public address after the cutover; the smoke test covers what the other checks of the app would ask again."""
-
-AFTER_REVERT = Occasion(checks=("readiness", "health"))
-"""The release before, once it serves again."""
-
-BY_HAND = Occasion(checks=tuple(CHECKS), at_most_seconds=10)
-"""`acp-release check`."""
-
-SMOKE_BY_HAND = Occasion(checks=(), walks=True)
-"""`acp-release smoke`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """What a run found; `jobs` has the job that the agents answered, by host, where it was kept."""
 
@@ -116,14 +86,19 @@ async def _examine(subject: Subject, occasion: Occasion) -> Examination:
         results = [result for results in found for result in results]
         is_good = not any(result.fails_release for result in results)
         jobs = inquiry.answered if occasion.keeps_jobs and is_good else {}
-        tidying = Inquiry(subject, http, passes=1, timeout_seconds=CLEANUP_SECONDS)
-        left = await clean_up(
-            tidying, [item for item in inquiry.made if item[1].rpartition("/")[2] not in jobs.values()]
+        # The checks may have used up their time: what they made is removed all the same.
+        results += await clean_up(
+            Inquiry(subject, http, passes=1, timeout_seconds=CLEANUP_SECONDS), _to_remove(inquiry.made, jobs)
         )
     known = relations(settings, one_model=is_one_server(subject.secrets))
     # The app's own words may quote what it was given.
-    shown = [replace(result, came=redact(result.came, subject.secrets.values())) for result in results + left]
+    shown = [replace(result, came=redact(result.came, subject.secrets.values())) for result in results]
     return Examination(results=tuple(diagnose(shown, known)), jobs=jobs, seconds=time.monotonic() - start)
+
+
+def _to_remove(made: list[tuple[Target, str]], jobs: Mapping[str, str]) -> list[tuple[Target, str]]:
+    """Return all that was made but the jobs that are kept."""
+    return [(target, path) for target, path in made if path.rpartition("/")[2] not in jobs.values()]
 
 
 def _wanted(subject: Subject, occasion: Occasion) -> dict[str, Check]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.checks.suite import BY_HAND
+from infra.checks.occasion import BY_HAND
 from infra.cli.options import json_option, stack_option
 from infra.cli.verdict import junit_option, release_option, run_occasion
 

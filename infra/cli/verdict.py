@@ -25,9 +25,10 @@ from infra.settings.secrets import read_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.checks.occasion import Occasion
     from infra.checks.result import CheckResult
     from infra.checks.subject import Subject
-    from infra.checks.suite import Examination, Occasion
+    from infra.checks.suite import Examination
     from infra.settings import Settings
 
 junit_option = click.option(

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.checks.blame import at_fault
+from infra.checks.occasion import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC
 from infra.checks.subject import candidate_subject, public_subject, replicas_of
-from infra.checks.suite import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC, examine
+from infra.checks.suite import examine
 from infra.errors import CheckError, HostError
 
 if TYPE_CHECKING:

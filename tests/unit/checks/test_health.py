@@ -11,7 +11,8 @@ import pytest
 
 from infra.checks.ask import Answer
 from infra.checks.health import Probe, failing_dependencies, judge_answer, judged
-from infra.checks.suite import Occasion, examine
+from infra.checks.occasion import Occasion
+from infra.checks.suite import examine
 from infra.checks.target import Target
 from tests.support.settings import make_settings
 from tests.support.subject import make_subject

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from infra.checks.blame import at_fault
-from infra.checks.suite import Occasion, examine
+from infra.checks.occasion import Occasion
+from infra.checks.suite import examine
 from infra.checks.target import Target
 from tests.support.fake_app import RELEASE, answering
 from tests.support.settings import HOST_KEY, make_settings

@@ -6,7 +6,8 @@ import pytest
 
 from infra.checks import suite
 from infra.checks.blame import at_fault
-from infra.checks.suite import BEFORE, BY_HAND, CANDIDATE, CHECKS, PUBLIC, SMOKE_BY_HAND, Examination, examine
+from infra.checks.occasion import BEFORE, BY_HAND, CANDIDATE, PUBLIC, SMOKE_BY_HAND
+from infra.checks.suite import CHECKS, Examination, examine
 from infra.errors import HostError, HostUnreachableError
 from infra.settings.suite import Suite
 from tests.support.fake_app import TOLD, FakeApp, answering, served
@@ -16,7 +17,7 @@ from tests.support.subject import PROJECT, good_resources, good_status, make_sub
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.checks.suite import Occasion
+    from infra.checks.occasion import Occasion
 
 KEY = "s3cr3t-model-key"
 GOOD_MODEL = {"choices": [{"message": {"content": "ready"}}], "data": [{"embedding": [0.1, 0.2]}]}

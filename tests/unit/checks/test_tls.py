@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.checks.blame import at_fault
-from infra.checks.suite import BY_HAND, Occasion, examine
+from infra.checks.occasion import BY_HAND, Occasion
+from infra.checks.suite import examine
 from infra.checks.tls import trust
 from infra.errors import SettingsError
 from tests.support.certificates import Authority, server_context, shaking_hands

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 from junitparser import JUnitXml
 
+from infra.checks.occasion import BY_HAND, SMOKE_BY_HAND
 from infra.checks.result import CheckResult
-from infra.checks.suite import BY_HAND, SMOKE_BY_HAND, Examination
+from infra.checks.suite import Examination
 from infra.cli import verdict
 from infra.cli.main import main
 from infra.errors import SecretMissingError
@@ -19,8 +20,8 @@ from tests.support.settings import make_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.checks.occasion import Occasion
     from infra.checks.subject import Subject
-    from infra.checks.suite import Occasion
 
 GOOD = CheckResult(
     check="health", target="acp-ingest on h1", passed=True, asked="GET /health", came="status is healthy", seconds=0.1

@@ -13,8 +13,8 @@ from tests.support.fake_witness import FakeCertification, FakeWitness
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from infra.checks.occasion import Occasion
     from infra.checks.subject import Subject
-    from infra.checks.suite import Occasion
     from infra.checks.target import Target
     from infra.settings.model import Host
     from infra.settings.suite import Severity

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.checks.suite import CANDIDATE, PUBLIC, Examination
+from infra.checks.occasion import CANDIDATE, PUBLIC
+from infra.checks.suite import Examination
 from infra.domain.canary import Sample
 from infra.errors import (
     CandidateError,

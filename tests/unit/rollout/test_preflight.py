@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.checks.suite import BEFORE
+from infra.checks.occasion import BEFORE
 from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError, ToolError
 from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
