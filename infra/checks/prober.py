@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from infra.domain.certificate import Blame
 
 REQUEST_TIMEOUT_SECONDS = 10.0
-CONNECTIONS = 100
+KEPT_CONNECTIONS = 100
 RELEASE_HEADER = "X-ACP-Release"
-HICCUP_SECONDS = 0.05
-"""What the prober or its control target must be late for it to count: a busy event loop needs some milliseconds."""
+HICCUP_SECONDS = 0.25
+"""How late the prober or its control target must be for it to count. A busy machine is late by some milliseconds all
+the time; were that counted, its hiccups would cover the whole time and excuse any server."""
 RUNNER_ERRORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 """What only this machine says: no file, no memory, no free port."""
 
@@ -59,11 +60,14 @@ class Sender:
 
     async def run(self, stop: asyncio.Event, *, grace_seconds: float = REQUEST_TIMEOUT_SECONDS * 2) -> None:
         """Send until `stop`, then each kind once more, and wait `grace_seconds` for what is outstanding."""
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        # No limit of our own on connections: while a server is silent, requests must not wait for each other.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
         # Transports of our own: hosts are asked directly, whatever proxy the environment names.
         async with (
             httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport(limits=limits)) as to,
-            httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport()) as control,
+            httpx.AsyncClient(
+                timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport(limits=limits)
+            ) as control,
         ):
             pending: set[asyncio.Task[None]] = set()
             start = time.monotonic()

@@ -30,11 +30,20 @@ class WebServer:
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
+class Server(ThreadingHTTPServer):
+    """A server that keeps connections waiting on a busy machine instead of refusing them."""
+
+    request_queue_size = 128
+
+
 @contextlib.contextmanager
-def serving(answer: Callable[[str], Reply | None]) -> Iterator[WebServer]:
-    """Serve while the context is open; `answer` gets each path, and None closes the connection without a word."""
+def serving(answer: Callable[[str], Reply | None], *, serially: bool = True) -> Iterator[WebServer]:
+    """Serve while the context is open; `answer` gets each path, and None closes the connection without a word.
+
+    `serially` gives it one request at a time.
+    """
     seen = WebServer()
-    lock = threading.Lock()
+    lock = threading.Lock() if serially else contextlib.nullcontext()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -55,7 +64,7 @@ def serving(answer: Callable[[str], Reply | None]) -> Iterator[WebServer]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the server's name
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     seen.port = server.server_address[1]
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)

@@ -60,6 +60,26 @@ def test_every_other_request_tries_a_new_connection() -> None:
     assert min(closing.count(True), closing.count(False)) >= 4
 
 
+def test_a_silent_server_is_asked_by_all_requests_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests to a server that does not answer do not wait for each other: each of them reaches it."""
+    silence = threading.Event()
+    asked = []
+
+    def answer(path: str) -> Reply:
+        asked.append(path)
+        silence.wait(20)
+        return Reply(headers=RELEASED)
+
+    with serving(answer, serially=False) as web:
+        request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
+        with Prober([request], rate=1000) as prober:
+            while len(asked) < 150 and not prober.answers:
+                pass_time()
+            given_up = list(prober.answers)
+            silence.set()
+    assert given_up == []
+
+
 @pytest.mark.parametrize(
     ("error", "blame"),
     [
