@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EARLY = 50
+EARLY = 50  # so many times less doubt is left to a look before the end, of which there are several
+AGAIN = 10  # and so many times less to all pairs of a request that was measured twice
 FAILURES = 3  # so many more than the current release's are no hiccup of the way there
 
 
@@ -39,7 +40,14 @@ class Limits:
 
     def early(self) -> Limits:
         """Return the limits for a look before the end: as there are several, each must be all the surer."""
-        return replace(self, confidence=1 - (1 - self.confidence) / EARLY)
+        return self._surer(EARLY)
+
+    def again(self) -> Limits:
+        """Return the limits for the pairs of two measurements."""
+        return self._surer(AGAIN)
+
+    def _surer(self, times: int) -> Limits:
+        return replace(self, confidence=1 - (1 - self.confidence) / times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +149,12 @@ def confirm(first: Measured, second: Measured, limits: Limits) -> Judgement:
 
     A container that was busy with something else for a second looks just like a slow one, and more pairs of that second
     do not tell them apart: the second measurement, taken later, must point the same way, and all pairs together must
-    leave as little doubt as an early look may.
+    leave less doubt than those of one measurement.
     """
     together, again = judge(first + second, limits), judge(second, limits)
     if together.verdict is not Verdict.WORSE:
         return together
-    is_sure = judge(first + second, limits.early()).verdict is Verdict.WORSE
+    is_sure = judge(first + second, limits.again()).verdict is Verdict.WORSE
     if is_sure and (again.verdict is Verdict.WORSE or _is_slower(again, limits)):
         return together
     reason = f"worse for a while only: {judge(first, limits).reason}; then {again.reason}"

@@ -24,8 +24,8 @@ class Jitter:
     usual_ms: float = 10
     spike_rate: float = 0.02
     spike_factor: float = 4
-    spell_seconds: float = 0.3
-    between_spells_seconds: float = 4
+    spell_seconds: float = 0.2
+    between_spells_seconds: float = 5
     spell_factor: float = 1.5
 
     def milliseconds(self, chance: random.Random) -> float:
