@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.domain.regression import Judgement, Limits, Measured, Pair, Verdict, confirm, judge
+from infra.domain.regression import Judgement, Limits, Measured, Pair, Verdict, confirm, judge, looks_slower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,11 +67,11 @@ async def _compare_all(comparisons: Sequence[Comparison], settings: Regression) 
 
 
 async def _compare_one(client: httpx.AsyncClient, comparison: Comparison, settings: Regression) -> Judgement:
-    """Return the verdict on one request; what looks worse is measured again, for longer, before it is called so."""
+    """Return the verdict on one request; what looks slower is measured again, for longer, before it is called so."""
     limits = limits_of(settings)
     first = await _Run(client, comparison, settings).measure()
     found = judge(first, limits)
-    if found.verdict is not Verdict.WORSE:
+    if not looks_slower(found, limits):
         return found
     await asyncio.sleep(SECOND_THOUGHT_SECONDS)
     longer = {"budget_seconds": 2 * settings.budget_seconds, "max_pairs": 2 * settings.max_pairs}

@@ -145,7 +145,7 @@ def judge(measured: Measured, limits: Limits) -> Judgement:
 
 
 def confirm(first: Measured, second: Measured, limits: Limits) -> Judgement:
-    """Return the verdict on a request that looked worse, after it was measured again.
+    """Return the verdict on a request that looked slower, after it was measured again.
 
     A container that was busy with something else for a second looks just like a slow one, and more pairs of that second
     do not tell them apart: the second measurement, taken later, must point the same way, and all pairs together must
@@ -155,15 +155,17 @@ def confirm(first: Measured, second: Measured, limits: Limits) -> Judgement:
     if together.verdict is not Verdict.WORSE:
         return together
     is_sure = judge(first + second, limits.again()).verdict is Verdict.WORSE
-    if is_sure and (again.verdict is Verdict.WORSE or _is_slower(again, limits)):
+    if is_sure and looks_slower(again, limits):
         return together
     reason = f"worse for a while only: {judge(first, limits).reason}; then {again.reason}"
     return replace(together, verdict=Verdict.UNKNOWN, reason=reason)
 
 
-def _is_slower(found: Judgement, limits: Limits) -> bool:
-    """Return whether the estimates alone are above both tolerances."""
-    if found.ratio is None or found.difference_ms is None:
+def looks_slower(found: Judgement, limits: Limits) -> bool:
+    """Return whether a candidate that is not fine is worse, or would be if the estimates alone counted."""
+    if found.verdict is Verdict.WORSE:
+        return True
+    if found.verdict is Verdict.FINE or found.ratio is None or found.difference_ms is None:
         return False
     return found.ratio.estimate > limits.tolerated_ratio and found.difference_ms.estimate > limits.tolerated_ms
 

@@ -25,8 +25,8 @@ class Jitter:
     spike_rate: float = 0.02
     spike_factor: float = 4
     spell_seconds: float = 0.2
-    between_spells_seconds: float = 5
-    spell_factor: float = 1.5
+    between_spells_seconds: float = 8
+    spell_factor: float = 1.25
 
     def milliseconds(self, chance: random.Random) -> float:
         """Return the time of one answer."""
