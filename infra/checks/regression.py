@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.domain.regression import Judgement, Limits, Measured, Pair, Verdict, confirm, judge
+from infra.domain.regression import Judgement, Limits, Measured, Pair, Verdict, confirm, judge, looks_slower
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ LANES = 6  # questions under way at once, per request and host: more would be a 
 WARM_UP_PAIRS = 3
 WARM_UP_SECONDS = 0.5
 FIRST_LOOK = 16
-FIRST_LOOK_SECONDS = 1.0
+FIRST_LOOK_SECONDS = 1.5
 SECOND_THOUGHT_SECONDS = 1.0  # between two measurements, so that one hiccup is not in both
 PATIENCE = 4  # so many budgets are spent at most where answers are too slow for a verdict
 
@@ -67,14 +67,16 @@ async def _compare_all(comparisons: Sequence[Comparison], settings: Regression) 
 
 
 async def _compare_one(client: httpx.AsyncClient, comparison: Comparison, settings: Regression) -> Judgement:
-    """Return the verdict on one request; what looks worse is measured again before it is called so."""
+    """Return the verdict on one request; what looks slower is measured again, for longer, before it is called so."""
     limits = limits_of(settings)
     first = await _Run(client, comparison, settings).measure()
     found = judge(first, limits)
-    if found.verdict is not Verdict.WORSE:
+    if not looks_slower(found, limits):
         return found
     await asyncio.sleep(SECOND_THOUGHT_SECONDS)
-    return confirm(first, await _Run(client, comparison, settings).measure(), limits)
+    longer = {"budget_seconds": 2 * settings.budget_seconds, "max_pairs": 2 * settings.max_pairs}
+    second = await _Run(client, comparison, settings.model_copy(update=longer)).measure()
+    return confirm(first, second, limits)
 
 
 @dataclass(slots=True)

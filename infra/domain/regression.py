@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EARLY = 50
+EARLY = 50  # so many times less doubt is left to a look before the end, of which there are several
+AGAIN = 10  # and so many times less to all pairs of a request that was measured twice
 FAILURES = 3  # so many more than the current release's are no hiccup of the way there
 
 
@@ -39,7 +40,14 @@ class Limits:
 
     def early(self) -> Limits:
         """Return the limits for a look before the end: as there are several, each must be all the surer."""
-        return replace(self, confidence=1 - (1 - self.confidence) / EARLY)
+        return self._surer(EARLY)
+
+    def again(self) -> Limits:
+        """Return the limits for the pairs of two measurements."""
+        return self._surer(AGAIN)
+
+    def _surer(self, times: int) -> Limits:
+        return replace(self, confidence=1 - (1 - self.confidence) / times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,25 +145,27 @@ def judge(measured: Measured, limits: Limits) -> Judgement:
 
 
 def confirm(first: Measured, second: Measured, limits: Limits) -> Judgement:
-    """Return the verdict on a request that looked worse, after it was measured again.
+    """Return the verdict on a request that looked slower, after it was measured again.
 
     A container that was busy with something else for a second looks just like a slow one, and more pairs of that second
     do not tell them apart: the second measurement, taken later, must point the same way, and all pairs together must
-    leave as little doubt as an early look may.
+    leave less doubt than those of one measurement.
     """
     together, again = judge(first + second, limits), judge(second, limits)
     if together.verdict is not Verdict.WORSE:
         return together
-    is_sure = judge(first + second, limits.early()).verdict is Verdict.WORSE
-    if is_sure and (again.verdict is Verdict.WORSE or _is_slower(again, limits)):
+    is_sure = judge(first + second, limits.again()).verdict is Verdict.WORSE
+    if is_sure and looks_slower(again, limits):
         return together
     reason = f"worse for a while only: {judge(first, limits).reason}; then {again.reason}"
     return replace(together, verdict=Verdict.UNKNOWN, reason=reason)
 
 
-def _is_slower(found: Judgement, limits: Limits) -> bool:
-    """Return whether the estimates alone are above both tolerances."""
-    if found.ratio is None or found.difference_ms is None:
+def looks_slower(found: Judgement, limits: Limits) -> bool:
+    """Return whether a candidate that is not fine is worse, or would be if the estimates alone counted."""
+    if found.verdict is Verdict.WORSE:
+        return True
+    if found.verdict is Verdict.FINE or found.ratio is None or found.difference_ms is None:
         return False
     return found.ratio.estimate > limits.tolerated_ratio and found.difference_ms.estimate > limits.tolerated_ms
 

@@ -9,9 +9,9 @@ from infra.errors import ReleaseError, RolloutError
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
-from infra.rollout.load import load_release
+from infra.rollout.load import load_release, require_stood
 from infra.rollout.preflight import give_back
-from infra.rollout.regression import judge_regression
+from infra.rollout.regression import compare_releases, require_as_good
 from infra.rollout.verification import (
     examine_candidate,
     examine_public,
@@ -138,8 +138,10 @@ class Rollout:
 
     def _compare(self) -> None:
         """Compare the candidate with the current release, where there is one."""
-        self._regression = judge_regression(self._context, self._answers, self._show)
-        if self._regression:
+        verdicts = compare_releases(self._context, self._answers, self._show)
+        self._regression = [verdict.to_json() for verdict in verdicts]
+        require_as_good(self._context, verdicts)
+        if verdicts:
             self._mark("candidate compared with the current release")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
@@ -162,8 +164,10 @@ class Rollout:
 
     def _put_under_load(self) -> None:
         """Put the release under the stack's load, where it has one, while it can still be reverted."""
-        self._load = load_release(self._context, self._show)
-        if self._load:
+        report = load_release(self._context, self._show)
+        if report is not None:
+            self._load = [report.to_json()]
+            require_stood(report)
             self._mark("release stood its load")
 
     def _retire(self) -> list[str]:

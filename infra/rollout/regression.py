@@ -11,16 +11,16 @@ from infra.domain.regression import Judgement, Verdict
 from infra.errors import CheckError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.adapters.hostctl import HostctlClient
     from infra.rollout.context import RolloutContext
 
 
-def judge_regression(
+def compare_releases(
     context: RolloutContext, started: Mapping[str, Mapping[str, Any]], show: Callable[[str], None]
-) -> list[dict[str, Any]]:
-    """Compare on every host that has both releases, as its answer to `start` says; raise `CheckError` for a worse one.
+) -> list[Judgement]:
+    """Return the verdicts on every host that has both releases, as its answer to `start` says.
 
     Without a release before, or where the stack wants none, there is nothing to compare: no verdicts.
     """
@@ -42,6 +42,12 @@ def judge_regression(
         verdicts = compare(comparisons, settings)
     for verdict in verdicts:
         show(f"  {verdict}")
+    return verdicts
+
+
+def require_as_good(context: RolloutContext, verdicts: Sequence[Judgement]) -> None:
+    """Raise `CheckError` when the candidate is worse, or, where the stack asks for it, when nobody can tell."""
+    settings = context.settings.load.regression
     refused = [v for v in verdicts if v.verdict is Verdict.WORSE or (_is_unknown(v) and settings.fail_when_unknown)]
     if refused:
         raise CheckError(
@@ -49,7 +55,6 @@ def judge_regression(
             + "\n".join(f"    {verdict}" for verdict in refused),
             mend="mend the candidate; if it is meant, set `acp:load` `regression` for this release",
         )
-    return [verdict.to_json() for verdict in verdicts]
 
 
 def _is_unknown(verdict: Judgement) -> bool:

@@ -24,9 +24,9 @@ class Jitter:
     usual_ms: float = 10
     spike_rate: float = 0.02
     spike_factor: float = 4
-    spell_seconds: float = 0.3
-    between_spells_seconds: float = 4
-    spell_factor: float = 1.5
+    spell_seconds: float = 0.2
+    between_spells_seconds: float = 8
+    spell_factor: float = 1.25
 
     def milliseconds(self, chance: random.Random) -> float:
         """Return the time of one answer."""

@@ -77,11 +77,11 @@ def test_a_much_slower_current_release_is_fine() -> None:
 
 
 def test_time_and_pairs_are_limited() -> None:
-    """Where no verdict comes, measuring ends after its budget or its pairs."""
+    """Where no verdict comes, measuring ends after its pairs, once or (for what looks slower) twice as many again."""
     with jittery(FAST, 1.0, 1.0) as (candidate, current):
         strict = {"tolerated_ratio": 1.0, "max_ratio": 1.0001, "tolerated_ms": 0}
         found = verdict(candidate, current, **strict, max_pairs=20)
-    assert 16 <= found.pairs <= 32
+    assert 16 <= found.pairs <= 20 + 40 + 4 * regression.LANES
 
 
 def test_both_releases_are_asked_the_same_equally_often() -> None:

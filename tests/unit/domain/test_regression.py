@@ -126,7 +126,8 @@ def test_what_looks_worse_must_look_so_again(again: float, verdict: Verdict) -> 
 
 
 def test_all_pairs_together_must_leave_little_doubt() -> None:
-    """Two measurements that agree, but leave more doubt together than an early look may, are no verdict."""
+    """Two measurements that agree, but leave as much doubt together as one may, are no verdict."""
+    assert LIMITS.again() == replace(LIMITS, confidence=pytest.approx(0.995))
     first, second = measured(steady(60, count=6), steady(50, count=6)), measured([60.0], [50.0])
     assert judge(first + second, LIMITS).verdict is Verdict.WORSE
     assert confirm(first, second, LIMITS).verdict is Verdict.UNKNOWN

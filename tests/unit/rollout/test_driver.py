@@ -9,6 +9,8 @@ import pytest
 from infra.checks.occasion import CANDIDATE, PUBLIC
 from infra.checks.suite import Examination
 from infra.domain.canary import Sample
+from infra.domain.load_report import LoadReport
+from infra.domain.regression import Judgement, Verdict
 from infra.errors import (
     CandidateError,
     CheckError,
@@ -69,6 +71,27 @@ def failure(stage: Stage, shown: list[str]) -> RolloutError:
     with pytest.raises(RolloutError) as caught:
         run(stage, shown)
     return caught.value
+
+
+def verdict_on_search(verdict: Verdict) -> Judgement:
+    """Return the verdict of a comparison."""
+    return Judgement(
+        service="acp-ingest",
+        request="POST /api/v1/search",
+        verdict=verdict,
+        reason="as told",
+        pairs=20,
+        confidence=0.95,
+    )
+
+
+def load_report(*, missed: list[str]) -> LoadReport:
+    """Return the report of a load test."""
+    return LoadReport(
+        stack="local", release="v1.4.2-1a2b3c4d", images=(), profile="light", scenario="mixed",
+        started_at="2026-11-24T10:00:00Z", seconds=15, k6="1.8.1", missed=missed, failed_checks={}, scenarios=(),
+        endpoints=(),
+    )  # fmt: skip
 
 
 class TestGoodRelease:
@@ -187,14 +210,14 @@ class TestGoodRelease:
         stage = make_stage()
         seen: list[tuple[set[str], list[str]]] = []
 
-        def judged(_context: Any, answers: dict[str, Any], _show: Any) -> list[dict[str, Any]]:
+        def compared(_context: Any, answers: dict[str, Any], _show: Any) -> list[Judgement]:
             seen.append((set(answers), stage.journal.commands("h1")))
-            return [{"verdict": "fine"}]
+            return [verdict_on_search(Verdict.FINE)]
 
-        monkeypatch.setattr(driver, "judge_regression", judged)
+        monkeypatch.setattr(driver, "compare_releases", compared)
         report = run(stage, shown)
         assert seen == [({"h1", "h2"}, ["start"])]
-        assert report["regression"] == [{"verdict": "fine"}]
+        assert report["regression"] == [verdict_on_search(Verdict.FINE).to_json()]
         steps = list(report["timeline"])
         assert steps.index("candidate verified") + 1 == steps.index("candidate compared with the current release")
 
@@ -205,14 +228,14 @@ class TestGoodRelease:
         stage = make_stage()
         seen: list[list[str]] = []
 
-        def loaded(_context: Any, _show: Any) -> list[dict[str, Any]]:
+        def loaded(_context: Any, _show: Any) -> LoadReport:
             seen.append(stage.journal.commands("h1"))
-            return [{"passed": True}]
+            return load_report(missed=[])
 
         monkeypatch.setattr(driver, "load_release", loaded)
         report = run(stage, shown)
         assert seen == [["start", "cutover"]]
-        assert report["load"] == [{"passed": True}]
+        assert report["load"] == [load_report(missed=[]).to_json()]
         assert list(report["timeline"]).index("release stood its load") == 4
 
     def test_a_drain_that_fails_is_a_warning(self, probes: Probes, shown: list[str]) -> None:
@@ -283,21 +306,35 @@ class TestBadRelease:
             assert not set(stage.journal.commands(host)) & set(RETIRE)
 
     @pytest.mark.parametrize(
-        ("step", "told"), [("judge_regression", ["start"]), ("load_release", ["start", "cutover"])]
+        ("step", "result", "reason"),
+        [
+            pytest.param(
+                "compare_releases",
+                verdict_on_search(Verdict.WORSE),
+                "the candidate is not as good as the current release",
+                id="comparison",
+            ),
+            pytest.param(
+                "load_release",
+                load_report(missed=["p(95)<1"]),
+                "the release does not stand the load of profile light",
+                id="load",
+            ),
+        ],
     )
     def test_a_release_that_is_too_slow_is_reverted(
-        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch, step: str, told: list[str]
-    ) -> None:
-        """The comparison refuses before any traffic, the load before the commit; both with their reason."""
-
-        def refuse(*_: Any) -> Any:
-            raise CheckError("it is too slow")
-
+        self, probes: Probes, witness: FakeWitness, shown: list[str], monkeypatch: pytest.MonkeyPatch,
+        step: str, result: Any, reason: str,
+    ) -> None:  # fmt: skip
+        """The comparison refuses before any traffic, the load before the commit; reason and figures are reported."""
+        is_load = step == "load_release"
         stage = make_stage()
-        monkeypatch.setattr(driver, step, refuse)
+        monkeypatch.setattr(driver, step, lambda *_: result if is_load else [result])
         error = failure(stage, shown)
-        assert "  reason: it is too slow" in error.what.splitlines()
+        assert f"  reason: {reason}" in error.what.splitlines()
+        told = ["start", "cutover"] if is_load else ["start"]
         assert stage.journal.commands("h2") == [*told, "revert", "lease"]
+        assert witness.reports[-1]["load" if is_load else "regression"] == [result.to_json()]
 
     def test_the_error_has_reason_hosts_and_what_serves(self, probes: Probes, shown: list[str]) -> None:
         """The message says which release was not made and why, and for each host what serves now."""

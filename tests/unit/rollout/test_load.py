@@ -7,7 +7,7 @@ import pytest
 from infra.domain.load_report import LoadReport
 from infra.errors import CheckError
 from infra.rollout import load
-from infra.rollout.load import load_release
+from infra.rollout.load import load_release, require_stood
 from tests.support.fake_hostctl import SECRETS, make_stage
 from tests.support.settings import make_settings
 
@@ -47,8 +47,8 @@ def k6(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRun:
     return fake
 
 
-def run(shown: list[str], after_release: str | None) -> tuple[str, list[dict[str, Any]]]:
-    """Put a release under the load of a stack and return its id and the reports."""
+def run(shown: list[str], after_release: str | None) -> tuple[str, LoadReport | None]:
+    """Put a release under the load of a stack and return its id and the report."""
     settings = make_settings(
         secrets={"prefix": "LOCAL_", "names": list(SECRETS)}, load={"after_release": after_release}
     )
@@ -58,25 +58,30 @@ def run(shown: list[str], after_release: str | None) -> tuple[str, list[dict[str
 
 def test_a_stack_without_a_profile_makes_no_load(k6: FakeRun, shown: list[str]) -> None:
     """Nothing is run and nothing reported."""
-    assert run(shown, None)[1] == []
+    assert run(shown, None)[1] is None
     assert k6.asked == []
 
 
 def test_the_profile_of_the_stack_is_run_against_the_candidate(k6: FakeRun, shown: list[str], tmp_path: Path) -> None:
     """The report is about this release and its digests, and is kept and returned."""
-    release, (report,) = run(shown, "light")
+    release, report = run(shown, "light")
+    assert report is not None
+    require_stood(report)
     (asked,) = k6.asked
     assert (asked["release"], asked["profile"]) == (release, "light")
     assert all("@sha256:" in image for image in asked["images"])
-    assert report["passed"] is True
-    assert [path.parent.name for path in tmp_path.rglob("*.json")] == [release]
-    assert shown == ["  k6: profile light, about 15 s"]
+    (kept,) = tmp_path.rglob("*.json")
+    assert kept.parent.name == release
+    assert shown == ["  k6: profile light, about 15 s", f"  k6: passed, report in {kept}"]
 
 
 def test_a_missed_threshold_fails_the_release_with_its_name(k6: FakeRun, shown: list[str], tmp_path: Path) -> None:
-    """The error says what was missed and where the report is; the report is kept all the same."""
+    """The error says what was missed; the report is kept all the same, and shown where."""
     k6.missed = [THRESHOLD]
+    _, report = run(shown, "light")
+    assert report is not None
     with pytest.raises(CheckError) as caught:
-        run(shown, "light")
+        require_stood(report)
     assert f"missed {THRESHOLD}" in caught.value.what
-    assert [str(path) for path in tmp_path.rglob("*.json")] == [caught.value.where]
+    (kept,) = tmp_path.rglob("*.json")
+    assert shown[-1] == f"  k6: missed its thresholds, report in {kept}"

@@ -8,7 +8,7 @@ import pytest
 from infra.domain.regression import Judgement, Verdict
 from infra.errors import CheckError
 from infra.rollout import regression
-from infra.rollout.regression import judge_regression
+from infra.rollout.regression import compare_releases, require_as_good
 from tests.support.fake_hostctl import SECRETS, make_stage
 from tests.support.settings import make_settings
 
@@ -73,7 +73,9 @@ def judge(
 ) -> list[dict[str, Any]]:
     """Judge two hosts that answered `start` like this; both have both releases unless told otherwise."""
     context = make_stage(stack(**changes)).context
-    return judge_regression(context, answers or {"h1": BOTH, "h2": BOTH}, shown.append)
+    verdicts = compare_releases(context, answers or {"h1": BOTH, "h2": BOTH}, shown.append)
+    require_as_good(context, verdicts)
+    return [verdict.to_json() for verdict in verdicts]
 
 
 def test_both_releases_are_asked_on_every_host(measuring: Measuring, shown: list[str]) -> None:
