@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError, RolloutError
+from infra.rollout.anchoring import begin_anchoring
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.preflight import give_back
+from infra.rollout.retention import prune_host
 from infra.rollout.verification import (
     examine_candidate,
     examine_public,
@@ -53,10 +55,12 @@ class Rollout:
         self._timeline: dict[str, float] = {}
         self._started = time.monotonic()
         self._previous: str | None = None
+        self._warm: dict[str, bool] = {}
 
     def run(self) -> dict[str, Any]:
         """Run every step; whatever fails before the commit is reverted on all hosts."""
         try:
+            anchoring = begin_anchoring(self._context, self._show)
             verify = self._ensure_candidates()
             # A host that serves the release already, since a run before this one committed there, has no trial.
             trial = self._group.only(verify)
@@ -68,7 +72,9 @@ class Rollout:
                 self._verify_public()
                 heartbeat.check()
                 heartbeat.stop()
-                trial.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
+                committed = trial.call(
+                    "commit", timeout_seconds=QUICK_SECONDS, release=self._release, **anchoring.request()
+                )
                 self._mark("committed")
         except ReleaseError as error:
             raise self._revert(error) from None
@@ -81,6 +87,8 @@ class Rollout:
             "checks": [result.to_json() for result in self._checks],
             "timeline": self._timeline,
             "warnings": warnings,
+            "warm": self._warm,
+            "audit": anchoring.report(committed),
         }
 
     def _heartbeat(self, trial: HostGroup) -> Heartbeat:
@@ -100,6 +108,7 @@ class Rollout:
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
         )
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
+        self._warm = {name: bool(answer.get("warm")) for name, answer in answers.items()}
         self._mark("candidate ready")
         return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
 
@@ -109,9 +118,12 @@ class Rollout:
         self._mark("candidate verified")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
-        """Move the traffic: by judged steps for a canary that has something to be judged against, else at once."""
+        """Move the traffic: by judged steps for a canary that has something to be judged against, else at once.
+
+        A rollback goes at once: its release has served before, and every step more would be served by the bad one.
+        """
         rollout = self._context.settings.rollout
-        if rollout.strategy == "canary" and self._previous:
+        if rollout.strategy == "canary" and self._previous and not self._context.settings.rollback_to:
             for step in rollout.canary.steps:
                 trial.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
                 self._mark(f"{step} % on the candidate")
@@ -139,7 +151,7 @@ class Rollout:
                 for cut in drained.get("cut", [])
             )
             client.call("park", timeout_seconds=limit, release=self._release, lease=lease)
-            return client.call("prune", timeout_seconds=limit, keep=settings.rollout.keep, pinned=[], lease=lease)
+            return prune_host(client, settings.rollout, lease, timeout_seconds=limit, show=self._show)
 
         _, errors = self._group.attempt(retire)
         warnings.extend(f"{name}: {error.what}; the host finishes this by itself" for name, error in errors.items())

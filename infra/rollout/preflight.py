@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from infra.checks.blame import at_fault
 from infra.errors import HostError
 from infra.rollout.context import RolloutContext, open_context, who
+from infra.rollout.hosts import HostGroup
+from infra.rollout.retention import pin_releases
 from infra.rollout.verification import examine_before, refuse_unhealthy
 
 if TYPE_CHECKING:
@@ -42,9 +44,11 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
 
     try:
         context.group.each(acquire)
-        serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name]))
+        serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name], show))
+        pin_releases(HostGroup(clients=context.group.clients, leases=leases), context.settings.rollout, serving)
         before = examine_before(context) if all(status["serving"] for status in serving.values()) else []
-        if context.settings.checks.healthy_before:
+        # A rollback is the mend of a release that is not healthy: its health is no reason to keep it.
+        if context.settings.checks.healthy_before and not context.settings.rollback_to:
             refuse_unhealthy(before)
     except BaseException:
         give_back(context, leases)
@@ -68,8 +72,10 @@ def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) 
     )
 
 
-def _inspect(client: HostctlClient, context: RolloutContext, lease: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the host's status; raise what it lacks, with the figures."""
+def _inspect(
+    client: HostctlClient, context: RolloutContext, lease: Mapping[str, Any], show: Callable[[str], None]
+) -> dict[str, Any]:
+    """Return the host's status; raise what it lacks, with the figures; say what will have to make room."""
     answer = client.call(
         "preflight",
         timeout_seconds=CALL_TIMEOUT_SECONDS,
@@ -78,6 +84,9 @@ def _inspect(client: HostctlClient, context: RolloutContext, lease: Mapping[str,
         lease=dict(lease),
     )
     failed = [check for check in answer["checks"] if not check["ok"]]
+    for check in answer["checks"]:
+        if check.get("note"):
+            show(f"{client.host.name}: {check['note']}")
     if failed:
         reasons = "; ".join(f"{check['name']}: {check['detail']}" for check in failed)
         raise HostError(
