@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from infra.cli.audit import audit
 from infra.cli.check import check
 from infra.cli.history import history
 from infra.cli.options import ErrorGroup
+from infra.cli.prune import prune
 from infra.cli.rollback import rollback
 from infra.cli.show import show
 from infra.cli.smoke import smoke
@@ -26,5 +28,5 @@ def main() -> None:
     """Release Analyst Copilot, look at what serves, and take it back."""
 
 
-for command in (check, doctor, history, lab, rollback, show, smoke, status):
+for command in (audit, check, doctor, history, lab, prune, rollback, show, smoke, status):
     main.add_command(command)
