@@ -53,6 +53,8 @@ def recorded(history: StackHistory, updates: Sequence[Update], record: Sequence[
     found: dict[str, Mapping[str, Any]] = {}
     every: dict[tuple[str, str], Mapping[str, Any]] = {}
     page = [entry for entry in record if entry.get("started_at")]
+    if not page:  # a stack that was destroyed has its releases in older checkpoints
+        page, made = _page_before(history, made)
     while page:
         moments = [datetime.fromisoformat(str(entry["started_at"])).timestamp() for entry in page]
         for entry, moment in zip(page, moments, strict=True):

@@ -31,6 +31,7 @@ class HostAudit:
     problem: str = ""
     first: int = 0
     is_rotated: bool = False
+    installed_at: str = ""
     problems: tuple[str, ...] = ()
     leases: tuple[Row, ...] = ()
     anchors: tuple[Row, ...] = ()
@@ -67,6 +68,7 @@ def host_audit(name: str, answer: Mapping[str, Any]) -> HostAudit:
         host=name,
         first=int(answer["first"]),
         is_rotated=bool(answer["is_rotated"]),
+        installed_at=str(answer["installed_at"] or ""),
         problems=tuple(answer["problems"]),
         leases=tuple(answer["leases"]),
         anchors=tuple(answer["anchors"]),

@@ -14,7 +14,7 @@ from infra.audit.hosts import ask_hosts
 from infra.domain.anchor import Anchor
 from infra.domain.numbers import whole_numbers
 from infra.domain.tampering import Problem, tampering, unanchored
-from infra.domain.witness import Witness, witnessed
+from infra.domain.witness import Witness, is_before, witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,11 +56,13 @@ def verify(
     hosts = ask(_places(anchors))
     problems = tampering(present, anchors) + _state_problems(history, updates, record)
     seen: dict[str, Problem] = {}
+    notes = [f"{host.host} was not asked: {host.problem}" for host in hosts if host.problem]
     for host in hosts:
         if not host.problem:
             excused = _taken_back(host, updates)
-            seen |= {problem.text: problem for problem in witnessed(_witness(host), entries, excused)}
-    notes = [f"{host.host} was not asked: {host.problem}" for host in hosts if host.problem]
+            witness = _witness(host)
+            seen |= {problem.text: problem for problem in witnessed(witness, entries, excused)}
+            notes += _unseen(witness, entries)
     notes += _moves(anchors)
     later = unanchored(present, anchors)
     if later:
@@ -103,11 +105,24 @@ def _taken_back(host: HostAudit, updates: Sequence[Update]) -> list[Mapping[str,
     return [row for update in failed for row in host.during(host.anchors, update)]
 
 
+def _unseen(witness: Witness, entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a note when a host was set up after releases that name it: the other hosts witness those."""
+    early = [
+        entry
+        for entry in entries
+        if witness.host in ((entry.get("audit") or {}).get("hosts") or {}) and is_before(witness, entry)
+    ]
+    if not early:
+        return []
+    return [f"{witness.host} was set up anew at {witness.installed_at[:19]}: {len(early)} releases are older than that"]
+
+
 def _witness(host: HostAudit) -> Witness:
     return Witness(
         host=host.host,
         first=host.first,
         is_rotated=host.is_rotated,
+        installed_at=host.installed_at,
         problems=host.problems,
         anchors=host.anchors,
         positions=host.positions,

@@ -35,12 +35,12 @@ def tampering(present: Sequence[Evidence], anchors: Sequence[Anchor]) -> list[Pr
     segment, moved = _current_segment(anchors)
     if not segment:
         return moved
-    expected = [item for anchor in segment for item in anchor.entries]
-    before = segment[0].count - len(segment[0].entries)
+    before, expected = _named(segment)
     first = expected[0].id if expected else ""
     earlier = [item for item in present if expected and item.id < first]
     found = [*moved, *_earlier(earlier, before, first), *_compared(present, expected)]
-    return found + list(_heads(segment, earlier, expected, is_whole=not found))
+    covered = [anchor for anchor in segment if anchor.count >= before]
+    return found + list(_heads(covered, before, earlier, expected, is_whole=not found))
 
 
 def unanchored(present: Sequence[Evidence], anchors: Sequence[Anchor]) -> list[str]:
@@ -62,6 +62,25 @@ def _current_segment(anchors: Sequence[Anchor]) -> tuple[list[Anchor], list[Prob
                 found.append(Problem(finding="removed", entry=last, text=text))
         segment.append(anchor)
     return segment, found
+
+
+def _named(segment: Sequence[Anchor]) -> tuple[int, list[Evidence]]:
+    """Return the updates that the anchors name, in order, and how many are before them.
+
+    An anchor names those since the one before; the first one of a stack that was made anew names all again. Where one
+    names too few to reach the one before it, what counts is behind the gap.
+    """
+    places: dict[int, Evidence] = {}
+    for anchor in segment:
+        begin = anchor.count - len(anchor.entries)
+        for index, item in enumerate(anchor.entries):
+            places.setdefault(begin + index, item)
+    run: list[int] = []
+    for place in sorted(places):
+        if run and place != run[-1] + 1:
+            run = []
+        run.append(place)
+    return (run[0], [places[place] for place in run]) if run else (0, [])
 
 
 def _earlier(earlier: Sequence[Evidence], count: int, first: str) -> Iterator[Problem]:
@@ -105,10 +124,14 @@ def _changed(item: Evidence, now: Evidence) -> Problem:
 
 
 def _heads(
-    segment: Sequence[Anchor], earlier: Sequence[Evidence], expected: Sequence[Evidence], *, is_whole: bool
+    segment: Sequence[Anchor],
+    before: int,
+    earlier: Sequence[Evidence],
+    expected: Sequence[Evidence],
+    *,
+    is_whole: bool,
 ) -> Iterator[Problem]:
     """Yield every anchor whose head is not the hash of what it says it covers."""
-    before = segment[0].count - len(segment[0].entries)
     if before and not is_whole:
         return  # the chain cannot be computed over updates that are not there as they were
     links = chain([*earlier, *expected])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.domain.anchor import Anchor
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
-    """A host's journal: where it begins, what is wrong in its own chain, its commits, and its hash at some places."""
+    """A host's journal: where it begins, what is wrong in its own chain, its commits, and its hash at some places.
+
+    `installed_at` is when the host was set up, if the journal begins with that.
+    """
 
     host: str
     first: int
     is_rotated: bool
+    installed_at: str = ""
     problems: tuple[str, ...] = ()
     anchors: tuple[Mapping[str, Any], ...] = ()
     positions: Mapping[int, str] = field(default_factory=dict)
@@ -49,6 +54,14 @@ def witnessed(
             yield Problem(finding="removed", entry=str(row.get("release")), text=text, where="record")
 
 
+def is_before(witness: Witness, entry: Mapping[str, Any]) -> bool:
+    """Return whether a release was over before the host was set up, as its journal says."""
+    ended = str(entry.get("ended_at") or "")
+    if not witness.installed_at or not ended:
+        return False
+    return datetime.fromisoformat(ended) < datetime.fromisoformat(witness.installed_at)
+
+
 def _entry(
     witness: Witness, entry: Mapping[str, Any], committed: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[Problem]:
@@ -64,8 +77,8 @@ def _entry(
     if place is None:
         return
     seq, row = int(place["seq"]), committed.get((anchor.release, anchor.run_id))
-    if seq < witness.first:
-        return  # so old that the host's journal has been rotated away
+    if seq < witness.first or is_before(witness, entry):
+        return  # so old that the host's journal has been rotated away, or the host was not there yet
     if row is None:
         text = f"journal of {witness.host}: the commit of {name}"
         yield Problem(finding="removed", entry=witness.host, text=text, where=witness.host)

@@ -24,6 +24,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     last = last_position(entries)
     return {
         "first": entries[0].get(NUMBER, 0) if entries else 0,
+        "installed_at": _installed(entries),
         "is_rotated": rotated(host.paths.journal).exists(),
         "last": {"seq": last.seq, "hash": last.hash},
         "problems": list(problems(entries))[:MOST_PROBLEMS],
@@ -32,6 +33,13 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         "anchors": _shown(entries, {("commit", "anchor")}),
         "reverts": _reverts(entries),
     }
+
+
+def _installed(entries: list[dict[str, Any]]) -> str | None:
+    """Return when the host was set up, if the journal begins with that: it has nothing to say of what was before."""
+    first = entries[0] if entries else {}
+    is_new = first.get(NUMBER) == 1 and (first.get("phase"), first.get("step")) == ("install", "installed")
+    return str(first.get("at")) if is_new else None
 
 
 def _shown(entries: list[dict[str, Any]], steps: set[tuple[str, str]]) -> list[dict[str, Any]]:

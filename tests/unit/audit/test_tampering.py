@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.audit.verification import Verified, verify
+from infra.domain.anchor import MOST_ENTRIES
 from tests.support.audit_world import STACK, AuditWorld
 
 if TYPE_CHECKING:
@@ -139,6 +140,38 @@ def test_a_removed_last_update_is_named_by_the_next_release(world: AuditWorld) -
     assert ("removed", key) in findings(world)
 
 
+def test_a_stack_that_was_destroyed_and_made_anew_is_whole(world: AuditWorld) -> None:
+    """Its first release anchors everything again, and what is changed before it is found as before."""
+    world.record = []
+    world.update("succeeded", kind="destroy")
+    world.release("v6")
+    world.release("v7")
+    found = audit(world)
+    assert found.problems == ()
+    assert found.anchors == 7
+    key = world.ids[1]
+    (world.folder / f"{key}.checkpoint.json").unlink()
+    assert findings(world) == {("changed", key)}
+
+
+def test_a_history_longer_than_an_anchor_names_is_still_covered(tmp_path: Path) -> None:
+    """What is before the names is counted and hashed: a change there is found, without a name."""
+    world = AuditWorld.make(tmp_path, hosts=[])
+    for _ in range(MOST_ENTRIES + 3):
+        world.update("succeeded", kind="refresh")
+    world.release("v1")
+    world.release("v2")
+    assert audit(world).problems == ()
+    path = world.folder / f"{world.ids[1]}.checkpoint.json"
+    kept = path.read_bytes()
+    path.write_bytes(kept + b" ")
+    assert "one of the 3 updates before" in str(audit(world).problems[0])
+    path.write_bytes(kept)
+    for file in world.folder.glob(f"{world.ids[0]}.*"):
+        file.unlink()
+    assert "1 of the 3 updates before" in str(audit(world).problems[0])
+
+
 class TestJournal:
     """A host's own journal."""
 
@@ -189,6 +222,16 @@ class TestJournal:
             host.journal.note(entry["phase"], entry["step"], **told)
         assert host.is_whole()
         assert any("the record has its hash" in problem.text for problem in audit(world).problems)
+
+    def test_a_host_that_was_set_up_anew_is_a_note(self, world: AuditWorld) -> None:
+        """A new machine has no journal of what was before it; what it has seen itself is verified."""
+        host = world.hosts[0]
+        host.paths.journal.unlink()
+        host.journal.note("install", "installed")
+        world.release("v6")
+        found = audit(world)
+        assert found.problems == ()
+        assert any(note.startswith("h1 was set up anew at ") and "5 releases" in note for note in found.notes)
 
     def test_a_host_that_does_not_answer_is_a_note(self, world: AuditWorld) -> None:
         """What could not be looked at is said, and is no finding."""
