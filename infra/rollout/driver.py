@@ -114,7 +114,8 @@ class Rollout:
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic."""
-        self._judge(examine_candidate(self._context, verify), "the candidate")
+        is_returning = bool(self._context.settings.rollback_to) and all(self._warm.values())
+        self._judge(examine_candidate(self._context, verify, is_returning=is_returning), "the candidate")
         self._mark("candidate verified")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from infra.checks.blame import at_fault
 from infra.errors import HostError
 from infra.rollout.context import RolloutContext, open_context, who
 from infra.rollout.hosts import HostGroup
 from infra.rollout.retention import pin_releases
-from infra.rollout.verification import examine_before, refuse_unhealthy
+from infra.rollout.verification import examine_before, faults_to_excuse, refuse_unhealthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +57,7 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     for result in before:
         if not result.passed:
             show(f"before the release: {result}")
-    return {"leases": leases, "before": at_fault(before)}
+    return {"leases": leases, "before": faults_to_excuse(context, before)}
 
 
 def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) -> None:

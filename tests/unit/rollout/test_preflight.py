@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.checks.result import CheckResult
 from infra.checks.suite import BEFORE
 from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError
 from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
+from infra.rollout.verification import faults_to_excuse
 from tests.support.fake_hostctl import SECRETS, Stage, make_stage
 from tests.support.settings import make_settings
 
@@ -181,3 +184,13 @@ def test_what_must_make_room_is_said(stage: Stage, probes: Probes, shown: list[s
     stage.answer("preflight", {"ok": True, "checks": checks}, host="h1")
     run_preflight({}, shown.append)
     assert "h1: parked releases go first, v1-0" in shown
+
+
+def test_a_failing_service_is_no_excuse_for_the_release_that_returns(stage: Stage) -> None:
+    """Only what both releases depend on is excused, and for a new release all that was down before."""
+    failed = CheckResult(check="health", target="x", passed=False, asked="", came="", seconds=0)
+    names = ("acp-ingest", "acp-agents replica a-1", "database")
+    results = [replace(failed, dependencies=(name,)) for name in names]
+    returning = make_stage(make_settings(rollback_to="v1.4.1-00000000", secrets={"names": list(SECRETS)}))
+    assert faults_to_excuse(returning.context, results) == ["database"]
+    assert set(faults_to_excuse(stage.context, results)) == set(names)
