@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 
 from infra.adapters.files import key_path
 from infra.adapters.pulumi_cli import stack_outputs
@@ -80,8 +81,8 @@ def _attestation(settings: Settings, events: Sequence[Event]) -> str:
 def _print(stack: str, found: Verified) -> None:
     screen = console()
     for problem in found.problems:
-        screen.print(f"[bold]{problem}[/bold]  ({problem.where})")
+        screen.print(f"[bold]{escape(str(problem))}[/bold]  ({problem.where})")
     for note in found.notes:
-        screen.print(f"note: {note}")
+        screen.print(f"note: {escape(note)}")
     verdict = f"{len(found.problems)} problems" if found.problems else "whole"
     screen.print(f"{stack}: {found.updates} updates, {found.anchors} anchors, head {found.head[:16] or '-'}: {verdict}")

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.adapters.pulumi_lock import refuse_locked
@@ -90,7 +91,7 @@ def _print(plan: Mapping[str, Any]) -> None:
     screen.print(f"[bold]{plan['stack']}[/bold]: {plan['from']} → {plan['to']}")
     screen.print(f"  why     {plan['why']}")
     for line in plan["changes"] or ["nothing but the release id"]:
-        screen.print(f"  change  {line}")
+        screen.print(f"  change  {escape(line)}")
     for host, warmth in plan["hosts"].items():
         screen.print(f"  host    {host} {MEANING[warmth]}")
 
