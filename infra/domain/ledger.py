@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 HISTORY_LENGTH = 50
 WHOLE_ENTRIES = 10
 BULKY = ("checks", "load", "regression", "resources", "timeline")
-FIGURES = ("p99_ms", "sent", "lost", "longest_gap_ms")
+FIGURES = {"p99_ms": "p99_ms", "sent": "sent", "lost": "failed", "longest_gap_ms": "longest_gap_ms"}
+"""What the history shows of a certificate, and what it is called there."""
+
 JUDGED = ("checks", "load", "regression")
 
 
@@ -98,7 +100,7 @@ def figures(entry: Mapping[str, Any]) -> dict[str, float]:
     """Return what was measured while the release took over, from the certificate of its rollout."""
     certificate = entry.get("certificate")
     measured = certificate if isinstance(certificate, dict) else {}
-    return {name: measured[name] for name in FIGURES if isinstance(measured.get(name), (int, float))}
+    return {name: measured[key] for name, key in FIGURES.items() if isinstance(measured.get(key), (int, float))}
 
 
 def push(history: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[dict[str, Any]]:

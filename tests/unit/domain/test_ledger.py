@@ -56,11 +56,11 @@ def test_a_release_is_recorded_with_who_when_and_from_where() -> None:
 
 def test_whatever_the_rollout_reports_is_recorded() -> None:
     """Also what this file knows nothing of; whole numbers are whole."""
-    found = entry({"certificate": {"sent": 10.0, "p99_ms": 7.5}, "later": [1.0], "previous": "v0-0"})
-    assert found["certificate"] == {"sent": 10, "p99_ms": 7.5}
+    found = entry({"certificate": {"sent": 10.0, "failed": 0.0, "p99_ms": 7.5}, "later": [1.0], "previous": "v0-0"})
+    assert found["certificate"] == {"sent": 10, "failed": 0, "p99_ms": 7.5}
     assert found["later"] == [1]
     assert "previous" not in found
-    assert found["figures"] == {"p99_ms": 7.5, "sent": 10}
+    assert found["figures"] == {"p99_ms": 7.5, "sent": 10, "lost": 0}
 
 
 def test_verdicts_are_a_few_words() -> None:
