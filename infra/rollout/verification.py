@@ -60,7 +60,7 @@ def examine_candidate(
     """
     hosts = [client for client in context.group.clients if client.host.name in verify]
     with candidate_subject(context.settings, hosts, release=context.release, verify=verify) as subject:
-        occasion = replace(CANDIDATE, walks=False, keeps_jobs=False) if is_returning else CANDIDATE
+        occasion = replace(CANDIDATE, walks=False, keeps_jobs=False, passes=1) if is_returning else CANDIDATE
         return examine(replace(subject, secrets=context.secrets.values), occasion)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,10 +176,17 @@ class TestRollback:
         assert entry["summary"]["environment"] == wanted["summary"]["environment"]
         assert (entry["commit"], entry["kind"], entry["replaced"]) == (wanted["commit"], "rollback", outputs["release"])
 
+    def test_what_a_host_has_kept_is_started_by_the_rollout(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """So that little time passes between the first change and the traffic; a release is started beforehand."""
+        returning = stack.bent(rollback_to=outputs["history"][1]["release"]).declare(stack_outputs=outputs)
+        ordinary = stack.bent(version="v1.6.0").declare(stack_outputs=outputs)
+        asked = [json.loads(unmarked(run.named("h1-candidate-start").inputs["stdin"])) for run in (returning, ordinary)]
+        assert [request.get("later_if_kept") for request in asked] == [True, None]
+
     def test_the_gate_is_told_what_is_recorded(self, stack: Stack, outputs: dict[str, Any]) -> None:
         """What may count while the registry is down: the gate's record of that release; nothing for a release."""
         wanted = outputs["history"][1]
-        image = next(iter(wanted["images"].values()))
+        image = wanted["images"]["acp-ingest"]
         wanted["gate"] = {"signed_by": "me", "scans": [{"image": image, "passed": True}]}
         recording = stack.bent(rollback_to=wanted["release"]).declare(stack_outputs=outputs)
         assert recording.named("gate-clearance").inputs["recorded"] == wanted["gate"]

@@ -30,6 +30,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     confirm_seconds = read_confirm_seconds(fields)
     needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
     clearance = read_clearance(fields)
+    is_later = fields.flag("later_if_kept", default=False)
     if spec is not None:
         for name in sorted(set(spec.secret_names) - set(secrets)):
             fields.problem(f"secrets.{name}", "is required by spec.secret_names")
@@ -44,6 +45,8 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         if existing is not None and existing.phase != "starting":
             trial.renew(host, existing)
             return outcome(host, spec, Timer(host.clock), changed=False)
+        if is_later and existing is None and fleet.has_all(host, spec):
+            return {"release": spec.release, "phase": "kept", "changed": False}
         timer = Timer(host.clock)
         removed = make_disk_room(host, spec, needed)
         require(check_release(host, spec, needed))

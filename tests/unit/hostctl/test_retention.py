@@ -147,6 +147,14 @@ class TestAudit:
         assert (row["holder"], row["purpose"]) == ("ci-7", "release v7 by ann@ci")
 
 
+def test_a_kept_release_can_wait_for_the_rollout(world: FakeHost) -> None:
+    """Nothing is changed for it; one that is not kept is started."""
+    assert world.start("v4", later_if_kept=True) == {"release": "v4", "phase": "kept", "changed": False}
+    assert "v4" in world.host.state.parked
+    assert world.host.state.trial is None
+    assert world.start("v7", later_if_kept=True)["phase"] == "ready"
+
+
 def test_a_parked_release_comes_back_warm_and_says_so(world: FakeHost) -> None:
     """Its own containers; also after the commit, should the driver ask again."""
     pulled = len(world.engine.pulls)
