@@ -6,7 +6,7 @@ VENV := . .venv/bin/activate &&
 PYTEST := $(VENV) pytest
 STACK := local
 
-.PHONY: help up test unit lint bench faults down lock set-up
+.PHONY: help up test unit images lint bench faults down lock set-up
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,10 +20,15 @@ up: ## set up this machine, start the lab and release to it
 test: set-up ## run all tests: the fast ones first, then those on real parts, one process for each lab
 	@$(PYTEST) tests/components tests/unit
 	@$(PYTEST) --numprocesses 3 --dist loadgroup --no-loadscope-reorder \
-		tests/e2e tests/faults tests/contract tests/integration
+		tests/e2e tests/faults tests/workflows tests/contract tests/integration
 
 unit: set-up ## run the tests that need neither Docker nor a lab
 	@$(PYTEST) tests/components tests/unit
+
+images: ## build the images and scan them, in the lab of this machine
+	@python3 -m infra.toolchain up --lab
+	@$(VENV) acp-release build --stack $(STACK) --save reports/build.json
+	@$(VENV) acp-release scan --stack $(STACK) --images reports/build.json
 
 lint: set-up ## run every static check
 	@$(VENV) python -m infra.toolchain.lint

@@ -137,9 +137,18 @@ class CheckError(ReleaseError):
 
 
 class RolloutError(ReleaseError):
-    """The rollout was reverted; the previous release serves."""
+    """The rollout was reverted; the previous release serves.
+
+    `reason` is why, without what was done about it; `restored` the release that serves again, empty when it is unknown.
+    """
 
     exit_code = 60
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "", reason: str = "", restored: str = "") -> None:
+        """Keep what a notice tells of the revert."""
+        super().__init__(what, where=where, mend=mend)
+        self.reason = reason
+        self.restored = restored
 
 
 class ToolError(ReleaseError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from infra.settings.secrets import SecretValues
 
-VERIFY_COUNT = 4
+LEAST_VERIFY_PORTS = 4  # what every host was given when there were fewer web services: a new port needs a new edge
 
 
 def declare_hosts(
@@ -69,7 +69,7 @@ def declare_hosts(
                     core=core,
                     core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
                     signers=signers,
-                    permit_ports=[settings.edge.verify_base_port + index for index in range(VERIFY_COUNT)],
+                    permit_ports=[settings.edge.verify_base_port + index for index in range(verify_count(settings))],
                 ),
                 pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[data])),
             )
@@ -115,6 +115,11 @@ def registry_login(settings: Settings, secrets: SecretValues) -> pulumi.Output[M
     )
 
 
+def verify_count(settings: Settings) -> int:
+    """Return how many loopback ports reach one release alone: one per web service, for candidate and for current."""
+    return max(LEAST_VERIFY_PORTS, 2 * sum(service.routes is not None for service in settings.services.values()))
+
+
 def edge_request(settings: Settings, image: str) -> dict[str, Any]:
     """Return what hostctl is told of the edge."""
     edge = settings.edge
@@ -127,7 +132,7 @@ def edge_request(settings: Settings, image: str) -> dict[str, Any]:
         "https_port": edge.https_port if edge.tls else None,
         "public_ports": sorted(s.routes.public_port for s in settings.services.values() if s.routes),
         "verify_base_port": edge.verify_base_port,
-        "verify_count": VERIFY_COUNT,
+        "verify_count": verify_count(settings),
         "tls": {
             "certificate_file": edge.tls.certificate_file,
             "hsts_seconds": edge.tls.hsts_seconds,

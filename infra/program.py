@@ -54,6 +54,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     keyed: dict[str, Any] = {
         "release": source.release.apply(lambda known: known.id),
         "run_id": run_id,
+        "commit": source.commit,
         "settings": settings.model_dump(mode="json"),
         "spec": source.release.apply(lambda known: dict(known.spec)),
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_fixed
 
+from infra.adapters.ci import ci_run_id
 from infra.adapters.origin import read_origin
 from infra.checks.offline import recorded_scan
 from infra.domain.change import describe_change, summarise
@@ -136,10 +137,8 @@ def accepted_risk(settings: Settings, environ: Mapping[str, str]) -> str:
 
 def choose_run_id(environ: Mapping[str, str]) -> str:
     """Return the id of this run: the CI run's, or the moment and the engine process it belongs to."""
-    if environ.get("GITHUB_RUN_ID"):
-        return f"ci-{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}"
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return f"{stamp}-{os.getppid()}"
+    return ci_run_id(environ) or f"{stamp}-{os.getppid()}"
 
 
 def fingerprints(settings: Settings, secrets: SecretValues, key: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.adapters.files import read_compose
-from infra.adapters.git import describe_sources
+from infra.adapters.git import Sources, commit_of, describe_sources
 from infra.checks.compose import check_compose
 from infra.components.images import PublishedImages, ReleaseImage, ReleaseImageArgs
 from infra.domain.compose import unknown_secrets
@@ -46,12 +46,12 @@ def find_source(
     if settings.image_tag:
         tag = settings.image_tag
         images = {name: published.resolve(name, tag) for name in settings.images}
-        versions, version, commit = dict.fromkeys(settings.images, tag), tag, ""
+        versions, version, commit = dict.fromkeys(settings.images, tag), tag, commit_of(PROJECT_ROOT, tag)
     else:
         versions = {name: image_version(settings, image) for name, image in settings.images.items()}
-        whole = describe_sources(PROJECT_ROOT, [path for image in settings.images.values() for path in paths_of(image)])
+        whole = sources_of(settings)
         version, commit = settings.version or tag_of(whole.version), whole.commit
-        images = {name: _build(settings, name, versions[name], password).ref for name in settings.images}
+        images = {name: build_image(settings, name, versions[name], password).ref for name in settings.images}
     template = app_template(settings)
     release = pulumi.Output.all(**images).apply(
         lambda known: build_release(settings, template, known, version=version, fingerprints=fingerprints)
@@ -91,6 +91,11 @@ def image_version(settings: Settings, image: Image) -> str:
     return settings.version or tag_of(describe_sources(PROJECT_ROOT, paths_of(image)).version)
 
 
+def sources_of(settings: Settings) -> Sources:
+    """Return version and commit of all images together."""
+    return describe_sources(PROJECT_ROOT, [path for image in settings.images.values() for path in paths_of(image)])
+
+
 def paths_of(image: Image) -> list[str]:
     """Return the paths an image is made from."""
     return list(image.sources or (image.context, image.dockerfile))
@@ -110,7 +115,8 @@ def app_template(settings: Settings) -> dict[str, Any]:
     return template
 
 
-def _build(settings: Settings, name: str, version: str, password: pulumi.Output[str]) -> ReleaseImage:
+def build_image(settings: Settings, name: str, version: str, password: pulumi.Output[str]) -> ReleaseImage:
+    """Declare the build of one image."""
     image = settings.images[name]
     return ReleaseImage(
         name,

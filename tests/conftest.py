@@ -17,7 +17,7 @@ CREDENTIALS = re.compile(
     r"|EMBEDDING_ENDPOINT|OPENAI_API_KEY|REGISTRY_PASSWORD|SSH_AUTH_SOCK|PULUMI_.*|GITHUB_.*)$"
 )
 GOLDEN_FOLDER = "golden"
-WORLD_TIERS = {"e2e", "faults"}
+WORLD_TIERS = {"e2e", "faults", "workflows"}
 """Tiers whose tests release in the one scratch world."""
 
 settings.register_profile("acp", deadline=None, derandomize=True, database=None, max_examples=50)

@@ -8,7 +8,6 @@ soon as a build is over, and everything else when the engine has ended, however 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,8 +15,9 @@ from pathlib import Path
 
 import psutil
 
+from infra.adapters.background import find_engine, start_module
+
 PATTERN = "pulumi-docker-*"
-ENGINE = "pulumi"
 BUILDER = "pulumi-resource"
 """How the builder's process name begins: Linux keeps 15 characters of it."""
 END_POLLS = 30
@@ -26,13 +26,7 @@ POLL_SECONDS = 0.3
 
 def start_janitor() -> None:
     """Start the process that cleans up after this run's builds."""
-    subprocess.Popen(  # noqa: S603 - an argv list, never a shell
-        [sys.executable, "-m", "infra.adapters.build_residue", str(_engine().pid), str(time.time())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    start_module("infra.adapters.build_residue", str(find_engine().pid), str(time.time()))
 
 
 def clean_until_end(engine_pid: int, since: float, folder: Path) -> None:
@@ -73,12 +67,6 @@ def _builds(folder: Path, since: float) -> list[Path]:
         if changed >= since:
             found.append(build)
     return found
-
-
-def _engine() -> psutil.Process:
-    """Return the Pulumi engine this program runs under, or the nearest parent."""
-    parents = psutil.Process().parents()
-    return next((parent for parent in parents if parent.name() == ENGINE), parents[0])
 
 
 if __name__ == "__main__":

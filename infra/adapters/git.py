@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 GIT_TIMEOUT_SECONDS = 30
 DIRTY_LENGTH = 6
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,37 @@ def commit_facts(root: Path, commit: str) -> tuple[str, str]:
     stamp = _quiet(root, "show", "--no-patch", "--format=%ct", commit) if commit else ""
     moment = datetime.fromtimestamp(int(stamp), UTC).isoformat() if stamp.isdecimal() else ""
     return branch, moment
+
+
+def commit_subject(root: Path, commit: str) -> str:
+    """Return the first line of a commit's message, empty when it is not known here."""
+    if not COMMIT.fullmatch(commit):
+        return ""
+    arguments = ["git", "log", "-1", "--format=%s", commit, "--"]
+    try:
+        return run(arguments, timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).stdout.strip()
+    except ToolError:
+        return ""
+
+
+def head_commit(root: Path) -> str:
+    """Return the commit that is checked out, empty outside of a git checkout."""
+    try:
+        return _git(root, "rev-parse", "--verify", "-q", "HEAD")
+    except ToolError:
+        return ""
+
+
+def commit_of(root: Path, version: str) -> str:
+    """Return the commit that a version made by `describe_sources` or a git tag means, empty when git knows none."""
+    argv = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{version}^{{commit}}"]
+    return run(argv, timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).stdout.strip()
+
+
+def checkout_commit(root: Path) -> str:
+    """Return the commit that is checked out, marked where tracked files differ from it."""
+    head = _git(root, "rev-parse", "HEAD")
+    return f"{head}-dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
 
 
 def _dirty_hash(root: Path, paths: Sequence[str]) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REDACTED = "[redacted]"
+_DETACHED: list[subprocess.Popen[bytes]] = []
+"""Programs that were started and left alone; kept so that one which has ended is reaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,24 @@ def stream(
     return status, "".join(errors)
 
 
+def detach(argv: Sequence[str], *, cwd: Path) -> None:
+    """Start `argv` in a session of its own, silent, and do not wait: it may outlive this process."""
+    for child in [child for child in _DETACHED if child.poll() is not None]:
+        _DETACHED.remove(child)
+    try:
+        child = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(argv[0], error) from None
+    _DETACHED.append(child)
+
+
 def _feed(process: subprocess.Popen[str], text: str) -> None:
     """Write `text` to the program's standard input; one that ended without reading it tells why by its status."""
     if process.stdin is None:
@@ -136,3 +156,21 @@ def _not_started(program: str, error: OSError) -> ToolError:
     if isinstance(error, FileNotFoundError):
         return ToolError(f"{program} is not installed", mend="run `acp-release doctor`")
     return ToolError(f"{program} cannot be started: {error.strerror}", mend="run `acp-release doctor`")
+
+
+def attend(argv: Sequence[str], *, timeout_seconds: float, env: Mapping[str, str], quiet: bool = False) -> int:
+    """Run `argv` with its output going where ours goes (nowhere with `quiet`) and return its exit status."""
+    try:
+        done = subprocess.run(  # noqa: S603 - an argv list, never a shell
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if quiet else None,
+            env=dict(env),
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except OSError as error:
+        raise _not_started(argv[0], error) from None
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s") from None
+    return done.returncode

@@ -25,6 +25,7 @@ from infra.domain.provenance import provenance
 from infra.domain.waivers import unused_waivers
 from infra.errors import GateError
 from infra.paths import PROJECT_ROOT
+from infra.settings.load import APPROVED_VARIABLE
 from infra.settings.model import Settings
 from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
 
@@ -91,6 +92,7 @@ def _problems(
         drain_seconds={service["compose_service"]: service["drain_timeout_seconds"] for service in spec["services"]},
         networks=frozenset({front_network(spec["stack"]), data_network(spec["stack"])}),
     )
+    problems += not_approved(spec["release"], os.environ.get(APPROVED_VARIABLE, ""))
     if spec["stack"] != settings.stack:
         problems.append(f"the release is for stack {spec['stack']}")
     if not settings.rollback_to:  # an older release need not have what a waiver of today is for
@@ -99,6 +101,14 @@ def _problems(
     if settings.image_tag and source:
         problems += promotion_problems(settings.image_tag, images, history or [], source=source)
     return problems
+
+
+def not_approved(release: str, approved: str) -> list[str]:
+    """Return the problem of a release that is not the approved one.
+
+    `acp-release apply` names it, as a tag may move between its own look and the update.
+    """
+    return [f"{approved} was approved, and this would be {release}"] if approved and release != approved else []
 
 
 def _refuse(settings: Settings, problems: list[str]) -> None:

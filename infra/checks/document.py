@@ -45,7 +45,7 @@ class Trip:
     @property
     def is_kept(self) -> bool:
         """Whether the job that was named can be read back."""
-        if self.read is None or not self.read.is_success:
+        if self.read is None:
             return False
         return str(self.read.value("id", "job_id")) == job_id(self.pasted) and self.read.value("status") in STATUSES
 

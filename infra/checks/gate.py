@@ -123,6 +123,15 @@ def summary(report: dict[str, Any]) -> str:
     )
 
 
+def recorded_verdict(request: ScanRequest) -> bool:
+    """Return whether the report folder has a passed verdict on exactly this digest."""
+    try:
+        report = json.loads((request.folder / "verdict.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(report, dict) and report.get("image") == request.image and report.get("passed") is True
+
+
 def _blocked(request: ScanRequest, verdict: Verdict) -> GateError:
     """Return the error that names every reason."""
     reasons = "\n".join(f"  - {reason}" for reason in verdict.reasons())

@@ -86,12 +86,10 @@ async def _call(inquiry: Inquiry, call: Call) -> Answer:
 
 async def _told(inquiry: Inquiry, call: Call, answer: Answer) -> CheckResult:
     """Return what the app says of an endpoint that we could not ask."""
-    targets = inquiry.subject.targets_of(inquiry.settings.checks.ingest_service)
-    states: list[object] = []
-    for target in targets:
-        services = (await inquiry.health(target)).value("services")
-        if isinstance(services, dict) and call.check in services:
-            states.append(services[call.check])
+    service = inquiry.settings.checks.ingest_service
+    healths = [await inquiry.health(target) for target in inquiry.subject.targets_of(service)]
+    told = [services for health in healths if isinstance(services := health.value("services"), dict)]
+    states = [services[call.check] for services in told if call.check in services]
     passed = bool(states) and all(is_good(state) for state in states)
     word = "nothing" if not states else "it is well" if passed else "it is down"
     return answer.judged(
@@ -100,7 +98,8 @@ async def _told(inquiry: Inquiry, call: Call, answer: Answer) -> CheckResult:
         passed=passed,
         came=f"{answer.failure}; the app says {word}",
         look_at=f"{call.secret}: does the endpoint run, and may the hosts reach it?",
-        blames=(call.check,),
+        # An app that does not answer at all is no witness: it is what failed.
+        blames=(call.check,) if told else (service,),
     )
 
 

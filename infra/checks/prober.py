@@ -1,26 +1,32 @@
-"""A prober at a constant arrival rate: counts what was sent, answered and lost, and how long the longest gap was."""
+"""A prober at a constant arrival rate: what was sent, what came back, and when it was itself kept from working."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
-import statistics
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from infra.domain.certificate import Answer, Certificate, Hiccup, certify
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
+
+    from infra.domain.certificate import Blame
 
 REQUEST_TIMEOUT_SECONDS = 10.0
 CONNECTIONS = 100
 RELEASE_HEADER = "X-ACP-Release"
-P99 = 0.99
+HICCUP_SECONDS = 0.05
+"""What the prober or its control target must be late for it to count: a busy event loop needs some milliseconds."""
+RUNNER_ERRORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+"""What only this machine says: no file, no memory, no free port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,75 +41,131 @@ class ProbeRequest:
     server_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One request's fate; `lost` says why there was no good answer."""
+class Sender:
+    """Sends requests in turn, `rate` per second over all of them, whatever the answers take.
 
-    name: str
-    at: float
-    milliseconds: float
-    release: str | None
-    lost: str | None
+    With a `control_url`, each request has a twin to that target, which is on this machine: what delays the twin
+    delayed the request too.
+    """
 
+    def __init__(self, requests: Sequence[ProbeRequest], *, rate: float, control_url: str | None = None) -> None:
+        """Prepare; nothing is sent before `run`."""
+        self._requests = requests
+        self._interval = 1 / rate
+        self._control_url = control_url
+        self._epoch = time.time() - time.monotonic()
+        self.answers: list[Answer] = []
+        self.hiccups: list[Hiccup] = []
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """What a release cost its users, as one prober saw it."""
+    async def run(self, stop: asyncio.Event, *, grace_seconds: float = REQUEST_TIMEOUT_SECONDS * 2) -> None:
+        """Send until `stop`, then each kind once more, and wait `grace_seconds` for what is outstanding."""
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        # Transports of our own: hosts are asked directly, whatever proxy the environment names.
+        async with (
+            httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport(limits=limits)) as to,
+            httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport()) as control,
+        ):
+            pending: set[asyncio.Task[None]] = set()
+            start = time.monotonic()
+            for count in itertools.count():
+                self._spawn(pending, to, control, self._requests[count % len(self._requests)], count)
+                due = start + (count + 1) * self._interval
+                await _wait(stop, due - time.monotonic())
+                if stop.is_set():
+                    break
+                self._note_hiccup(due, time.monotonic())
+            for extra, request in enumerate(self._requests):
+                self._spawn(pending, to, control, request, extra)
+            await self._finish(pending, grace_seconds)
 
-    sent: int
-    failed: int
-    longest_gap_ms: float
-    p50_ms: float
-    p99_ms: float
-    started_at: float
-    ended_at: float
-    by_release: Mapping[str, int]
-    reasons: Mapping[str, int]
+    def _spawn(
+        self,
+        pending: set[asyncio.Task[None]],
+        client: httpx.AsyncClient,
+        control: httpx.AsyncClient,
+        request: ProbeRequest,
+        count: int,
+    ) -> None:
+        """Send one request and its twin; every other round ends its connection, so that new ones are tried as well."""
+        headers = dict(request.headers)
+        if count // len(self._requests) % 2:
+            headers["Connection"] = "close"
+        work = [self._send(client, request, headers)]
+        if self._control_url:
+            work.append(self._ask_control(control, self._control_url))
+        for coroutine in work:
+            task = asyncio.create_task(coroutine)
+            pending.add(task)
+            task.add_done_callback(pending.discard)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the certificate as the record and reports have it."""
-        return {
-            "sent": self.sent,
-            "failed": self.failed,
-            "longest_gap_ms": round(self.longest_gap_ms, 1),
-            "p50_ms": round(self.p50_ms, 2),
-            "p99_ms": round(self.p99_ms, 2),
-            "from": self.started_at,
-            "to": self.ended_at,
-            "by_release": dict(self.by_release),
-            "reasons": dict(self.reasons),
-        }
+    @staticmethod
+    async def _finish(pending: set[asyncio.Task[None]], grace_seconds: float) -> None:
+        """Wait for what is outstanding; what does not come in time is given up, which counts as unanswered."""
+        if not pending:
+            return
+        _, late = await asyncio.wait(pending, timeout=grace_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
+    async def _send(self, client: httpx.AsyncClient, request: ProbeRequest, headers: dict[str, str]) -> None:
+        begin = time.monotonic()
+        release: str | None = None
+        lost: str | None = None
+        blame: Blame = "server"
+        try:
+            response = await client.request(
+                request.method,
+                request.url,
+                headers=headers,
+                json=request.json,
+                extensions={"sni_hostname": request.server_name} if request.server_name else {},
+            )
+        except httpx.HTTPError as error:
+            lost, blame = type(error).__name__, blame_of(error)
+        except asyncio.CancelledError:
+            lost, blame = "no answer by the end", "time"
+        else:
+            release = response.headers.get(RELEASE_HEADER)
+            lost = _problem(response.status_code, release)
+        took = (time.monotonic() - begin) * 1000
+        at = self._epoch + begin
+        self.answers.append(
+            Answer(name=request.name, at=at, milliseconds=took, release=release, lost=lost, blame=blame)
+        )
 
-def certify(answers: Sequence[Answer]) -> Certificate:
-    """Return the certificate over `answers`; the gap is the longest time between two good answers' ends."""
-    good = sorted((a for a in answers if a.lost is None), key=lambda a: a.at + a.milliseconds / 1000)
-    ends = [a.at + a.milliseconds / 1000 for a in good]
-    gaps = [later - earlier for earlier, later in itertools.pairwise(ends)]
-    times = sorted(a.milliseconds for a in good)
-    return Certificate(
-        sent=len(answers),
-        failed=len(answers) - len(good),
-        longest_gap_ms=max(gaps, default=0.0) * 1000,
-        p50_ms=statistics.median(times) if times else 0.0,
-        p99_ms=times[min(len(times) - 1, int(len(times) * P99))] if times else 0.0,
-        started_at=min((a.at for a in answers), default=0.0),
-        ended_at=max((a.at for a in answers), default=0.0),
-        by_release=Counter(a.release or "unknown" for a in good),
-        reasons=Counter(f"{a.name}: {a.lost}" for a in answers if a.lost),
-    )
+    async def _ask_control(self, client: httpx.AsyncClient, url: str) -> None:
+        """Ask the control target; a late answer, or none, is a hiccup of this machine."""
+        begin = time.monotonic()
+        try:
+            await client.get(url)
+        except httpx.HTTPError:
+            self.hiccups.append(Hiccup(start=self._epoch + begin, end=self._epoch + time.monotonic()))
+        except asyncio.CancelledError:
+            self._note_hiccup(begin, time.monotonic())
+        else:
+            self._note_hiccup(begin, time.monotonic())
+
+    def _note_hiccup(self, start: float, end: float) -> None:
+        if end - start > HICCUP_SECONDS:
+            self.hiccups.append(Hiccup(start=self._epoch + start, end=self._epoch + end))
 
 
 class Prober:
-    """Sends `rate` requests per second, whatever the answers take, from its own thread while the context is open."""
+    """A sender in a thread of its own while the context is open."""
 
-    def __init__(self, requests: Sequence[ProbeRequest], *, rate: float) -> None:
+    def __init__(self, requests: Sequence[ProbeRequest], *, rate: float, control_url: str | None = None) -> None:
         """Prepare the prober; `rate` is over all kinds of request together."""
-        self._requests = requests
-        self._interval = 1 / rate
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="prober", daemon=True)
-        self.answers: list[Answer] = []
+        self._sender = Sender(requests, rate=rate, control_url=control_url)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Everything answered so far."""
+        return self._sender.answers
 
     def __enter__(self) -> Self:
         """Begin to send."""
@@ -114,46 +176,49 @@ class Prober:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Send no more and wait for the answers that are outstanding."""
-        self._stop.set()
+        self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(timeout=REQUEST_TIMEOUT_SECONDS * 2)
 
     def certificate(self) -> Certificate:
         """Return the certificate over everything answered so far."""
-        return certify(list(self.answers))
+        return certify(list(self._sender.answers), list(self._sender.hiccups))
 
-    async def _run(self) -> None:
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        # A transport of our own: hosts are asked directly, whatever proxy the environment names.
-        transport = httpx.AsyncHTTPTransport(limits=limits)
-        async with httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport) as client:
-            pending: set[asyncio.Task[None]] = set()
-            start, count = time.monotonic(), 0
-            while not self._stop.is_set():
-                request = self._requests[count % len(self._requests)]
-                task = asyncio.create_task(self._send(client, request))
-                pending.add(task)
-                task.add_done_callback(pending.discard)
-                count += 1
-                await asyncio.sleep(max(0.0, start + count * self._interval - time.monotonic()))
-            if pending:
-                await asyncio.wait(pending)
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._sender.run(self._stop))
 
-    async def _send(self, client: httpx.AsyncClient, request: ProbeRequest) -> None:
-        at, begin = time.time(), time.monotonic()
-        release, lost = None, None
-        try:
-            response = await client.request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                json=request.json,
-                extensions={"sni_hostname": request.server_name} if request.server_name else {},
-            )
-        except httpx.HTTPError as error:
-            lost = type(error).__name__
-        else:
-            release = response.headers.get(RELEASE_HEADER)
-            if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-                lost = f"status {response.status_code}"
-        took = (time.monotonic() - begin) * 1000
-        self.answers.append(Answer(name=request.name, at=at, milliseconds=took, release=release, lost=lost))
+
+def blame_of(error: BaseException) -> Blame:
+    """Return whom a request without an answer speaks against."""
+    if isinstance(error, httpx.PoolTimeout) or any(
+        isinstance(cause, OSError) and cause.errno in RUNNER_ERRORS for cause in _causes(error)
+    ):
+        return "runner"
+    return "time" if isinstance(error, httpx.TimeoutException) else "server"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and everything it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                yield from _causes(inner)
+        error = error.__cause__ or error.__context__
+
+
+def _problem(status: int, release: str | None) -> str | None:
+    """Return why an answer is none: a server error, or the edge's own refusal in the place of a release."""
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return f"status {status}"
+    return f"status {status} of the edge itself" if status >= httpx.codes.BAD_REQUEST and release is None else None
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Wait for `stop`, but no longer than `seconds`."""
+    try:
+        await asyncio.wait_for(stop.wait(), timeout=max(0.0, seconds))
+    except TimeoutError:
+        return

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.inquiry import Inquiry
-    from infra.settings import Settings
-    from infra.settings.model import Service
+    from infra.checks.subject import Subject
 
 CALL_SECONDS = 20.0
 LOOK_SECONDS = 0.5
@@ -25,6 +24,8 @@ SETTLE_SECONDS = 8.0
 STATUS = "hostctl status"
 READY_SECONDS = 2.0
 AT_THE_EDGE = "the edge finds"
+ALL_UP: Mapping[str, Any] = {"up": 0, "servers": 0}
+"""What the edge says of a service that it does not serve."""
 LOOK_AT = "`acp-release status`, and the container's log"
 
 
@@ -44,7 +45,7 @@ async def _host(inquiry: Inquiry, client: HostctlClient) -> list[CheckResult]:
         except ReleaseError as error:
             results = [unreachable("replicas", client.host.name, STATUS, error)]
             return False
-        results = judge_status(status, inquiry.settings, client.host.name, inquiry.subject.release)
+        results = judge_status(status, inquiry.subject, client.host.name)
         return all(result.passed for result in results)
 
     patience = min(SETTLE_SECONDS, inquiry.remaining_seconds - 2 * READY_SECONDS)
@@ -92,50 +93,45 @@ def unreachable(check: str, host: str, asked: str, error: ReleaseError) -> Check
     )
 
 
-def judge_status(status: Mapping[str, Any], settings: Settings, host: str, release: str | None) -> list[CheckResult]:
+def judge_status(status: Mapping[str, Any], subject: Subject, host: str) -> list[CheckResult]:
     """Return a result for each service of the release, and for each data service that is not well."""
-    wanted = release or status.get("serving")
+    wanted = subject.release or status.get("serving")
     containers = status["releases"].get(wanted)
     if not wanted or not containers:
         serving = status.get("serving") or "nothing"
         came = f"the host serves {serving} and has no containers of {wanted or 'any release'}"
         return [_result(host, came, (RELEASE,))]
-    results = [
-        _service(name, service, containers, _edge_row(status, name, wanted), host, is_known=release is not None)
-        for name, service in settings.services.items()
-    ]
+    results = []
+    for name, service in subject.settings.services.items():
+        own = [container for container in containers if container["service"] == service.compose_service]
+        # Of a release that is not known here only what is there is judged: it may have had other services.
+        count = subject.replicas.get(name, len(own))
+        if own or count:
+            edge = _edge_row(status, name, wanted) if service.routes else ALL_UP
+            blames, came = _judge(name, own, count, edge)
+            results.append(_result(f"{name} on {host}", came, blames))
     core = [container for container in status.get("core", []) if not _is_well(container)]
     return results + [
         _result(f"{container['name']} on {host}", _state(container), (container["service"],)) for container in core
     ]
 
 
-def _service(
-    name: str,
-    service: Service,
-    containers: list[Mapping[str, Any]],
-    edge: Mapping[str, Any] | None,
-    host: str,
-    *,
-    is_known: bool,
-) -> CheckResult:
-    """Return the result of one service; of a release made with other settings only what is there is judged."""
-    own = [container for container in containers if container["service"] == service.compose_service]
-    target = f"{name} on {host}"
+def _judge(
+    name: str, own: list[Mapping[str, Any]], count: int, edge: Mapping[str, Any] | None
+) -> tuple[tuple[str, ...], str]:
+    """Return to what one service's containers point, nothing when all is well, and what came."""
     down = [container for container in own if not _is_well(container)]
-    if down and len(down) < len(own):
+    if down:
         came = ", ".join(f"{container['name']} {_state(container)}" for container in down)
-        return _result(target, came, tuple(f"{name}{REPLICA}{container['name']}" for container in down))
-    if down or not own:
-        came = ", ".join(f"{container['name']} {_state(container)}" for container in down) or "there is no container"
-        return _result(target, came, (name,))
-    if is_known and len(own) != service.replicas:
-        return _result(target, f"{len(own)} containers, not {service.replicas}", (name,))
-    if edge is not None and edge["up"] < edge["servers"]:
-        return _result(target, f"{AT_THE_EDGE} {edge['up']} of {edge['servers']} replicas ready", (name,))
-    if edge is None and service.routes is not None:
-        return _result(target, "the edge has no servers of it", (name,))
-    return _result(target, f"{len(own)} of {len(own)} run", ())
+        alone = tuple(f"{name}{REPLICA}{container['name']}" for container in down)
+        return alone if len(down) < len(own) else (name,), came
+    if len(own) != count:
+        return (name,), f"{len(own)} containers, not {count}"
+    if edge is None:
+        return (name,), "the edge has no servers of it"
+    if edge["up"] < edge["servers"]:
+        return (name,), f"{AT_THE_EDGE} {edge['up']} of {edge['servers']} replicas ready"
+    return (), f"{len(own)} of {count} run"
 
 
 def _edge_row(status: Mapping[str, Any], service: str, release: str) -> Mapping[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.adapters.forward import forwarded
 from infra.checks.target import candidate_targets, public_targets
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is judged; `release` None accepts whatever serves, `jobs` has a job by host that the agents answered."""
+    """What is judged; `release` None accepts whatever serves.
+
+    `replicas` has the containers per host of each service of that release, where it is known; `jobs` has a job by host
+    that the agents answered.
+    """
 
     settings: Settings
     targets: Sequence[Target]
     hosts: Sequence[HostctlClient]
     release: str | None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    replicas: Mapping[str, int] = field(default_factory=dict)
     jobs: Mapping[str, str] = field(default_factory=dict)
 
     def targets_of(self, service_name: str) -> list[Target]:
@@ -39,6 +44,7 @@ def public_subject(
     *,
     release: str | None,
     secrets: Mapping[str, str],
+    replicas: Mapping[str, int] | None = None,
     jobs: Mapping[str, str] | None = None,
 ) -> Subject:
     """Return the release that the public gets, on every host."""
@@ -48,15 +54,27 @@ def public_subject(
         hosts=hosts,
         release=release,
         secrets=secrets,
+        replicas=replicas or {},
         jobs=jobs or {},
     )
 
 
+def replicas_of(spec: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many containers per host each service of a release has."""
+    return {str(service["name"]): int(service["replicas"]) for service in spec["services"]}
+
+
 @contextlib.contextmanager
 def candidate_subject(
-    settings: Settings, hosts: Sequence[HostctlClient], *, release: str, verify: Mapping[str, Mapping[str, int]]
+    settings: Settings,
+    hosts: Sequence[HostctlClient],
+    *,
+    spec: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    verify: Mapping[str, Mapping[str, int]],
 ) -> Iterator[Subject]:
     """Yield the candidate alone, reached through SSH: `verify` has each host's verification ports by service."""
+    release = str(spec["release"])
     with contextlib.ExitStack() as stack:
         targets = [
             target
@@ -68,4 +86,11 @@ def candidate_subject(
                 release,
             )
         ]
-        yield Subject(settings=settings, targets=targets, hosts=hosts, release=release)
+        yield Subject(
+            settings=settings,
+            targets=targets,
+            hosts=hosts,
+            release=release,
+            secrets=secrets,
+            replicas=replicas_of(spec),
+        )

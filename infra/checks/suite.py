@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from infra.adapters.process import redact
 from infra.checks.agents import check_agents
 from infra.checks.blame import diagnose, relations
 from infra.checks.cleanup import clean_up
@@ -112,14 +113,17 @@ async def _examine(subject: Subject, occasion: Occasion) -> Examination:
         inquiry = Inquiry(subject, http, passes=occasion.passes or settings.checks.passes, timeout_seconds=limit)
         wanted = _wanted(subject, occasion)
         found = await asyncio.gather(*(_run(inquiry, name, check, limit) for name, check in wanted.items()))
-        jobs = inquiry.answered if occasion.keeps_jobs else {}
+        results = [result for results in found for result in results]
+        is_good = not any(result.fails_release for result in results)
+        jobs = inquiry.answered if occasion.keeps_jobs and is_good else {}
         tidying = Inquiry(subject, http, passes=1, timeout_seconds=CLEANUP_SECONDS)
         left = await clean_up(
             tidying, [item for item in inquiry.made if item[1].rpartition("/")[2] not in jobs.values()]
         )
-    results = [result for results in found for result in results] + left
     known = relations(settings, one_model=is_one_server(subject.secrets))
-    return Examination(results=tuple(diagnose(results, known)), jobs=jobs, seconds=time.monotonic() - start)
+    # The app's own words may quote what it was given.
+    shown = [replace(result, came=redact(result.came, subject.secrets.values())) for result in results + left]
+    return Examination(results=tuple(diagnose(shown, known)), jobs=jobs, seconds=time.monotonic() - start)
 
 
 def _wanted(subject: Subject, occasion: Occasion) -> dict[str, Check]:

@@ -36,8 +36,8 @@ class Shown:
 
 def trust(settings: Settings) -> ssl.SSLContext:
     """Return who may vouch for the certificate: the system's authorities, and the stack's own where it names one."""
+    # By default nothing older than TLS 1.2 is spoken.
     context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     name = settings.edge.tls.ca_file if settings.edge.tls else None
     if name:
         try:

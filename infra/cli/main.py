@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import click
 
+from infra.cli.apply import apply
 from infra.cli.audit import audit
+from infra.cli.build import build
 from infra.cli.check import check
 from infra.cli.history import history
+from infra.cli.install_keys import install_keys
+from infra.cli.load import load_command
+from infra.cli.notifications import notifications
+from infra.cli.notify import notify
 from infra.cli.options import ErrorGroup
+from infra.cli.preview import preview
 from infra.cli.prune import prune
+from infra.cli.report import report
+from infra.cli.resources import resources
 from infra.cli.rollback import rollback
+from infra.cli.scan import scan
+from infra.cli.setup_github import setup_github
 from infra.cli.show import show
+from infra.cli.sign import sign
 from infra.cli.smoke import smoke
 from infra.cli.status import status
 from infra.lab.cli import lab
@@ -28,5 +40,28 @@ def main() -> None:
     """Release Analyst Copilot, look at what serves, and take it back."""
 
 
-for command in (audit, check, doctor, history, lab, prune, rollback, show, smoke, status):
+for command in (
+    apply,
+    audit,
+    build,
+    check,
+    doctor,
+    history,
+    install_keys,
+    lab,
+    load_command,
+    notifications,
+    notify,
+    report,
+    resources,
+    preview,
+    prune,
+    rollback,
+    scan,
+    setup_github,
+    show,
+    sign,
+    smoke,
+    status,
+):
     main.add_command(command)

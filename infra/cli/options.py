@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,10 @@ from rich.console import Console
 
 from infra.errors import ReleaseError
 from infra.paths import PROJECT_ROOT
-from infra.settings import load_stack_file
+from infra.settings import load_stack_file, one_update_overrides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from infra.settings import Settings
 
@@ -35,6 +36,11 @@ def console(*, stderr: bool = False) -> Console:
 def load(stack: str) -> Settings:
     """Return the validated settings of a stack."""
     return load_stack_file(stack, PROJECT_ROOT)
+
+
+def load_wanted(stack: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of a stack with what the environment asks of this update alone (`ACP_IMAGE_TAG`, …)."""
+    return load_stack_file(stack, PROJECT_ROOT, one_update_overrides(environ))
 
 
 def emit(document: Any, *, as_json: bool, text: Callable[[], object]) -> None:

@@ -12,13 +12,14 @@ from rich.markup import escape
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.adapters.pulumi_lock import refuse_locked
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.rollback_need import is_needed
 from infra.domain.rollback import Target, default_target, rollback_message
 from infra.domain.rollback_change import describe_rollback
 from infra.errors import RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients, who
 from infra.rollout.warmth import COLD, WARM, host_returns, refuse_impossible, refuse_serving
-from infra.settings.load import RISK_VARIABLE
+from infra.settings.load import OVERRIDES, RISK_VARIABLE
 from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
@@ -38,13 +39,18 @@ UPDATE_TIMEOUT_SECONDS = 3600.0
 @click.option("--to", "wanted", metavar="RELEASE", help="Release to go back to; default: the one that served before.")
 @click.option("--accept-risk", metavar="REASON", help="Go back even if the gate blocks that release; is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--if-needed", is_flag=True, help="Only when this CI run's release stands and the hosts did not go back.")
 @json_option
-def rollback(stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, as_json: bool) -> None:
+def rollback(
+    stack: str, wanted: str | None, accept_risk: str | None, *, yes: bool, if_needed: bool, as_json: bool
+) -> None:
     """Show what going back changes, ask, and run the update. Same gate, same rollout, same checks as a release."""
+    if if_needed and not is_needed(stack, as_json=as_json):
+        return
     settings = load(stack)
     refuse_locked(stack, os.environ)
     outputs = stack_outputs(stack)
-    target = find_target(stack, outputs, wanted)
+    target = find_target(stack, outputs, wanted or None)
     returns = host_returns(host_clients(settings), str(target.entry["release"]))
     password = read_secrets(settings, os.environ, root=PROJECT_ROOT)["REGISTRY_PASSWORD"]
     refuse_impossible(settings, password, target.entry, returns)
@@ -113,7 +119,7 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
     ]
     done = subprocess.run(  # noqa: S603 - an argv list, never a shell
         argv,
-        env={**os.environ, "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
+        env={**_own_environment(), "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
         stdout=subprocess.DEVNULL if quiet else None,
         timeout=UPDATE_TIMEOUT_SECONDS,
         check=False,
@@ -122,3 +128,8 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
         raise RolloutError(
             f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
         )
+
+
+def _own_environment() -> dict[str, str]:
+    """Return our environment without what it asks of an update: the tag of a deploy that went wrong, for one."""
+    return {name: value for name, value in os.environ.items() if name not in OVERRIDES}

@@ -14,7 +14,7 @@ from rich.table import Table
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.checks.blame import at_fault
 from infra.checks.junit import write_junit
-from infra.checks.subject import public_subject
+from infra.checks.subject import public_subject, replicas_of
 from infra.checks.suite import examine
 from infra.cli.options import console, emit, load
 from infra.errors import CheckError, SecretMissingError
@@ -54,11 +54,15 @@ def run_occasion(
 
 def find_subject(stack: str, release: str | None) -> Subject:
     """Return the release that must serve a stack, on every host."""
-    settings = load(stack)
-    wanted = release or stack_outputs(stack).get("release")
+    settings, outputs = load(stack), stack_outputs(stack)
+    recorded = outputs.get("release")
+    wanted = release or recorded
     if not wanted:
         raise CheckError(f"stack {stack} has released nothing yet", mend=f"`pulumi up --stack {stack}`")
-    return public_subject(settings, host_clients(settings), release=wanted, secrets=_secrets(settings))
+    replicas = replicas_of(outputs["release_entry"]["spec"]) if wanted == recorded else {}
+    return public_subject(
+        settings, host_clients(settings), release=wanted, secrets=_secrets(settings), replicas=replicas
+    )
 
 
 def _secrets(settings: Settings) -> Mapping[str, str]:

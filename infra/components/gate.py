@@ -16,6 +16,7 @@ from infra.checks.clearance import clear_release
 from infra.checks.gate import ScanRequest, policy_hash, scan_image, summary
 from infra.checks.offline import registry_is_silent
 from infra.components.dynamic import KEYS, show
+from infra.components.notifications import failure_announced
 from infra.domain.numbers import whole_numbers
 from infra.paths import PROJECT_ROOT
 from infra.settings.model import Settings
@@ -51,7 +52,8 @@ class JudgingProvider(ResourceProvider):
     def _outputs(self, props: dict[str, Any]) -> dict[str, Any]:
         # The engine shows the error's message; gRPC's own log would add a traceback to it.
         logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
-        return {**props, **self.judge({key: value for key, value in props.items() if not key.startswith("__")})}
+        with failure_announced(props):
+            return {**props, **self.judge({key: value for key, value in props.items() if not key.startswith("__")})}
 
 
 class ScanProvider(JudgingProvider):

@@ -40,7 +40,7 @@ class ReleaseImage(pulumi.ComponentResource):
     def __init__(self, name: str, args: ReleaseImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the build; an unchanged context is not built again."""
         super().__init__("acp:images:ReleaseImage", name, None, opts)
-        repository = repository_of(args.registry, name)
+        repository = args.registry.repository(name)
         cache = f"{repository}:buildcache"
         image = docker_build.Image(
             f"{name}-image",
@@ -91,7 +91,7 @@ class PublishedImages:
 
     def resolve(self, name: str, tag: str) -> pulumi.Output[ImageRef]:
         """Return the digest of an image of the release; raise `ImageMissingError` when the tag is not there."""
-        return self._lookup(name, repository_of(self._registry, name), tag)
+        return self._lookup(name, self._registry.repository(name), tag)
 
     def pin(self, image: str) -> pulumi.Output[str]:
         """Return a third-party image as `repository@sha256:…`; what is pinned already stays as it is."""
@@ -106,8 +106,3 @@ class PublishedImages:
         except Exception as error:  # noqa: BLE001 - the provider's failures arrive as plain Exception
             raise image_error(f"{repository}:{tag}", str(error)) from None
         return pulumi.Output.from_input(ImageRef(name=name, repository=repository, tag=tag, digest=found.sha256_digest))
-
-
-def repository_of(registry: Registry, image: str) -> str:
-    """Return `server/namespace/image`."""
-    return f"{registry.server}/{registry.namespace}/{image}"

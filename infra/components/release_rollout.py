@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi.dynamic import Resource
 
 from infra.components.dynamic import KeyedProvider, show
+from infra.components.notifications import announce_start, announce_success, failure_announced
 from infra.rollout.driver import run_rollout
 from infra.rollout.preflight import run_preflight
 
@@ -21,7 +22,9 @@ class PreflightProvider(KeyedProvider):
 
     def perform(self, props: dict[str, Any]) -> dict[str, Any]:
         """Return the leases by host, and what was at fault before."""
-        return run_preflight(props, show)
+        announce_start(props)
+        with failure_announced(props):
+            return run_preflight(props, show)
 
 
 class RolloutProvider(KeyedProvider):
@@ -29,7 +32,10 @@ class RolloutProvider(KeyedProvider):
 
     def perform(self, props: dict[str, Any]) -> dict[str, Any]:
         """Return what the rollout saw."""
-        return {"report": run_rollout(props, show)}
+        with failure_announced(props):
+            report = run_rollout(props, show)
+        announce_success(props, report)
+        return {"report": report}
 
 
 class Preflight(Resource, name="Preflight", module="acp"):

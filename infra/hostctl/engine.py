@@ -39,6 +39,7 @@ class Container:
     environment: tuple[str, ...] = ()
     error: str = ""
     health_check: tuple[str, ...] = ()
+    pid: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -146,6 +147,17 @@ class Engine:
         )
         return stats
 
+    def writable_bytes(self, name: str) -> int | None:
+        """Return the size of what a container wrote outside its volumes, None when it is gone or Docker cannot tell."""
+        try:
+            raw = self._socket.json("GET", f"/containers/{quote(name)}/json", query={"size": "true"})
+        except DockerError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        size = raw.get("SizeRw", 0)
+        return None if size is None else int(size)
+
     def execute(self, name: str, argv: list[str], *, timeout_seconds: float = 30.0) -> tuple[int, str]:
         """Run a command in a running container; return its exit status and output."""
         body = {"AttachStdout": True, "AttachStderr": True, "Cmd": argv}
@@ -241,6 +253,7 @@ def parse_container(raw: dict[str, Any]) -> Container:
         environment=tuple(config.get("Env") or ()),
         error=str(state.get("Error") or ""),
         health_check=_health_check((config.get("Healthcheck") or {}).get("Test") or []),
+        pid=int(state.get("Pid") or 0),
     )
 
 

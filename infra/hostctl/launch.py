@@ -87,6 +87,7 @@ def outcome(host: Host, spec: ReleaseSpec, timer: Timer, *, changed: bool) -> di
     state = host.state
     current = state.trial
     ports = host.edge.settings.verify_ports
+    compared = fleet.find_spec(host, state.current) if current else None
     return {
         "release": spec.release,
         "phase": current.phase if current else "serving",
@@ -94,6 +95,12 @@ def outcome(host: Host, spec: ReleaseSpec, timer: Timer, *, changed: bool) -> di
         "first": current is not None and state.current is None,
         "warm": current.was_parked if current else bool((state.last_trial or {}).get("warm")),
         "verify": {service.name: ports[index] for index, service in enumerate(spec.web_services)},
+        # Fewer when the ports do not suffice for both releases: checks of the candidate come first.
+        "verify_current": {
+            service.name: ports[index]
+            for index, service in enumerate(compared.web_services if compared else (), len(spec.web_services))
+            if index < len(ports)
+        },
         "deadline_seconds": round(current.deadline - host.clock.monotonic(), 1) if current else None,
         "previous": state.current if current else state.previous,
         "timings": timer.timings,

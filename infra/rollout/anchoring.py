@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Anchoring:
     """The anchor of one rollout; without one, the reason why there is none."""
 
-    anchor: Anchor | None
+    anchor: Anchor | None = None
     problem: str = ""
 
     def request(self) -> dict[str, Any]:
@@ -33,7 +33,7 @@ class Anchoring:
     def report(self, committed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Return what is recorded, with the place in each host's journal behind the commit."""
         if self.anchor is None:
-            return {"problem": self.problem}
+            return {"problem": self.problem} if self.problem else {}
         places = {name: answer["journal"] for name, answer in committed.items() if answer.get("journal")}
         return {**self.anchor.to_json(), "hosts": places}
 

@@ -6,11 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError, RolloutError
-from infra.rollout.anchoring import begin_anchoring
+from infra.rollout.anchoring import Anchoring, begin_anchoring
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
+from infra.rollout.load import load_release
 from infra.rollout.preflight import give_back
+from infra.rollout.regression import judge_regression
 from infra.rollout.retention import prune_host
 from infra.rollout.verification import (
     examine_candidate,
@@ -19,6 +21,7 @@ from infra.rollout.verification import (
     judge,
     mark_known,
 )
+from infra.rollout.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,24 +59,48 @@ class Rollout:
         self._started = time.monotonic()
         self._previous: str | None = None
         self._warm: dict[str, bool] = {}
+        self._anchoring = Anchoring()
+        self._committed: Mapping[str, Mapping[str, Any]] = {}
+        self._answers: Mapping[str, Mapping[str, Any]] = {}
+        self._regression: list[dict[str, Any]] = []
+        self._load: list[dict[str, Any]] = []
+        self._witness = Witness(context, show)
+
+    @property
+    def _is_rollback(self) -> bool:
+        return bool(self._context.settings.rollback_to)
 
     def run(self) -> dict[str, Any]:
-        """Run every step; whatever fails before the commit is reverted on all hosts."""
+        """Take the release through every step under the eyes of the witness, and report on it however it ends."""
+        with self._witness:
+            try:
+                warnings = self._run()
+            except ReleaseError as error:
+                self._witness.failed(self._report([]), error)
+                raise
+            return self._witness.released(self._report(warnings))
+
+    def _run(self) -> list[str]:
+        """Run every step; whatever fails before the commit is reverted on all hosts. Return the warnings after it."""
         try:
-            anchoring = begin_anchoring(self._context, self._show)
+            self._anchoring = begin_anchoring(self._context, self._show)
+            self._witness.begin()
             verify = self._ensure_candidates()
             # A host that serves the release already, since a run before this one committed there, has no trial.
             trial = self._group.only(verify)
             with self._heartbeat(trial) as heartbeat:
                 if verify:
                     self._verify_candidates(verify)
+                    self._compare()
                     heartbeat.check()
                     self._shift(trial, heartbeat)
                 self._verify_public()
+                self._put_under_load()
+                self._witness.require_good()
                 heartbeat.check()
                 heartbeat.stop()
-                committed = trial.call(
-                    "commit", timeout_seconds=QUICK_SECONDS, release=self._release, **anchoring.request()
+                self._committed = trial.call(
+                    "commit", timeout_seconds=QUICK_SECONDS, release=self._release, **self._anchoring.request()
                 )
                 self._mark("committed")
         except ReleaseError as error:
@@ -82,13 +109,19 @@ class Rollout:
             raise self._revert(RolloutError(f"{type(error).__name__}: {error}")) from None
         warnings = self._retire()
         give_back(self._context, self._group.leases)
+        return warnings
+
+    def _report(self, warnings: list[str]) -> dict[str, Any]:
+        """Return what the driver itself saw up to now."""
         return {
             "previous": self._previous,
             "checks": [result.to_json() for result in self._checks],
             "timeline": self._timeline,
             "warnings": warnings,
             "warm": self._warm,
-            "audit": anchoring.report(committed),
+            "audit": self._anchoring.report(self._committed),
+            "regression": self._regression,
+            "load": self._load,
         }
 
     def _heartbeat(self, trial: HostGroup) -> Heartbeat:
@@ -107,6 +140,7 @@ class Rollout:
             confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
         )
+        self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
         self._warm = {name: bool(answer.get("warm")) for name, answer in answers.items()}
         self._mark("candidate ready")
@@ -114,9 +148,17 @@ class Rollout:
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic."""
-        is_returning = bool(self._context.settings.rollback_to) and all(self._warm.values())
+        is_returning = self._is_rollback and all(self._warm.values())
         self._judge(examine_candidate(self._context, verify, is_returning=is_returning), "the candidate")
         self._mark("candidate verified")
+
+    def _compare(self) -> None:
+        """Compare the candidate with the current release, where there is one and it is not what is taken back."""
+        if self._is_rollback:
+            return
+        self._regression = judge_regression(self._context, self._answers, self._show)
+        if self._regression:
+            self._mark("candidate compared with the current release")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
         """Move the traffic: by judged steps for a canary that has something to be judged against, else at once.
@@ -124,12 +166,13 @@ class Rollout:
         A rollback goes at once: its release has served before, and every step more would be served by the bad one.
         """
         rollout = self._context.settings.rollout
-        if rollout.strategy == "canary" and self._previous and not self._context.settings.rollback_to:
+        if rollout.strategy == "canary" and self._previous and not self._is_rollback:
             for step in rollout.canary.steps:
                 trial.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
                 self._mark(f"{step} % on the candidate")
                 for reason in bake(self._context, self._previous, heartbeat):
                     self._show(f"  {reason}")
+                self._witness.require_good()
         trial.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
         self._mark("all traffic on the candidate")
 
@@ -137,6 +180,17 @@ class Rollout:
         """Check the release through the public address of every host."""
         self._judge(examine_public(self._context, self._jobs), "the public address")
         self._mark("public address verified")
+
+    def _put_under_load(self) -> None:
+        """Put the release under the stack's load, where it has one, while it can still be reverted.
+
+        One that is gone back to has stood it when it was released; somebody waits for the end of the update.
+        """
+        if self._is_rollback:
+            return
+        self._load = load_release(self._context, self._show)
+        if self._load:
+            self._mark("release stood its load")
 
     def _retire(self) -> list[str]:
         """Drain, park and prune; the release serves and is committed, so a failure here is a warning, not a revert."""
@@ -179,7 +233,15 @@ class Rollout:
         lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
         lines += self._old_release_answers(results)
         give_back(self._context, self._group.leases)
-        return RolloutError("\n".join(lines), where=cause.where, mend=cause.mend or "mend the release, then run again")
+        serving = {str(result.get("serving") or "") for result in results.values()} if not errors else set()
+        restored = next(iter(serving)) if len(serving) == 1 and serving != {self._release} else ""
+        return RolloutError(
+            "\n".join(lines),
+            where=cause.where,
+            mend=cause.mend or "mend the release, then run again",
+            reason=cause.what,
+            restored=restored,
+        )
 
     def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Return a line that says whether the release before serves the public again."""

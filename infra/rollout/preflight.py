@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import HostError
+from infra.rollout.certification import Certification
 from infra.rollout.context import RolloutContext, open_context, who
 from infra.rollout.hosts import HostGroup
 from infra.rollout.retention import pin_releases
@@ -25,6 +26,7 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     Returns the leases by host, and what is at fault before the rollout.
     """
     context = open_context(props)
+    certification = Certification(context=context)
     leases: dict[str, Any] = {}
 
     def acquire(client: HostctlClient) -> dict[str, Any]:
@@ -42,14 +44,18 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
         return answer
 
     try:
+        certification.start()
         context.group.each(acquire)
         serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name], show))
         pin_releases(HostGroup(clients=context.group.clients, leases=leases), context.settings.rollout, serving)
-        before = examine_before(context) if all(status["serving"] for status in serving.values()) else []
+        services = {row["name"] for status in serving.values() for row in status["services"]}
+        before = examine_before(context, services) if all(status["serving"] for status in serving.values()) else []
         # A rollback is the mend of a release that is not healthy: its health is no reason to keep it.
         if context.settings.checks.healthy_before and not context.settings.rollback_to:
             refuse_unhealthy(before)
+        certification.wait_running()
     except BaseException:
+        certification.abandon()
         give_back(context, leases)
         raise
     for name, status in serving.items():

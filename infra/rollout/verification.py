@@ -6,24 +6,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.checks.blame import RELEASE, REPLICA, at_fault
-from infra.checks.subject import candidate_subject, public_subject
+from infra.checks.subject import candidate_subject, public_subject, replicas_of
 from infra.checks.suite import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC, examine
 from infra.errors import CheckError, HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from infra.checks.result import CheckResult
-    from infra.checks.subject import Subject
     from infra.checks.suite import Examination
     from infra.rollout.context import RolloutContext
 
 CHECKED_BEFORE = "mend the dependency first; to release a fix for it, set `acp:checks` `healthy_before: false`"
 
 
-def examine_before(context: RolloutContext) -> list[CheckResult]:
-    """Return what the running release, whichever it is, answers before this one begins."""
-    return list(examine(_public(context, None), BEFORE).results)
+def examine_before(context: RolloutContext, services: Collection[str]) -> list[CheckResult]:
+    """Return what the running release, whichever it is, answers before this one begins; it serves `services`."""
+    subject = public_subject(context.settings, context.group.clients, release=None, secrets=context.secrets.values)
+    targets = [target for target in subject.targets if target.service_name in services]
+    return list(examine(replace(subject, targets=targets), BEFORE).results)
 
 
 def faults_to_excuse(context: RolloutContext, results: Sequence[CheckResult]) -> list[str]:
@@ -59,19 +60,30 @@ def examine_candidate(
     address, where users wait for it.
     """
     hosts = [client for client in context.group.clients if client.host.name in verify]
-    with candidate_subject(context.settings, hosts, release=context.release, verify=verify) as subject:
-        occasion = replace(CANDIDATE, walks=False, keeps_jobs=False, passes=1) if is_returning else CANDIDATE
-        return examine(replace(subject, secrets=context.secrets.values), occasion)
+    occasion = replace(CANDIDATE, walks=False, keeps_jobs=False, passes=1) if is_returning else CANDIDATE
+    with candidate_subject(
+        context.settings, hosts, spec=context.spec, secrets=context.secrets.values, verify=verify
+    ) as subject:
+        return examine(subject, occasion)
 
 
 def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examination:
     """Return what the public address of every host answers; `jobs` are those that the candidate's agents answered."""
-    return examine(_public(context, context.release, jobs), PUBLIC)
+    subject = public_subject(
+        context.settings,
+        context.group.clients,
+        release=context.release,
+        secrets=context.secrets.values,
+        replicas=replicas_of(context.spec),
+        jobs=jobs,
+    )
+    return examine(subject, PUBLIC)
 
 
 def failures_after_revert(context: RolloutContext, release: str) -> list[CheckResult]:
     """Return what fails at the public address with the release before, once it serves again."""
-    return [result for result in examine(_public(context, release), AFTER_REVERT).results if not result.passed]
+    subject = public_subject(context.settings, context.group.clients, release=release, secrets=context.secrets.values)
+    return [result for result in examine(subject, AFTER_REVERT).results if not result.passed]
 
 
 def judge(results: Sequence[CheckResult], whom: str) -> None:
@@ -92,12 +104,6 @@ def mark_known(results: Sequence[CheckResult], before: Sequence[str]) -> list[Ch
         replace(result, failed_before=not result.passed and bool(known & {*result.dependencies, *result.follows_from}))
         for result in results
     ]
-
-
-def _public(context: RolloutContext, release: str | None, jobs: Mapping[str, str] | None = None) -> Subject:
-    return public_subject(
-        context.settings, context.group.clients, release=release, secrets=context.secrets.values, jobs=jobs
-    )
 
 
 def _faults(failed: Sequence[CheckResult]) -> str:

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 NAMESPACE = "acp"
 OVERRIDES = {"ACP_VERSION": "version", "ACP_IMAGE_TAG": "image_tag", "ACP_ROLLBACK_TO": "rollback_to"}
 RISK_VARIABLE = "ACP_ACCEPT_RISK"
+APPROVED_VARIABLE = "ACP_APPROVED_RELEASE"
 INVENTORY_KEYS = ("hosts", "ssh", "registry")
 
 
-def load_stack_file(stack: str, root: Path) -> Settings:
-    """Read `stacks/Pulumi.<stack>.yaml` below `root`; raise `SettingsError` naming every problem."""
+def load_stack_file(stack: str, root: Path, overrides: Mapping[str, str] | None = None) -> Settings:
+    """Read `stacks/Pulumi.<stack>.yaml` below `root`; raise `SettingsError` naming every problem.
+
+    `overrides` are those of one update (`one_update_overrides`), which win.
+    """
     path = root / "stacks" / f"Pulumi.{stack}.yaml"
     source = str(path.relative_to(root))
     try:
@@ -38,11 +42,20 @@ def load_stack_file(stack: str, root: Path) -> Settings:
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise SettingsError(source, ["has no `config:` mapping"])
-    return load_settings(stack, config, root=root, source=source)
+    given = overrides or {}
+    names = [name for name, key in OVERRIDES.items() if f"{NAMESPACE}:{key}" in given]
+    source = " with ".join([source, *names])
+    return load_settings(stack, {**config, **given}, root=root, source=source)
 
 
 def one_update_overrides(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the environment asks of this update alone: `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`."""
+    """Return what the environment asks of this update alone: `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`.
+
+    One that is set and empty is refused: a CI job whose tag got lost on the way must not build instead.
+    """
+    empty = [f"{name} is set and empty" for name in OVERRIDES if environ.get(name) == ""]
+    if empty:
+        raise SettingsError("the environment", empty, mend="give it a value, or unset it; nothing was changed")
     return {f"{NAMESPACE}:{key}": environ[name] for name, key in OVERRIDES.items() if environ.get(name)}
 
 

@@ -8,8 +8,12 @@ from typing import Literal, Self
 from pydantic import ByteSize, Field, field_validator, model_validator
 
 from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, Tag
+from infra.settings.certificate import CertificateRules
 from infra.settings.checks import Checks
 from infra.settings.gate import Gate
+from infra.settings.load_profiles import Load
+from infra.settings.notifications import Notifications
+from infra.settings.resources import ResourceLimits
 from infra.settings.rollout import Rollout
 
 SECRET_NAMES = (
@@ -59,6 +63,10 @@ class Registry(Model):
     namespace: str = Field(default="acp", description="Path before the image name.")
     username: str = Field(default="acp", description="Login name; the password is the secret `REGISTRY_PASSWORD`.")
     ca_file: str | None = Field(default=None, description="CA of the registry when the system does not trust it.")
+
+    def repository(self, image: str) -> str:
+        """Return `server/namespace/image`."""
+        return f"{self.server}/{self.namespace}/{image}"
 
 
 class Image(Model):
@@ -168,7 +176,7 @@ class Edge(Model):
     http_port: Port = Field(default=80, description="Shared HTTP port.")
     https_port: Port = Field(default=443, description="Shared HTTPS port; used with `tls`.")
     verify_base_port: Port = Field(
-        default=18000, description="First loopback port of the routes to the candidate alone."
+        default=18000, description="First loopback port of the routes to candidate alone and current alone."
     )
     tls: Tls | None = Field(default=None, description="TLS; without it only HTTP is served.")
 
@@ -208,7 +216,15 @@ class Settings(Model):
     core: Core | None = Field(default=None, description="Postgres and Redis on the host; leave out for managed ones.")
     rollout: Rollout = Field(default_factory=Rollout, description="How a release takes over.")
     checks: Checks = Field(default_factory=Checks, description="What is verified.")
+    load: Load = Field(default_factory=Load, description="Load tests, and the comparison with the previous release.")
+    certificate: CertificateRules = Field(
+        default_factory=CertificateRules, description="What a release may cost its users."
+    )
+    resources: ResourceLimits = Field(
+        default_factory=ResourceLimits, description="What the containers of a candidate may use."
+    )
     gate: Gate = Field(default_factory=Gate, description="What an image must show before any host sees it.")
+    notifications: Notifications = Field(default_factory=Notifications, description="Who is told of a release.")
 
     @field_validator("version", "image_tag")
     @classmethod

@@ -89,11 +89,22 @@ def _default(field: Any) -> str:
         return "none"
     if isinstance(value, BaseModel):
         return "as below"
-    if isinstance(value, tuple):
-        return f"`[{', '.join(map(str, value))}]`"
+    if isinstance(value, tuple | dict):
+        return _several(value)
     if isinstance(value, ByteSize):
         return f"`{value.human_readable()}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _several(value: tuple[Any, ...] | dict[str, Any]) -> str:
+    """Return a default of several values; sections by their names alone."""
+    if isinstance(value, dict):
+        return ", ".join(f"`{name}`" for name in value) if _has_sections(value) else f"`{value}`"
+    return f"`[{', '.join(map(str, value))}]`"
+
+
+def _has_sections(value: dict[str, Any]) -> bool:
+    return any(isinstance(item, BaseModel) for item in value.values())
 
 
 def main() -> None:

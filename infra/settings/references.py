@@ -8,7 +8,7 @@ from infra.settings.check_references import check_problems
 from infra.settings.model import SECRET_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def reference_problems(values: Mapping[str, Any]) -> list[str]:
@@ -19,6 +19,7 @@ def reference_problems(values: Mapping[str, Any]) -> list[str]:
     hosts = values.get("hosts")
     host_names = [_mapping(host).get("name") for host in hosts] if isinstance(hosts, list) else []
     ports = [_mapping(service.get("routes")).get("public_port") for service in services.values()]
+    load = _mapping(values.get("load"))
     return [
         *(
             f"services.{name}.image: no image {service['image']!r} in images"
@@ -37,7 +38,24 @@ def reference_problems(values: Mapping[str, Any]) -> list[str]:
             for name in _twice(service.get("compose_service") for service in services.values())
         ),
         *(check_problems(values, secret_names) if isinstance(secret_names, list | tuple) else ()),
+        *_request_problems(_mapping(load.get("regression")).get("requests"), services),
     ]
+
+
+def _request_problems(requests: object, services: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong with requests that must be safe to ask for."""
+    for index, request in enumerate(requests if isinstance(requests, list) else []):
+        path, found = f"load.regression.requests[{index}]", _mapping(request)
+        routes = _routes(services, found.get("service"))
+        if not routes:
+            yield f"{path}.service: no web service {found.get('service')!r} in services"
+        elif found.get("method") == "POST" and found.get("path") not in routes.get("repeatable_paths", ()):
+            yield f"{path}.path: {found.get('path')!r} is not in repeatable_paths of {found['service']}: it may do harm"
+
+
+def _routes(services: Mapping[str, dict[str, Any]], name: object) -> dict[str, Any]:
+    """Return the routes of a web service, empty for anything else."""
+    return _mapping(services.get(name, {}).get("routes")) if isinstance(name, str) else {}
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -38,14 +38,16 @@ class SecretValues:
         return {name: self.values[name] for name in names}
 
 
-def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) -> SecretValues:
-    """Return every required secret; raise `SecretMissingError` naming all that are missing."""
+def read_secrets(
+    settings: Settings, environ: Mapping[str, str], *, root: Path, names: tuple[str, ...] | None = None
+) -> SecretValues:
+    """Return every required secret, or only `names`; raise `SecretMissingError` naming all that are missing."""
     derived = _derived(settings, root)
     values: dict[str, str] = {}
     missing: list[str] = []
-    for name in required_names(settings):
-        wanted = _environment_names(settings, name)
-        found = next((environ[n] for n in wanted if environ.get(n)), None) or derived.get(name)
+    for name in required_names(settings) if names is None else names:
+        wanted = environment_names(settings, name)
+        found = find_secret(settings, name, environ) or derived.get(name)
         if found:
             values[name] = found
         else:
@@ -61,11 +63,21 @@ def read_secrets(settings: Settings, environ: Mapping[str, str], *, root: Path) 
 
 def required_names(settings: Settings) -> tuple[str, ...]:
     """Return every name that must have a value; the image key's password only where this runner has that key."""
+    return (*_generated_names(settings), *settings.notifications.secret_names)
+
+
+def find_secret(settings: Settings, name: str, environ: Mapping[str, str]) -> str | None:
+    """Return a secret from the environment, if it is there."""
+    return next((environ[wanted] for wanted in environment_names(settings, name) if environ.get(wanted)), None)
+
+
+def _generated_names(settings: Settings) -> tuple[str, ...]:
+    """Return the names that a lab can make values for: an address of somebody else's is not among them."""
     signing = settings.gate.signing
     return (*settings.secrets.required, *((IMAGE_KEY_PASSWORD,) if signing and signing.image_key_file else ()))
 
 
-def _environment_names(settings: Settings, name: str) -> tuple[str, ...]:
+def environment_names(settings: Settings, name: str) -> tuple[str, ...]:
     """Return the variables that may hold secret `name`, the most specific first."""
     own = settings.secrets.prefix + name
     return (own, name) if name in settings.secrets.shared and own != name else (own,)
@@ -77,7 +89,7 @@ def _derived(settings: Settings, root: Path) -> dict[str, str]:
     if folder is None or not folder.exists():
         return {}
     seed = read_seed(folder)
-    values = {name: derive(seed, name) for name in required_names(settings)}
+    values = {name: derive(seed, name) for name in _generated_names(settings)}
     values["DATABASE_URL"] = f"postgresql://acp:{derive(seed, 'POSTGRES_PASSWORD')}@postgres:5432/acp"
     values["REDIS_URL"] = f"redis://:{derive(seed, 'REDIS_PASSWORD')}@redis:6379/0"
     if settings.inventory:

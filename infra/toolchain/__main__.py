@@ -6,10 +6,11 @@ Exit codes: 0 ready, 2 wrong arguments, 70 something is missing or failed, 130 i
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
-from infra.toolchain import down, places, status, up
+from infra.toolchain import ci, down, places, status, up
 from infra.toolchain.errors import EXIT_NOT_READY, EXIT_READY, SetupError
 from infra.toolchain.progress import Progress
 
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             down.run(here, progress, cache=chosen.cache)
             return EXIT_READY
         up.run(here, progress, system_only=chosen.system_only, lab=chosen.lab)
+        ci.announce(here, os.environ)
     except SetupError as error:
         print(f"set-up failed: {error}", file=sys.stderr)
         return EXIT_NOT_READY

@@ -33,6 +33,11 @@ def is_workflow(path: Path) -> bool:
     return path.suffix in {".yaml", ".yml"} and path.parts[:2] == (".github", "workflows")
 
 
+def is_github(path: Path) -> bool:
+    """Tell whether GitHub acts on `path`: a workflow, or what Dependabot is told."""
+    return is_workflow(path) or path == Path(".github/dependabot.yml")
+
+
 def is_shell(path: Path) -> bool:
     """Tell whether `path` is a shell script, by its name or its first line."""
     if path.suffix == ".sh":
@@ -66,7 +71,8 @@ CHECKS = (
     Check(argv=("compose-lint", "check"), takes=is_compose),
     Check(argv=("shellcheck",), takes=is_shell),
     Check(argv=("actionlint",), takes=is_workflow),
-    Check(argv=("zizmor", "--offline", "--quiet"), takes=is_workflow),
+    Check(argv=("zizmor", "--offline", "--quiet", "--persona", "pedantic"), takes=is_github),
+    Check(argv=("python", "-m", "infra.workflows"), takes=is_workflow),
 )
 
 

@@ -93,7 +93,13 @@ GO_TOOLS = (
         plugin=True,
     ),
     GoTool(
-        name="k6", version="1.8.1", executable="k6", package="go.k6.io/k6", about_seconds=80, version_argv=("version",)
+        name="k6",
+        version="1.8.1",
+        executable="k6",
+        package="go.k6.io/k6",
+        about_seconds=80,
+        version_argv=("version",),
+        exact=True,
     ),
     GoTool(
         name="actionlint",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from infra.checks.prober import certify
+from infra.domain.certificate import certify
 from tests.bench.figure import Figure
 from tests.faults.candidates import with_fault
 from tests.faults.stage import IMPATIENT
@@ -14,7 +14,7 @@ from tests.support.traffic import loss, traffic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.checks.prober import Answer
+    from infra.domain.certificate import Answer
     from tests.faults.stage import Stage
 
 GOOD_RELEASES = 10

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.first import TWO_AGENTS
 from tests.support.host_view import views
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_a_bad_stack_file_changes_nothing(
     try:
         result = world.up()
     finally:
-        world.configure()
+        world.configure(TWO_AGENTS)
     _refused(world, result, before, *words)
 
 
@@ -79,6 +80,6 @@ def test_a_wrong_registry_password_changes_nothing(world: World, first: FirstRel
 
 def test_after_the_mend_the_same_command_converges(world: World, first: FirstRelease) -> None:
     """Once everything is as it was, an update has nothing to do."""
-    world.configure()
+    world.configure(TWO_AGENTS)
     result = world.up()
     assert result.good, result.tail()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 5
 TAIL_LINES = 20
+AFTER_SMOKE = "error-after:40"
+"""An image that answers the smoke test well, and errors soon after."""
 
 
 def with_fault(fault: str, image: str = "acp-ingest") -> dict[str, Any]:
@@ -78,16 +80,21 @@ ROWS = (
         allowed_lost=MAX_FAILURES,
     ),
     Row(
+        name="healthy, but no request works",
+        expected="fails, old serves",
+        act=_bad("error-after:0", "at fault: acp-ingest"),
+    ),
+    Row(
         name="healthy, then 5xx in canary",
         expected="reverts, old serves",
-        act=_bad_canary("error-after:5", "error rate", "failed too often", "took", "errors"),
+        act=_bad_canary(AFTER_SMOKE, "error rate", "failed too often", "took", "errors"),
         allowed_lost=MAX_FAILURES,
         paste=True,
     ),
     Row(
         name="agents healthy, then 5xx in canary",
         expected="reverts, old serves",
-        act=_bad_canary("error-after:5", "error rate", "failed too often", "took", "errors", image="acp-agents"),
+        act=_bad_canary(AFTER_SMOKE, "error rate", "failed too often", "took", "errors", image="acp-agents"),
         allowed_lost=MAX_FAILURES,
         paste=True,
     ),

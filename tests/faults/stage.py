@@ -40,6 +40,8 @@ IMPATIENT: dict[str, Any] = {
 """For candidates that never get ready."""
 
 CANARY: dict[str, Any] = {
+    # What these rows do wrong must be found by the canary, not before it.
+    "load": {"regression": {"enabled": False}},
     "rollout": {"strategy": "canary", "canary": {"steps": [20, 60], "bake_seconds": 4, "min_requests": 20}},
 }
 MENDED_SECONDS = 90.0

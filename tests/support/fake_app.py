@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 RELEASE = "v1.4.2-1a2b3c4d"
@@ -105,6 +106,8 @@ class FakeApp:
             return 404, {}
         if "status" in self.broken:
             return 500, {}
+        if "error quotes" in self.broken:
+            return 200, {"id": job, "status": "failed", "error": "cannot use s3cr3t-model-key"}
         waits = {"worker", "embedding_endpoint"} & self.broken
         status = "failed" if "jobs fail" in self.broken else "pending" if waits else "completed"
         return 200, {"id": job, "status": status, "progress": 100}
@@ -145,11 +148,12 @@ class FakeApp:
 
 
 @contextlib.contextmanager
-def served(app: FakeApp) -> Iterator[dict[str, int]]:
+def served(app: FakeApp, tls: ssl.SSLContext | None = None) -> Iterator[dict[str, int]]:
     """Serve both services while the context is open; yield the port of each by name."""
     with contextlib.ExitStack() as stack:
         yield {
-            service: stack.enter_context(answering(_handler(app, service))) for service in ("acp-ingest", "acp-agents")
+            service: stack.enter_context(answering(_handler(app, service), tls))
+            for service in ("acp-ingest", "acp-agents")
         }
 
 
@@ -162,7 +166,9 @@ def _handler(app: FakeApp, service: str) -> Callable[[str, str, Any], tuple[int,
 
 
 @contextlib.contextmanager
-def answering(handle: Callable[[str, str, Any], tuple[int, Any, dict[str, str]]]) -> Iterator[int]:
+def answering(
+    handle: Callable[[str, str, Any], tuple[int, Any, dict[str, str]]], tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """Serve what `handle` answers to method, path and JSON body; yield the port."""
 
     class Answering(BaseHTTPRequestHandler):
@@ -187,6 +193,8 @@ def answering(handle: Callable[[str, str, Any], tuple[int, Any, dict[str, str]]]
         request_queue_size = 128
 
     server = Server(("127.0.0.1", 0), Answering)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
     thread.start()
     try:

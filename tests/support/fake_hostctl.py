@@ -105,7 +105,8 @@ def good_answers(host: str, release: str, *, previous: str | None = PREVIOUS) ->
         "revert": {"reverted": True, "serving": previous, "restore_seconds": 0.05},
         "lease": lambda request: {"lease": {"holder": request.get("holder"), "fence": 7}, "taken_over_from": None},
         "preflight": {"ok": True, "checks": [{"name": "memory", "ok": True, "detail": "20 GiB are free"}]},
-        "status": {"serving": previous, "candidate": None, "previous": None},
+        "status": {"serving": previous, "candidate": None, "previous": None,
+                   "services": [{"name": "acp-ingest"}, {"name": "acp-agents"}]},
     }  # fmt: skip
 
 

@@ -20,20 +20,20 @@ PROJECT = "acp-v1-4-2-1a2b3c4d"
 QUICK: dict[str, Any] = {
     "passes": 2,
     "interval_seconds": 0.01,
-    "timeout_seconds": 1.0,
+    "timeout_seconds": 5.0,
     "suite": {
-        "queue": {"within_seconds": 0.3},
-        "vector_store": {"within_seconds": 0.3, "kept_in": "database"},
+        "queue": {"within_seconds": 1.5},
+        "vector_store": {"within_seconds": 1.5, "kept_in": "database"},
         "metrics": {"severity": "critical"},
     },
-    "smoke": {"within_seconds": 0.3},
+    "smoke": {"within_seconds": 1.5},
 }
 """Checks that give up at once."""
 
 
 def quick_settings(ports: Mapping[str, int], *, checks: Mapping[str, Any] | None = None, **changes: Any) -> Settings:
     """Return the test stack on one host whose public ports are `ports`, agents with two replicas."""
-    reached = {8000: ports["acp-ingest"], 8001: ports["acp-agents"]}
+    reached = {8000: ports["acp-ingest"], 8001: ports["acp-agents"], 443: ports.get("tls", 443)}
     hosts = [{"name": "h1", "address": "127.0.0.1", "host_key": HOST_KEY, "ports": reached}]
     services = stack_values()["services"]
     services["acp-agents"]["replicas"] = 2
@@ -85,6 +85,7 @@ def make_subject(
         targets=public_targets(settings, release),
         hosts=hosts,
         release=release,
+        replicas={name: service.replicas for name, service in settings.services.items()} if release else {},
         secrets=secrets or {},
         jobs=jobs or {},
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from infra.checks.prober import Answer, Certificate, Prober, ProbeRequest, certify
+from infra.checks.prober import Prober, ProbeRequest
+from infra.domain.certificate import Answer, Certificate, certify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

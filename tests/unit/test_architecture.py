@@ -21,14 +21,18 @@ LAYERS: dict[str, set[str]] = {
     "domain": {"domain", "settings"},
     "settings": {"settings", "domain", "errors", "paths", "lab"},
     "adapters": {"adapters", "domain", "settings", "errors", "paths", "toolchain"},
-    "checks": {"checks", "adapters", "domain", "settings", "errors", "paths"},
+    "checks": {"checks", "reports", "adapters", "domain", "settings", "errors", "paths"},
     "audit": {"audit", "adapters", "domain", "settings", "errors", "paths"},
-    "rollout": {"rollout", "audit", "checks", "adapters", "domain", "settings", "errors", "paths"},
-    "components": {"components", "rollout", "checks", "adapters", "domain", "settings", "errors", "paths"},
+    "reports": {"reports", "domain", "errors", "paths"},
+    "rollout": {"rollout", "audit", "reports", "checks", "adapters", "domain", "settings", "errors", "paths"},
+    "notify": {"notify", "rollout", "adapters", "domain", "settings", "errors", "paths"},
+    "components": {"components", "notify", "rollout", "checks", "adapters", "domain", "settings", "errors", "paths"},
     "cli": {
         "cli",
         "audit",
+        "notify",
         "rollout",
+        "reports",
         "checks",
         "adapters",
         "domain",
@@ -37,18 +41,22 @@ LAYERS: dict[str, set[str]] = {
         "paths",
         "lab",
         "toolchain",
+        "image_build",
     },
+    "image_build": {"components", "domain", "settings", "errors", "sources"},
     "lab": {"lab", "adapters", "errors", "paths", "toolchain"},
     "toolchain": {"toolchain"},
     "hostctl": {"hostctl"},
     "policy": {"policy"},
+    "workflows": {"workflows", "settings", "paths"},
     "errors": set(),
     "paths": set(),
 }
 """What each part of the package may import at run time; what is not named may be imported by nobody but the program."""
 
-PURE = {"__future__", "collections", "copy", "dataclasses", "datetime", "enum", "hashlib", "hmac", "itertools", "json",
-        "math", "re", "statistics", "typing", "types", "urllib.parse"}  # fmt: skip
+PURE = {"__future__", "base64", "bisect", "collections", "copy", "dataclasses", "datetime", "difflib", "enum",
+        "hashlib", "hmac", "itertools", "json", "math", "re", "statistics", "types", "typing",
+        "urllib.parse"}  # fmt: skip
 """The standard library that touches nothing outside the process; all else is I/O, a clock or chance."""
 
 
@@ -129,7 +137,17 @@ def test_the_host_agent_needs_python_only() -> None:
 
 def test_settings_and_rules_do_not_know_pulumi() -> None:
     """Only the program, its components and the base error import the Pulumi SDK."""
-    allowed = {"components", "release", "program", "sources", "host_plan", "errors", "toolchain", "policy"}
+    allowed = {
+        "components",
+        "image_build",
+        "release",
+        "program",
+        "sources",
+        "host_plan",
+        "errors",
+        "toolchain",
+        "policy",
+    }
     wrong = [
         f"{path.relative_to(PROJECT_ROOT)}"
         for path in MODULES
@@ -167,7 +185,7 @@ def test_no_shell_runs_a_text() -> None:
     "path",
     sorted(
         path
-        for folder in ("settings", "domain", "rollout", "checks", "adapters", "cli", "components")
+        for folder in ("settings", "domain", "rollout", "checks", "adapters", "cli", "components", "notify")
         for path in (PROJECT_ROOT / "tests" / "unit" / folder).rglob("test_*.py")
     ),
     ids=lambda path: str(path.relative_to(PROJECT_ROOT / "tests")),

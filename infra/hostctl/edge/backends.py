@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from .text import escape, section
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .routing import Backend, Server
     from .settings import EdgeSettings
 
@@ -19,9 +21,9 @@ def fallback_name(service: str) -> str:
     return f"{service}:fallback"
 
 
-def verify_name(service: str) -> str:
-    """Return the backend that has only the candidate."""
-    return f"{service}:verify"
+def verify_name(service: str, *, is_current: bool = False) -> str:
+    """Return the backend that has only the candidate, or only the release that it is compared with."""
+    return f"{service}:current:verify" if is_current else f"{service}:verify"
 
 
 def render_backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool) -> list[str]:
@@ -35,13 +37,24 @@ def render_backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool)
         )
     ]
     if is_trial and backend.candidates:
-        alone = [f"server {server.name} {server.container}:{server.port}" for server in backend.candidates]
-        sections.append(section(f"backend {verify_name(backend.service)}", ["retries 0", _release_header(), *alone]))
+        sections.append(_verify(verify_name(backend.service), backend.candidates))
+    if is_trial and backend.currents:
+        sections.append(_verify(verify_name(backend.service, is_current=True), backend.currents))
     if backend.currents:
         # A release that is too busy to answer its checks in time is still better asked than nobody.
-        alone = [f"server {server.name} {server.container}:{server.port}" for server in backend.currents]
+        alone = _unchecked(backend.currents)
         sections.append(_backend(fallback_name(backend.service), backend, alone, is_trial=False, is_checked=False))
     return sections
+
+
+def _verify(name: str, servers: Iterable[Server]) -> str:
+    """Return the backend of one release alone: every failure is seen by who asks."""
+    return section(f"backend {name}", ["retries 0", _release_header(), *_unchecked(servers)])
+
+
+def _unchecked(servers: Iterable[Server]) -> list[str]:
+    """Return replicas' lines without a share and a check."""
+    return [f"server {server.name} {server.container}:{server.port}" for server in servers]
 
 
 def _backend(name: str, backend: Backend, servers: list[str], *, is_trial: bool, is_checked: bool = True) -> str:

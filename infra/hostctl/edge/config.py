@@ -177,14 +177,13 @@ def _answer(status: int, text: str) -> str:
 
 
 def _verify(routing: Routing, index: int, port: int) -> str:
-    """Return the frontend of a loopback port that reaches only the candidate."""
+    """Return the frontend of a loopback port that reaches one release alone: the candidate's first, then current's."""
+    backends = [
+        *(verify_name(service) for service in routing.candidate_services),
+        *(verify_name(service, is_current=True) for service in routing.current_services),
+    ]
     lines = [f"bind :{port}", *_request_id()]
-    services = routing.candidate_services
-    lines.append(
-        f"use_backend {verify_name(services[index])}"
-        if index < len(services)
-        else _answer(503, "there is no candidate")
-    )
+    lines.append(f"use_backend {backends[index]}" if index < len(backends) else _answer(503, "there is no candidate"))
     return section(f"frontend verify-{port}", lines)
 
 

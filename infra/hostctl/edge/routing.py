@@ -54,11 +54,12 @@ class Backend:
 
 @dataclass(frozen=True)
 class Routing:
-    """All backends; `is_trial` while a candidate is among them."""
+    """All backends; `is_trial` while a candidate is among them, and then the services that each release has."""
 
     backends: tuple[Backend, ...]
     is_trial: bool
     candidate_services: tuple[str, ...] = ()
+    current_services: tuple[str, ...] = ()
 
 
 def committed_routing(current: ReleaseSpec | None) -> Routing:
@@ -73,7 +74,7 @@ def trial_routing(current: ReleaseSpec | None, candidate: ReleaseSpec, weight: i
     new = {service.name: service for service in candidate.web_services}
     merged = [_backend(old.get(name), current, service, candidate, weight) for name, service in new.items()]
     gone = [_backend(service, current, None, None, weight) for name, service in old.items() if name not in new]
-    return Routing((*merged, *gone), is_trial=True, candidate_services=tuple(new))
+    return Routing((*merged, *gone), is_trial=True, candidate_services=tuple(new), current_services=tuple(old))
 
 
 def _backend(

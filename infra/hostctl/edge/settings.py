@@ -40,7 +40,7 @@ class EdgeSettings:
 
     @property
     def verify_ports(self) -> tuple[int, ...]:
-        """Return the loopback ports that reach only the candidate."""
+        """Return the loopback ports that reach one release alone during a trial."""
         return tuple(range(self.verify_base_port, self.verify_base_port + self.verify_count))
 
     @property

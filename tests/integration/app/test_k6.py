@@ -1,48 +1,56 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.app.stack import COMPOSE, docker
+from infra.adapters.k6 import run_k6
+from infra.checks.load import SCRIPTS
+from infra.domain.load_plan import Addresses, chosen, plan_of
+from infra.domain.load_report import Reading, figures_of, missed, unmeasured
+from infra.domain.load_work import WORK
+from infra.errors import ToolError
+from infra.settings.load_profiles import Profile
+from tests.integration.app.stack import docker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from infra.domain.load_report import EndpointFigures
     from tests.integration.app.stack import Release, Stack
 
 pytestmark = pytest.mark.docker
 
-SCRIPTS = COMPOSE.parent / "k6"
-THRESHOLDS_MISSED = 99
+RUN_SECONDS = 240
 # A busy machine must not fail these tests: they are about the scripts, not about the app's speed.
-PATIENT = {"ACP_DURATION_SECONDS": "4", "ACP_P95_MS": "30000", "ACP_RATE": "2"}
+PATIENT = {
+    "duration_seconds": 3,
+    "scenarios": {
+        "smoke": {"rate": 0.4, "max_p95_ms": {"paste": 30000}},
+        "ingest": {"rate": 2, "max_p95_ms": {"paste": 30000}},
+        "search": {"rate": 4, "max_p95_ms": {"search": 30000}},
+        "agents": {"rate": 1, "max_p95_ms": {"start_job": 30000}},
+    },
+}
 
 
-def run(release: Release, script: str, folder: Path, **settings: str) -> tuple[int, dict[str, Any]]:
-    """Run a script against a release and give its exit code and summary."""
-    summary = folder / "summary.json"
-    environment = {
-        "ACP_INGEST_URL": release.url("ingest"),
-        "ACP_AGENTS_URL": release.url("agents"),
-        "ACP_RELEASE": release.release,
-        "ACP_SUMMARY_FILE": str(summary),
-        **PATIENT,
-        **settings,
-    }
-    flags = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
-    done = subprocess.run(
-        ["k6", "run", "--quiet", "--no-usage-report", *flags, str(SCRIPTS / f"{script}.js")],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+def run(
+    release: Release, scenario: str, *, expected: str = "", ingest: str = "", **changes: Any
+) -> tuple[list[str], dict[tuple[str, str], EndpointFigures]]:
+    """Run a scenario against a release and give what was missed and the figures of each endpoint."""
+    profile = Profile.model_validate({**PATIENT, **changes})
+    scenarios = chosen(profile, scenario)
+    addresses = Addresses(
+        services={"ingest": [ingest or release.url("ingest")], "agents": [release.url("agents")]},
+        hosts={},
+        host_header=None,
     )
-    return done.returncode, json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else {}
+    plan = plan_of(profile, scenarios, addresses, expected or release.release)
+    summary = run_k6(SCRIPTS / f"{scenario}.js", plan, timeout_seconds=RUN_SECONDS)
+    readings = {name: Reading(kind=m.type, values=m.values, held=m.thresholds) for name, m in summary.metrics.items()}
+    wanted = plan["options"]["thresholds"]
+    assert unmeasured(wanted, readings) == []
+    _, endpoints = figures_of(scenarios, plan["release"], readings)
+    failed = [f"{check.name}: {check.fails}" for check in summary.failed_checks]
+    return missed(wanted, readings) + failed, {(row.scenario, row.endpoint): row for row in endpoints}
 
 
 def documents(stack: Stack) -> str:
@@ -53,38 +61,35 @@ def documents(stack: Stack) -> str:
     ).strip()
 
 
-@pytest.mark.parametrize(("script", "requests"), [("smoke", 10), ("ingest", 24), ("search", 8), ("agents", 24)])
-def test_a_script_passes_and_removes_its_data(
-    stack: Stack, release: Release, tmp_path: Path, script: str, requests: int
-) -> None:
-    """Each script passes on a good release, sends what it was told to, and leaves no document."""
-    code, figures = run(release, script, tmp_path)
+@pytest.mark.parametrize("scenario", ["search", "mixed"])
+def test_a_scenario_passes_and_removes_its_data(stack: Stack, release: Release, scenario: str) -> None:
+    """On a good release every endpoint of every scenario is asked, nothing fails, and no document is left."""
+    problems, figures = run(release, scenario)
 
-    assert (code, figures["failed_thresholds"], figures["failed_checks"]) == (0, [], [])
-    assert figures["requests"] >= requests
-    assert figures["failed"] == figures["dropped_iterations"] == 0
+    assert problems == []
+    names = WORK if scenario == "mixed" else [scenario]
+    assert set(figures) == {(name, endpoint) for name in names for endpoint in WORK[name].endpoints}
+    assert all(row.requests > 0 and row.failed == 0 and row.p95_ms > 0 for row in figures.values())
     assert documents(stack) == "0"
 
 
-def test_another_release_than_expected_is_noticed(release: Release, tmp_path: Path) -> None:
-    """An answer of another release fails the run, even when all else is good."""
-    code, figures = run(release, "search", tmp_path, ACP_RELEASE="another")
+def test_another_release_than_expected_is_noticed(stack: Stack, release: Release) -> None:
+    """Answers of another release fail the run, even when all else is good; what it made is removed."""
+    problems, _ = run(release, "ingest", expected="another")
+    assert any("expected release" in problem for problem in problems)
+    assert documents(stack) == "0"
 
-    assert code != 0
-    assert any("expected release" in check["name"] for check in figures["failed_checks"])
+
+def test_a_run_that_cannot_prepare_its_data_is_an_error(release: Release) -> None:
+    """A scenario whose documents cannot be made is no run at all, rather than one with few requests."""
+    with pytest.raises(ToolError, match=r"exit status 108.*could not be made"):
+        run(release, "search", ingest="http://127.0.0.1:9")
 
 
-def test_a_slow_release_misses_its_threshold(release: Release, tmp_path: Path) -> None:
+def test_a_slow_release_misses_its_threshold(release: Release) -> None:
     """The latency threshold is one that can fail."""
-    code, figures = run(release, "search", tmp_path, ACP_P95_MS="0.1")
-
-    assert code == THRESHOLDS_MISSED
-    assert any("p(95)" in threshold for threshold in figures["failed_thresholds"])
-
-
-def test_a_bad_setting_stops_before_any_traffic(release: Release, tmp_path: Path) -> None:
-    """A rate of zero would pass everything: it is refused."""
-    code, figures = run(release, "search", tmp_path, ACP_RATE="0")
-
-    assert code not in {0, THRESHOLDS_MISSED}
-    assert figures == {}
+    problems, figures = run(release, "agents", scenarios={"agents": {"rate": 1, "max_p95_ms": {"start_job": 0.01}}})
+    assert [problem.partition(" (")[0] for problem in problems] == [
+        f"http_req_duration{{scenario:agents,name:start_job,release:{release.release}}}: p(95)<0.01"
+    ]
+    assert figures["agents", "start_job"].max_p95_ms == 0.01

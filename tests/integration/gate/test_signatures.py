@@ -92,6 +92,16 @@ def test_what_was_built_here_is_signed_attested_and_cleared(
     assert stand.lab.registry_password not in json.dumps(found)
 
 
+def test_another_release_than_the_approved_one_is_blocked(
+    stand: Stand, images: dict[str, str], signing: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that nobody approved is not signed, whatever its images are."""
+    monkeypatch.setenv("ACP_APPROVED_RELEASE", "v9-ffffffff")
+    assert "v9-ffffffff was approved, and this would be" in reason(
+        props(stand, stand.settings(signing=signing), images)
+    )
+
+
 def test_an_unsigned_image_is_blocked(stand: Stand, images: dict[str, str], signing: dict[str, str]) -> None:
     """An image that was pushed by hand and is released by its tag is blocked."""
     found = reason(props(stand, stand.settings(signing=signing), images, built=False))

@@ -1,39 +1,84 @@
 from __future__ import annotations
 
+import errno
+import itertools
+import threading
+from typing import TYPE_CHECKING
+
+import httpx
 import pytest
 
-from infra.checks.prober import Answer, certify
+from infra.checks.prober import Prober, ProbeRequest, blame_of
+from tests.support.web import Reply, serving
+
+if TYPE_CHECKING:
+    from infra.domain.certificate import Answer
+
+RELEASED = {"X-ACP-Release": "v1-0"}
 
 
-def answer(at: float, *, milliseconds: float = 10, lost: str | None = None, release: str | None = "v1-0") -> Answer:
-    """Return one request's fate."""
-    return Answer(name="search", at=at, milliseconds=milliseconds, release=release, lost=lost)
+def pass_time() -> None:
+    """Let the prober's thread work."""
+    threading.Event().wait(0.01)
 
 
-def test_a_certificate_counts_what_was_lost_and_why() -> None:
-    """Sent, failed and the reasons are counted; a lost request has no release."""
-    found = certify([answer(1), answer(2, lost="status 503", release=None), answer(3, release="v2-0")])
-    assert (found.sent, found.failed) == (3, 1)
-    assert found.by_release == {"v1-0": 1, "v2-0": 1}
-    assert found.reasons == {"search: status 503": 1}
-    assert (found.started_at, found.ended_at) == (1, 3)
+def answers_to(replies: list[Reply | None], *, rate: float = 200) -> list[Answer]:
+    """Return how a prober takes these replies, the last of them again and again."""
+    left = itertools.chain(replies, itertools.repeat(replies[-1]))
+    with serving(lambda _path: next(left)) as web:
+        request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
+        with Prober([request], rate=rate) as prober:
+            while len(prober.answers) < len(replies):
+                pass_time()
+    return sorted(prober.answers, key=lambda answer: answer.at)
 
 
-def test_the_gap_is_the_longest_time_without_a_good_answer() -> None:
-    """Lost answers do not end a gap, and the order in which answers came in does not matter."""
-    found = certify([answer(5.0), answer(1.0), answer(3.0, lost="ReadError")])
-    assert found.longest_gap_ms == pytest.approx(4000)
+@pytest.mark.parametrize(
+    ("reply", "lost"),
+    [
+        (Reply(headers=RELEASED), None),
+        (Reply(status=404, headers=RELEASED), None),
+        (Reply(status=404), "status 404 of the edge itself"),
+        (Reply(status=503, headers=RELEASED), "status 503"),
+        (None, "RemoteProtocolError"),
+    ],
+    ids=["good", "not found by the app", "not found by the edge", "error", "closed"],
+)
+def test_what_counts_as_an_answer(reply: Reply | None, lost: str | None) -> None:
+    """A release's own answer below 500 is one; an error status, the edge's refusal and a closed connection are not."""
+    assert {answer.lost for answer in answers_to([reply])} == {lost}
 
 
-def test_percentiles_are_of_good_answers() -> None:
-    """A request that was lost after its time limit does not count as slow."""
-    times = [answer(n, milliseconds=n) for n in range(1, 101)]
-    found = certify([*times, answer(200, milliseconds=10_000, lost="ReadTimeout")])
-    assert found.p50_ms == 50.5
-    assert 99 <= found.p99_ms <= 100
+def test_every_other_request_tries_a_new_connection() -> None:
+    """Half of the requests end their connection, so that listening is tried as well as keeping connections."""
+    with serving(lambda _path: Reply(headers=RELEASED)) as web:
+        request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
+        with Prober([request], rate=200) as prober:
+            while len(prober.answers) < 10:
+                pass_time()
+        closing = [headers.get("Connection") == "close" for _, headers in web.asked]
+    assert abs(closing.count(True) - closing.count(False)) <= 1
 
 
-def test_nobody_asked_is_nothing_proven() -> None:
-    """Without a request the certificate says that none was sent."""
-    found = certify([])
-    assert (found.sent, found.failed, found.longest_gap_ms, found.p99_ms) == (0, 0, 0, 0)
+@pytest.mark.parametrize(
+    ("error", "blame"),
+    [
+        (httpx.ReadTimeout("late"), "time"),
+        (httpx.ConnectTimeout("late"), "time"),
+        (httpx.PoolTimeout("no free connection"), "runner"),
+        (httpx.ConnectError("refused"), "server"),
+        (httpx.RemoteProtocolError("closed"), "server"),
+    ],
+)
+def test_an_error_speaks_against_somebody(error: httpx.HTTPError, blame: str) -> None:
+    """A refusal is the server's, silence is open, and a full pool is our own."""
+    assert blame_of(error) == blame
+
+
+@pytest.mark.parametrize(("number", "blame"), [(errno.EMFILE, "runner"), (errno.ECONNREFUSED, "server")])
+def test_the_error_behind_an_error_decides(number: int, blame: str) -> None:
+    """An error of this machine is found wherever the client has wrapped it."""
+    error = httpx.ConnectError("All connection attempts failed")
+    error.__context__ = OSError("multiple")
+    error.__context__.__cause__ = ExceptionGroup("attempts", [OSError(number, "why")])
+    assert blame_of(error) == blame

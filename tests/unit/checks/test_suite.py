@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from infra.checks.suite import Occasion
 
 KEY = "s3cr3t-model-key"
+GOOD_MODEL = {"choices": [{"message": {"content": "ready"}}], "data": [{"embedding": [0.1, 0.2]}]}
 NEEDS_TLS = {"tls", "redirect"}
 
 
@@ -31,13 +32,7 @@ def run(
     **subject: Any,
 ) -> Examination:
     """Examine the fake app, with a model endpoint that works unless the app's is broken."""
-
-    def answer(method: str, path: str, body: Any) -> tuple[int, Any, dict[str, str]]:
-        if path.endswith("/embeddings"):
-            return 200, {"data": [{"embedding": [0.1, 0.2]}]}, {}
-        return 200, {"choices": [{"message": {"content": "ready"}}]}, {}
-
-    with served(app) as ports, answering(model or answer) as port:
+    with served(app) as ports, answering(model or (lambda *_: (200, GOOD_MODEL, {}))) as port:
         reached = 1 if {"llm_endpoint", "embedding_endpoint"} & app.broken else port
         url = f"http://127.0.0.1:{reached}/{KEY}/v1"
         secrets = {"LLM_ENDPOINT": url, "EMBEDDING_ENDPOINT": url, "OPENAI_API_KEY": KEY}
@@ -97,6 +92,12 @@ class TestHealthyStack:
         """Neither the endpoint's address nor the key is in what is reported, good or bad."""
         for app in (FakeApp(), FakeApp(broken={"llm_endpoint", "embedding_endpoint"})):
             assert "s3cr3t" not in str([(str(result), result.to_json()) for result in run(app).results])
+
+    def test_what_the_app_quotes_is_masked(self) -> None:
+        """A secret in the app's own words does not get into a result."""
+        found = run(FakeApp(broken={"error quotes"}), secrets={"OPENAI_API_KEY": KEY})
+        (queue,) = [result for result in found.results if result.check == "queue"]
+        assert queue.came.endswith("(cannot use [redacted])")
 
     def test_every_check_of_the_settings_exists(self) -> None:
         """The stack file can name exactly the checks that there are, and every occasion asks for known ones."""
@@ -231,6 +232,14 @@ class TestAtFault:
         checks = {"suite": {"version": {"compare_version": False}}}
         assert failing(run(FakeApp(version="1.0.0"), checks=checks)) == set()
 
+    def test_before_a_release_a_service_that_it_brings_is_not_missed(self) -> None:
+        """Of a release that is not known only the containers that it has are judged."""
+        status = good_status()
+        (containers,) = status["releases"].values()
+        del containers[2:]
+        status["services"].pop()
+        assert failing(run(FakeApp(), BEFORE, status=status, release=None)) == set()
+
     def test_before_a_release_whatever_serves_is_judged(self) -> None:
         """Without an expected release the one that serves counts, with the replicas it has."""
         status = good_status("v1.4.1-00000000")
@@ -332,7 +341,7 @@ class TestModelEndpoints:
         ("status", "document", "came"),
         [
             pytest.param(401, {"error": "key"}, "status 401", id="key refused"),
-            pytest.param(500, {}, "status 500", id="error"),
+            pytest.param(500, GOOD_MODEL, "status 500", id="error"),
             pytest.param(200, {"choices": []}, "an answer of another shape", id="empty answer"),
             pytest.param(200, "<html>", "an answer of another shape", id="another server"),
         ],

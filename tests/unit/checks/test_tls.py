@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.checks.blame import at_fault
-from infra.checks.suite import Occasion, examine
+from infra.checks.suite import BY_HAND, Occasion, examine
 from infra.checks.tls import trust
 from infra.errors import SettingsError
 from tests.support.certificates import Authority, server_context, shaking_hands
+from tests.support.fake_app import FakeApp, served
 from tests.support.settings import HOST_KEY, make_settings
-from tests.support.subject import make_subject
+from tests.support.subject import make_subject, quick_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,20 @@ def test_an_old_certificate_is_red(authority: Authority, days: float, least: int
     result = check(modern(authority, days=days), str(authority.ca_file), min_days_left=least)
     assert (result.passed, result.came) == (False, came)
     assert at_fault([result]) == ["certificate"]
+
+
+@pytest.mark.parametrize(("days", "fault"), [(90.5, []), (-1, ["certificate"])])
+def test_an_expired_certificate_explains_all_that_fails_with_it(
+    authority: Authority, days: float, fault: list[str]
+) -> None:
+    """Over TLS all is asked under the stack's authority; once the certificate has ended, it alone is at fault."""
+    app, context = FakeApp(), modern(authority, days=days)
+    with served(app, context) as ports, shaking_hands(context) as port:
+        tls = {"certificate_file": "/etc/acp/tls.pem", "server_name": NAME, "ca_file": str(authority.ca_file)}
+        settings = quick_settings({**ports, "tls": port}, edge={"tls": tls})
+        found = examine(make_subject(settings), BY_HAND)
+    assert at_fault(found.results) == fault, [str(result) for result in found.results if not result.passed]
+    assert {result.check for result in found.results if not result.passed} >= ({"health", "tls"} if fault else set())
 
 
 def test_a_certificate_just_long_enough_passes(authority: Authority) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 GOOD = CheckResult(
     check="health", target="acp-ingest on h1", passed=True, asked="GET /health", came="status is healthy", seconds=0.1
 )
+SPEC = {"services": [{"name": "acp-ingest", "replicas": 1}, {"name": "acp-agents", "replicas": 2}]}
+OUTPUTS = {"release": "v2-0", "release_entry": {"spec": SPEC}}
 BAD = CheckResult(
     check="queue", target="acp-ingest on h1", passed=False, asked="GET [x]", came="pending", seconds=8.0,
     look_at="the worker's log", dependencies=("acp-worker",),
@@ -57,7 +59,7 @@ def suite(monkeypatch: pytest.MonkeyPatch) -> Suite:
     """Let the stack be the test stack with a release, and the checks answer as told."""
     found = Suite()
     monkeypatch.setattr(verdict, "load", lambda _stack: make_settings())
-    monkeypatch.setattr(verdict, "stack_outputs", lambda _stack: {"release": "v2-0"})
+    monkeypatch.setattr(verdict, "stack_outputs", lambda _stack: OUTPUTS)
     monkeypatch.setattr(verdict, "host_clients", lambda _settings: [])
     monkeypatch.setattr(verdict, "read_secrets", lambda *_, **__: SecretValues(values={"OPENAI_API_KEY": "s3cr3t"}))
     monkeypatch.setattr(verdict, "examine", found.examine)
@@ -108,6 +110,7 @@ def test_the_recorded_release_is_asked(suite: Suite, command: str, occasion: Occ
     ((subject, asked),) = suite.asked
     assert asked == occasion
     assert {target.release for target in subject.targets} == {subject.release} == {"v2-0"}
+    assert subject.replicas == {"acp-ingest": 1, "acp-agents": 2}
     assert subject.secrets == {"OPENAI_API_KEY": "s3cr3t"}
 
 
@@ -115,7 +118,7 @@ def test_another_release_can_be_asked_for(suite: Suite) -> None:
     """With `--release` that one must serve."""
     suite.results = (GOOD,)
     run("check", "--stack", "local", "--release", "v1-0")
-    assert suite.asked[0][0].release == "v1-0"
+    assert (suite.asked[0][0].release, suite.asked[0][0].replicas) == ("v1-0", {})
 
 
 def test_without_secrets_the_rest_is_asked(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:

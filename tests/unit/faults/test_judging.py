@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from infra.checks.prober import Answer
+from infra.domain.certificate import Answer
 from tests.bench.figure import Figure
 from tests.faults.__main__ import choose
 from tests.faults.candidates import refused

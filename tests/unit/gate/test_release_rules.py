@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from infra.adapters.cosign import Verifier, attest_argv, describe, sign_argv, verify_argv
+from infra.checks.clearance import not_approved
 from infra.checks.compose import check_compose
 from infra.components.gate import too_old
 from infra.domain.clearance import VALID_SECONDS, clearance_text, unscanned
@@ -51,6 +52,12 @@ def test_a_tag_that_was_not_released_is_refused() -> None:
     assert promotion_problems("v3", {"app": A}, [{"version": "v2"}], source="staging") == [
         "staging has not released v3"
     ]
+
+
+def test_only_the_approved_release_is_cleared() -> None:
+    """Whatever moved since the look at the plan, another id is a problem; without an approval none is asked for."""
+    assert not_approved("v2-b", "v2-a") == ["v2-a was approved, and this would be v2-b"]
+    assert not_approved("v2-b", "v2-b") == not_approved("v2-b", "") == []
 
 
 def test_every_image_needs_a_passed_scan() -> None:

@@ -135,6 +135,9 @@ class FakeEngine:
     def remove_project_networks(self, project: str) -> None:
         return None
 
+    def writable_bytes(self, name: str) -> int | None:
+        return 4096
+
     def stats(self, name: str) -> dict[str, Any]:
         return {"memory_stats": {"usage": 100, "stats": {"inactive_file": 30}, "limit": 1000}}
 

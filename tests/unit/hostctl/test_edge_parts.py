@@ -28,6 +28,7 @@ acp-ingest,v2:1,0,10,0,0,0,0,DOWN,28,10,0,0,0,15,
 acp-ingest,BACKEND,2,100,1,2,3,4,UP,284,90,1,2,7,,
 acp-ingest:fallback,v1:1,0,5,0,0,0,0,UP,1,5,0,0,0,9,
 acp-ingest:verify,v2:1,0,3,0,0,0,0,no check,1,3,0,0,0,9,
+acp-ingest:current:verify,v1:1,0,4,0,0,0,0,no check,1,4,0,0,0,9,
 """
 WORKERS = """\
 #<PID>          <type>          <reloads>       <uptime>        <version>
@@ -55,8 +56,10 @@ def test_statistics_are_read_by_replica() -> None:
         ("acp-ingest", "v2", False, 10),
         ("acp-ingest", "v1", True, 5),
         ("acp-ingest", "v2", True, 3),
+        ("acp-ingest", "v1", True, 4),
     ]
-    assert [(row.is_fallback, row.is_verify) for row in rows] == [(False, False)] * 2 + [(True, False), (False, True)]
+    kinds = [(row.is_fallback, row.is_verify) for row in rows]
+    assert kinds == [(False, False)] * 2 + [(True, False)] + [(False, True)] * 2
     assert (rows[0].http_5xx, rows[0].redispatches, rows[0].time_ms_average) == (7, 4, 12)
     assert frontend_sessions(STATS) == 3
 

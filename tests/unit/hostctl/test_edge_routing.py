@@ -18,6 +18,7 @@ from tests.unit.hostctl.fakes import HAPROXY, readiness, spec
 if TYPE_CHECKING:
     from tests.conftest import Golden
 
+PORTS = range(18000, 18005)
 PEM = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"
 
 
@@ -86,6 +87,23 @@ def test_the_checks_of_a_trial_fit_both_releases() -> None:
     assert routing.backends[1].readiness is not None
     text = render_config(settings(), routing)
     assert text.count("option httpchk") == 1
+
+
+def test_each_release_can_be_asked_alone_during_a_trial() -> None:
+    """The loopback ports reach the candidate's services first, then the current release's as far as they suffice."""
+    before, after = release("v1", services=("ingest", "agents")), release("v2", services=("ingest", "search"))
+    text = render_config(settings(verify_count=5), trial_routing(before, after, 100))
+    chosen = [text.partition(f"frontend verify-{port}\n")[2].partition("\n\n")[0].split()[-1] for port in PORTS]
+    assert chosen[:4] == [
+        "acp-ingest:verify", "acp-search:verify", "acp-ingest:current:verify", "acp-agents:current:verify",
+    ]  # fmt: skip
+    assert "there is no candidate" in text.partition("frontend verify-18004\n")[2]
+    alone = text.partition("\nbackend acp-ingest:current:verify\n")[2].partition("\n\n")[0]
+    assert "server v1:1 " in alone
+    assert "v2" not in alone
+    assert "retries 0" in alone
+    committed = render_config(settings(), committed_routing(before))
+    assert ":verify" not in committed
 
 
 @pytest.mark.parametrize("name", ["empty", "committed", "trial", "tls"])

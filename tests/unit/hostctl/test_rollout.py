@@ -29,6 +29,7 @@ def test_a_first_release_goes_through_all_phases(world: FakeHost) -> None:
     answer = world.start(V1)
     assert (answer["phase"], answer["first"], answer["previous"]) == ("ready", True, None)
     assert answer["verify"] == {"acp-ingest": 18000, "acp-agents": 18001}
+    assert answer["verify_current"] == {}
     assert world.edge.serving() == set()
     assert world.call("cutover", release=V1)["weight"] == 100
     committed = world.call("commit", release=V1)
@@ -49,7 +50,9 @@ def test_a_first_release_goes_through_all_phases(world: FakeHost) -> None:
 def test_traffic_moves_by_weight_and_the_old_release_is_parked(world: FakeHost) -> None:
     """Shift, cutover, commit, drain and park, with one release serving at any time between."""
     world.release(V1)
-    assert world.start(V2)["previous"] == V1
+    answer = world.start(V2)
+    assert answer["previous"] == V1
+    assert answer["verify_current"] == {"acp-ingest": 18002, "acp-agents": 18003}
     assert world.edge.serving() == {V1}
     world.call("shift", release=V2, weight=25)
     status = world.call("status")
@@ -82,7 +85,8 @@ def test_every_phase_again_changes_nothing(world: FakeHost) -> None:
                 world.start(V2)
             else:
                 world.call(command, release=V2, **request)
-    assert world.start(V2)["phase"] == "serving"
+    answer = world.start(V2)
+    assert (answer["phase"], answer["verify_current"]) == ("serving", {})
     assert world.call("cutover", release=V2)["phase"] == "committed"
     assert world.call("renew", release=V2)["deadline_seconds"] is None
     assert len(world.compose.calls) == 2
@@ -472,11 +476,22 @@ def test_every_mutation_takes_the_host_for_itself(world: FakeHost) -> None:
         assert caught.value.code == "busy"
 
 
+def test_a_container_that_ended_says_why(world: FakeHost) -> None:
+    """A candidate that was killed for memory and restarted is still told, with no use of its own."""
+    world.release(V1)
+    world.engine.change("acp-v1-0-0-a-ingest-1", state="exited", is_oom_killed=True, restarts=2)
+    (row,) = [row for row in world.call("resources")["containers"] if row["name"] == "acp-v1-0-0-a-ingest-1"]
+    assert (row["state"], row["oom_kills"], row["restarts"], row["memory_bytes"]) == ("exited", 1, 2, 0)
+
+
 def test_resources_and_readiness_are_told_by_container(world: FakeHost) -> None:
     """Figures without the page cache; passes of every replica."""
     world.release(V1)
     rows = world.call("resources")["containers"]
     assert {row["memory_bytes"] for row in rows} == {70}
+    assert {(row["restarts"], row["oom_kills"], row["disk_bytes"], row["state"]) for row in rows} == {
+        (0, 0, 4096, "running")
+    }
     assert {row["service"] for row in rows} == {"acp-ingest", "acp-agents", "acp-worker"}
     passes = {row["name"]: row["passes"] for row in world.call("ready", release=V1)["containers"]}
     assert passes["acp-v1-0-0-a-ingest-1"] == 3

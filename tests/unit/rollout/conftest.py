@@ -8,6 +8,7 @@ import pytest
 
 from infra.checks.result import CheckResult
 from infra.checks.suite import Examination
+from tests.support.fake_witness import FakeCertification, FakeWitness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,8 +56,8 @@ class Probes:
 
 
 @pytest.fixture
-def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
-    """Replace the network: checks answer as told, and tunnels lead nowhere."""
+def probes(monkeypatch: pytest.MonkeyPatch, witness: FakeWitness, certification: FakeCertification) -> Probes:
+    """Replace the network: checks answer as told, tunnels lead nowhere, and nothing is watched."""
     fake = Probes()
 
     @contextlib.contextmanager
@@ -65,6 +66,22 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
 
     monkeypatch.setattr("infra.rollout.verification.examine", fake.examine)
     monkeypatch.setattr("infra.checks.subject.forwarded", forwarded)
+    return fake
+
+
+@pytest.fixture
+def witness(monkeypatch: pytest.MonkeyPatch) -> FakeWitness:
+    """Replace what watches the driver."""
+    fake = FakeWitness()
+    monkeypatch.setattr("infra.rollout.driver.Witness", fake)
+    return fake
+
+
+@pytest.fixture
+def certification(monkeypatch: pytest.MonkeyPatch) -> FakeCertification:
+    """Replace the certificate's probe in the preflight."""
+    fake = FakeCertification()
+    monkeypatch.setattr("infra.rollout.preflight.Certification", fake)
     return fake
 
 

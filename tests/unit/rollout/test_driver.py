@@ -8,14 +8,23 @@ import pytest
 
 from infra.checks.suite import CANDIDATE, PUBLIC, Examination
 from infra.domain.canary import Sample
-from infra.errors import CandidateError, HostError, HostUnreachableError, LeaseHeldError, RolloutError
-from infra.rollout import heartbeat
+from infra.errors import (
+    CandidateError,
+    CheckError,
+    HostError,
+    HostUnreachableError,
+    LeaseHeldError,
+    RolloutError,
+    ToolError,
+)
+from infra.rollout import driver, heartbeat
 from infra.rollout.driver import Rollout
 from infra.rollout.probes import ProbeSamples
 from tests.support.fake_hostctl import PREVIOUS, Stage, make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
+    from tests.support.fake_witness import FakeWitness
     from tests.unit.rollout.conftest import Probes
 
 RETIRE = ["drain", "park", "prune"]
@@ -189,6 +198,41 @@ class TestGoodRelease:
         assert report["warnings"] == ["h2: 2 requests of acp-agents were cut at the drain limit"]
         assert "warning: h2: 2 requests of acp-agents were cut at the drain limit" in shown
 
+    def test_the_candidate_is_compared_before_it_gets_traffic(
+        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the hosts answered to `start` is compared after the checks and before the cutover, and reported."""
+        stage = make_stage()
+        seen: list[tuple[set[str], list[str]]] = []
+
+        def judged(_context: Any, answers: dict[str, Any], _show: Any) -> list[dict[str, Any]]:
+            seen.append((set(answers), stage.journal.commands("h1")))
+            return [{"verdict": "fine"}]
+
+        monkeypatch.setattr(driver, "judge_regression", judged)
+        report = run(stage, shown)
+        assert seen == [({"h1", "h2"}, ["start"])]
+        assert report["regression"] == [{"verdict": "fine"}]
+        steps = list(report["timeline"])
+        assert steps.index("candidate verified") + 1 == steps.index("candidate compared with the current release")
+
+    def test_load_is_put_on_the_release_in_public_before_the_commit(
+        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """k6 runs when all traffic is on the candidate, and the release can still be reverted."""
+        stage = make_stage()
+        seen: list[list[str]] = []
+
+        def loaded(_context: Any, _show: Any) -> list[dict[str, Any]]:
+            seen.append(stage.journal.commands("h1"))
+            return [{"passed": True}]
+
+        monkeypatch.setattr(driver, "load_release", loaded)
+        report = run(stage, shown)
+        assert seen == [["start", "cutover"]]
+        assert report["load"] == [{"passed": True}]
+        assert list(report["timeline"]).index("release stood its load") == 4
+
     def test_a_drain_that_fails_is_a_warning(self, probes: Probes, shown: list[str]) -> None:
         """After the commit the release serves: what cannot be drained does not take it back."""
         stage = make_stage()
@@ -255,6 +299,23 @@ class TestBadRelease:
         for host in ("h1", "h2"):
             assert stage.journal.commands(host)[-2:] == ["revert", "lease"]
             assert not set(stage.journal.commands(host)) & set(RETIRE)
+
+    @pytest.mark.parametrize(
+        ("step", "told"), [("judge_regression", ["start"]), ("load_release", ["start", "cutover"])]
+    )
+    def test_a_release_that_is_too_slow_is_reverted(
+        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch, step: str, told: list[str]
+    ) -> None:
+        """The comparison refuses before any traffic, the load before the commit; both with their reason."""
+
+        def refuse(*_: Any) -> Any:
+            raise CheckError("it is too slow")
+
+        stage = make_stage()
+        monkeypatch.setattr(driver, step, refuse)
+        error = failure(stage, shown)
+        assert "  reason: it is too slow" in error.what.splitlines()
+        assert stage.journal.commands("h2") == [*told, "revert", "lease"]
 
     def test_the_error_has_reason_hosts_and_what_serves(self, probes: Probes, shown: list[str]) -> None:
         """The message says which release was not made and why, and for each host what serves now."""
@@ -458,3 +519,51 @@ class TestHeartbeat:
             "release": stage.context.release,
             "lease": {"holder": "run-1", "fence": 7},
         }
+
+
+class TestWitness:
+    """What is watched beside the rollout."""
+
+    def test_the_whole_rollout_is_watched(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """The watch begins before the first step, judges before the commit, and its findings are in the report."""
+        report = run(make_stage(), shown)
+        assert witness.calls == ["begin", "watch", "judge", "end"]
+        assert report["certificate"] == {"sent": 100}
+        assert report["previous"] == PREVIOUS
+
+    def test_a_loss_before_the_commit_reverts(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """Every host goes back, nothing is committed, and the report has the reason."""
+        witness.early = CheckError("3 of 100 requests of the certificate's probe were lost")
+        stage = make_stage()
+        assert "3 of 100 requests" in failure(stage, shown).what
+        assert stage.journal.of("commit") == []
+        assert len(stage.journal.of("revert")) == 2
+        assert "3 of 100 requests" in witness.reports[0]["reason"]
+        assert witness.calls[-1] == "end"
+
+    def test_a_watch_that_cannot_begin_reverts(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """Without a witness the candidates that wait on the hosts are taken back."""
+        witness.absent = ToolError("the certificate's probe did not start")
+        stage = make_stage()
+        assert "did not start" in failure(stage, shown).what
+        assert len(stage.journal.of("revert")) == 2
+
+    def test_each_step_of_a_canary_is_judged(self, probes: Probes, witness: FakeWitness, shown: list[str]) -> None:
+        """A loss in the first step does not wait for the last."""
+        witness.early = CheckError("lost")
+        stage = canary_stage()
+        failure(stage, shown)
+        assert len(stage.journal.of("shift")) == 2
+        assert stage.journal.of("cutover") == []
+
+    def test_a_loss_in_the_drain_fails_without_a_revert(
+        self, probes: Probes, witness: FakeWitness, shown: list[str]
+    ) -> None:
+        """The release is committed and stays; the update fails, and the leases are given back."""
+        witness.late = CheckError("v2 is committed and serves, but 1 of 100 requests was lost")
+        stage = make_stage()
+        with pytest.raises(CheckError, match="is committed and serves"):
+            run(stage, shown)
+        assert stage.journal.of("revert") == []
+        assert [call.request["action"] for call in stage.journal.of("lease")] == ["release", "release"]
+        assert witness.calls[-1] == "end"

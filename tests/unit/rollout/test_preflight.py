@@ -7,7 +7,7 @@ import pytest
 
 from infra.checks.result import CheckResult
 from infra.checks.suite import BEFORE
-from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError
+from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError, ToolError
 from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
 from infra.rollout.verification import faults_to_excuse
@@ -15,6 +15,7 @@ from tests.support.fake_hostctl import SECRETS, Stage, make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
+    from tests.support.fake_witness import FakeCertification
     from tests.unit.rollout.conftest import Probes
 
 
@@ -127,6 +128,15 @@ def test_the_running_release_is_asked_once_whatever_it_is(stage: Stage, probes: 
     assert (BEFORE.passes, BEFORE.walks) == (1, False)
 
 
+def test_a_service_that_comes_with_the_release_is_not_missed_before(
+    stage: Stage, probes: Probes, shown: list[str]
+) -> None:
+    """Only what the running release serves is asked: a new service has nobody to answer yet."""
+    stage.answer("status", {"serving": "v1.4.1-00000000", "services": [{"name": "acp-ingest"}]})
+    run_preflight({}, shown.append)
+    assert {name for name, _ in probes.asked} == {"acp-ingest on h1", "acp-ingest on h2"}
+
+
 def test_health_before_may_be_left_out(monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]) -> None:
     """To release the fix of an unhealthy release, the stack may accept it; what is at fault is told apart later."""
     settings = make_settings(checks={"healthy_before": False}, secrets={"names": list(SECRETS)})
@@ -194,3 +204,24 @@ def test_a_failing_service_is_no_excuse_for_the_release_that_returns(stage: Stag
     returning = make_stage(make_settings(rollback_to="v1.4.1-00000000", secrets={"names": list(SECRETS)}))
     assert faults_to_excuse(returning.context, results) == ["database"]
     assert set(faults_to_excuse(stage.context, results)) == set(names)
+
+
+def test_the_probe_runs_before_anything_changes(stage: Stage, probes: Probes, certification: FakeCertification) -> None:
+    """It is started first, and the preflight is over only when it sends."""
+    run_preflight({}, lambda _line: None)
+    assert certification.calls == ["start", "running"]
+
+
+def test_a_refused_release_leaves_no_probe(stage: Stage, probes: Probes, certification: FakeCertification) -> None:
+    """When a host refuses, the probe is ended and the leases are given back."""
+    stage.answer("preflight", HostUnreachableError("h2 is not reachable"), host="h2")
+    failure(stage)
+    assert certification.calls == ["start", "abandon"]
+    assert released(stage) == ["h1", "h2"]
+
+
+def test_without_a_probe_nothing_is_released(stage: Stage, probes: Probes, certification: FakeCertification) -> None:
+    """A probe that does not start stops the update before anything is changed."""
+    certification.refusal = ToolError("the certificate's probe did not start")
+    assert "did not start" in failure(stage).what
+    assert released(stage) == ["h1", "h2"]

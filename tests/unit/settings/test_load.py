@@ -8,7 +8,7 @@ import yaml
 
 from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
-from infra.settings import load_settings, load_stack_file
+from infra.settings import load_settings, load_stack_file, one_update_overrides
 from infra.settings.rollout import Rollout
 from tests.support.settings import HOST_KEY, service, services, stack_config, stack_values
 
@@ -334,3 +334,10 @@ def test_the_stack_files_of_this_repository_are_valid(tmp_path: Path, stack: str
 def test_renewals_fit_the_shorter_of_lease_and_trial(lease: int, confirm: float, every: float) -> None:
     """Several renewals come before either is over, whatever a stack sets."""
     assert Rollout(lease_seconds=lease, confirm_timeout_seconds=confirm).heartbeat_seconds == every
+
+
+def test_an_override_that_is_empty_is_refused() -> None:
+    """A tag that got lost on its way is not taken for none: the update would build."""
+    with pytest.raises(SettingsError) as caught:
+        one_update_overrides({"ACP_IMAGE_TAG": "", "ACP_VERSION": "v1"})
+    assert caught.value.problems == ("ACP_IMAGE_TAG is set and empty",)

@@ -45,7 +45,7 @@ def complete(tool: Tool) -> Path:
     ("name", "prints", "taken"),
     [
         ("k6", "k6 v1.8.1 (go1.26)", True),
-        ("k6", "k6 v1.9.0", True),
+        ("k6", "k6 v1.9.0", False),
         ("k6", "k6 v1.8.0", False),
         ("k6", "k6 v2.0.0", False),
         ("trivy", "Version: 0.74.0", True),

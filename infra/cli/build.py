@@ -1,0 +1,44 @@
+"""`acp-release build`: the images of a release built, pushed and tagged, ahead of any stack's update."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from infra.adapters.ci_files import set_output
+from infra.adapters.git import checkout_commit
+from infra.adapters.image_tags import ImageTags
+from infra.cli.options import emit, json_option, load, stack_option
+from infra.image_build import build_images, build_tag
+from infra.paths import PROJECT_ROOT
+from infra.settings.secrets import read_secrets
+
+PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
+
+
+@click.command(epilog="Example: acp-release build --stack staging --save reports/build.json")
+@stack_option
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write tag and digests to this file.")
+@json_option
+def build(stack: str, save: Path | None, *, as_json: bool) -> None:
+    """Build and push what the registry lacks, and give all images of the release one tag.
+
+    An update then releases that tag (`ACP_IMAGE_TAG`) and builds nothing. In CI it is the step's output `image_tag`.
+    """
+    settings = load(stack)
+    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(PASSWORD,))[PASSWORD]
+    images = build_images(settings, password, lambda line: click.echo(line.rstrip("\n"), err=True))
+    tag = build_tag(settings)
+    tags = ImageTags(server=settings.registry.server, username=settings.registry.username, password=password)
+    for pinned in images.values():
+        tags.add(pinned, tag)
+    document = {"image_tag": tag, "commit": checkout_commit(PROJECT_ROOT), "images": images}
+    if save is not None:
+        save.parent.mkdir(parents=True, exist_ok=True)
+        save.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    set_output("image_tag", tag)
+    lines = [f"image tag {tag}", *(f"{name} {pinned}" for name, pinned in images.items())]
+    emit(document, as_json=as_json, text=lambda: click.echo("\n".join(lines)))

@@ -1,0 +1,72 @@
+"""`acp-release sign`: signatures and attestations on what was built and passed the scan, by the run that built it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.adapters.trivy import Login
+from infra.checks.clearance import may_sign, sign_images, unsigned, verifier_of
+from infra.checks.gate import ScanRequest, recorded_verdict
+from infra.cli.options import emit, json_option, load, stack_option
+from infra.errors import GateError
+from infra.paths import PROJECT_ROOT
+from infra.settings.build_file import read_build_file
+from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.settings import Settings
+
+PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
+
+
+@click.command(epilog="Example: acp-release sign --stack staging --images reports/build.json")
+@stack_option
+@click.option(
+    "--images",
+    "build_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="File of `acp-release build` that names the digests.",
+)
+@json_option
+def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
+    """Sign the images of a build and attach SBOM and provenance. Refuses a digest without a passed scan report."""
+    settings = load(stack)
+    built = read_build_file(build_file)
+    signing = settings.gate.signing
+    if signing is None:
+        emit({"signed": []}, as_json=as_json, text=lambda: click.echo(f"stack {stack} asks for no signatures"))
+        return
+    _refuse_unscanned(settings, built.images)
+    names = (PASSWORD, *((IMAGE_KEY_PASSWORD,) if signing.image_key_file else ()))
+    secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=names)
+    if not may_sign(signing):
+        raise GateError(
+            "this run cannot sign: it has no key, and CI does not vouch for it",
+            mend="set `gate.signing.image_key_file`, or give the job the permission `id-token: write`",
+        )
+    click.echo(f"signing {', '.join(sorted(built.images))}", err=True)
+    sign_images(settings, secrets, built.images, commit=built.commit)
+    problems = unsigned(settings, secrets, verifier_of(signing), built.images)
+    if problems:
+        raise GateError("the signatures do not count:\n" + "\n".join(problems), mend="no host was changed")
+    document = {"signed": sorted(built.images), "by": str(verifier_of(signing))}
+    emit(document, as_json=as_json, text=lambda: click.echo(f"{', '.join(document['signed'])} signed"))
+
+
+def _refuse_unscanned(settings: Settings, images: Mapping[str, str]) -> None:
+    """Raise unless every digest has a passed verdict in the stack's report folder."""
+    nobody = Login(username="", password="")
+    missing = [
+        f"  - {name}: no passed scan of {image}"
+        for name, image in images.items()
+        if not recorded_verdict(ScanRequest(name=name, image=image, settings=settings, login=nobody))
+    ]
+    if missing:
+        raise GateError("not everything was scanned:\n" + "\n".join(missing), mend="`acp-release scan` first")

@@ -1,0 +1,108 @@
+"""What k6 is told for one run: arrivals, addresses, and thresholds that no run passes without doing its work; pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.domain.load_work import MIXED, WORK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.settings.load_profiles import Profile, Scenario
+
+LEAST_SHARE = 0.95  # of the arrivals and requests that were planned
+GRACEFUL_STOP_SECONDS = 60
+FOLLOW_SECONDS = 40  # for one document or job; it ends before k6 gives the arrival up
+LEAST_VUS = 5
+STATISTICS = ("count", "med", "p(95)", "p(99)", "max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the services answer, one address per host in the same order; `hosts` maps names to real addresses."""
+
+    services: Mapping[str, Sequence[str]]
+    hosts: Mapping[str, str]
+    host_header: str | None
+
+
+def chosen(profile: Profile, scenario: str) -> dict[str, Scenario]:
+    """Return the scenarios of a run: one, or for `mixed` all of the profile; empty when the profile has no such one."""
+    return {name: found for name, found in profile.scenarios.items() if scenario in {MIXED, name}}
+
+
+def plan_of(profile: Profile, scenarios: Mapping[str, Scenario], addresses: Addresses, release: str) -> dict[str, Any]:
+    """Return the plan as the scripts read it."""
+    thresholds: dict[str, list[str]] = {}
+    for name, scenario in scenarios.items():
+        thresholds |= thresholds_of(name, scenario, arrivals(profile, scenario.rate), release)
+    return {
+        "options": {
+            "scenarios": {name: _executor(name, profile, scenario.rate) for name, scenario in scenarios.items()},
+            "thresholds": thresholds,
+            "tags": {"release": release},
+            "hosts": dict(addresses.hosts),
+            "summaryTrendStats": list(STATISTICS),
+            "setupTimeout": f"{2 * GRACEFUL_STOP_SECONDS}s",
+        },
+        "addresses": {service: list(urls) for service, urls in addresses.services.items()},
+        "host_header": addresses.host_header,
+        "release": release,
+        "timeout_seconds": FOLLOW_SECONDS,
+    }
+
+
+def arrivals(profile: Profile, rate: float) -> float:
+    """Return how much work arrives in a whole run."""
+    half = profile.duration_seconds / 2
+    return rate * half * (1 + profile.peak) / 2 + rate * half * profile.peak
+
+
+def selector(scenario: str, endpoint: str, release: str) -> str:
+    """Return the tags of one endpoint's requests."""
+    return f"{{scenario:{scenario},name:{endpoint},release:{release}}}"
+
+
+def thresholds_of(name: str, scenario: Scenario, planned: float, release: str) -> dict[str, list[str]]:
+    """Return the thresholds of one scenario: least counts first, as without them all others pass on silence."""
+    least = LEAST_SHARE * planned
+    found = {
+        f"iterations{{scenario:{name}}}": [f"count>={_count(least)}"],
+        f"dropped_iterations{{scenario:{name}}}": ["count==0"],
+        f"checks{{scenario:{name}}}": [f"rate>={1 - scenario.max_failed_rate:g}"],
+    }
+    good = 1 - scenario.max_failed_rate
+    for endpoint, requests in WORK[name].endpoints.items():
+        tags = selector(name, endpoint, release)
+        limit = scenario.max_p95_ms.get(endpoint)
+        found[f"http_reqs{tags}"] = [f"count>={_count(least * requests * good)}"]
+        found[f"http_req_failed{tags}"] = [f"rate<={scenario.max_failed_rate:g}"]
+        # Without an expression k6 still reports the figures, for the report.
+        found[f"http_req_duration{tags}"] = [] if limit is None else [f"p(95)<{limit:g}"]
+    return found
+
+
+def _count(least: float) -> int:
+    return max(1, math.floor(least))
+
+
+def _executor(name: str, profile: Profile, rate: float) -> dict[str, Any]:
+    """Return an open model: arrivals do not wait for answers, so a slow release cannot hide its slowness."""
+    vus = max(LEAST_VUS, math.ceil(rate * profile.peak * WORK[name].seconds))
+    shared = {
+        "exec": name,
+        "timeUnit": "60s",  # arrivals per minute let a rate below one a second be a whole number
+        "preAllocatedVUs": vus,
+        "maxVUs": 4 * vus,
+        "gracefulStop": f"{GRACEFUL_STOP_SECONDS}s",
+    }
+    per_minute = max(1, round(rate * 60))
+    if profile.peak == 1:
+        duration = f"{profile.duration_seconds:g}s"
+        return {"executor": "constant-arrival-rate", "rate": per_minute, "duration": duration, **shared}
+    peak, half = round(per_minute * profile.peak), f"{profile.duration_seconds / 2:g}s"
+    stages = [{"target": peak, "duration": half}, {"target": peak, "duration": half}]
+    return {"executor": "ramping-arrival-rate", "startRate": per_minute, "stages": stages, **shared}

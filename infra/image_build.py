@@ -1,0 +1,89 @@
+"""The images of a stack built and pushed by themselves, with the same components as an update, ahead of any release.
+
+The Pulumi state is thrown away with its folder: what is built is in the registry, and the update that releases it
+resolves the tag. An image whose version is published already is not built again, so that it keeps its digest.
+"""
+
+from __future__ import annotations
+
+import secrets as random
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi import automation
+
+from infra.components.images import PublishedImages
+from infra.domain.naming import tag_of
+from infra.errors import ImageMissingError, ReleaseError, ToolError
+from infra.sources import build_image, image_version, sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.settings import Settings
+
+STACK = "build"
+TAIL_LINES = 20
+
+
+def build_images(settings: Settings, password: str, show: Callable[[str], None]) -> dict[str, str]:
+    """Return `repository@sha256:…` of every image of the stack, built where the registry has no such version."""
+    problems: list[ReleaseError] = []
+
+    def program() -> None:
+        try:
+            _declare(settings, pulumi.Output.secret(password), show)
+        except ReleaseError as error:
+            problems.append(error)
+            raise
+
+    with tempfile.TemporaryDirectory(prefix="acp-build-") as made:
+        try:
+            result = _stack(Path(made), program).up(on_output=show, color="never", suppress_outputs=True)
+        except automation.InlineSourceRuntimeError as error:
+            raise (problems[0] if problems else _failed(str(error))) from None
+        except automation.CommandError as error:
+            raise (problems[0] if problems else _failed(str(error))) from None
+    return {name: str(result.outputs[name].value) for name in settings.images}
+
+
+def build_tag(settings: Settings) -> str:
+    """Return the one tag that all images of this checkout get: the stack's version, or `git describe` over them all."""
+    return settings.version or tag_of(sources_of(settings).version)
+
+
+def _declare(settings: Settings, password: pulumi.Output[str], show: Callable[[str], None]) -> None:
+    published = PublishedImages(settings.registry, password)
+    for name, image in settings.images.items():
+        version = image_version(settings, image)
+        try:
+            ref = published.resolve(name, version)
+        except ImageMissingError:
+            ref = build_image(settings, name, version, password).ref
+        else:
+            show(f"{name}: {version} is in the registry already")
+        pulumi.export(name, ref.apply(lambda known: known.pinned))
+
+
+def _stack(folder: Path, program: Callable[[], None]) -> automation.Stack:
+    """Return a stack whose state and temporary files lie in `folder`; the builder leaves a registry login there."""
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    options = automation.LocalWorkspaceOptions(
+        work_dir=str(folder),
+        env_vars={
+            "PULUMI_BACKEND_URL": f"file://{folder}",
+            "PULUMI_CONFIG_PASSPHRASE": random.token_hex(16),
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            "TMPDIR": str(temporary),
+        },
+    )
+    return automation.create_stack(STACK, project_name="acp-images", program=program, opts=options)
+
+
+def _failed(text: str) -> ToolError:
+    """Return the error of a build that failed: the end of what the engine said."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return ToolError("the images were not built:\n" + "\n".join(lines[-TAIL_LINES:]), mend="no stack was changed")

@@ -1,0 +1,1 @@
+"""Notices on their way: kept on disk, sent in the background, each delivered once."""

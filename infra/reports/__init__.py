@@ -1,0 +1,1 @@
+"""Reports for people: one page per release, whole in itself."""

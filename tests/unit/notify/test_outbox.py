@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.domain.notices.notice import OUTCOMES
+from infra.notify import outbox as outbox_module
+from infra.notify.outbox import Outbox
+from tests.support.notices import make_notice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    """Return an outbox that is not there yet."""
+    return Outbox(tmp_path / "outbox" / "local")
+
+
+def test_a_letter_comes_back_as_it_was_put(outbox: Outbox) -> None:
+    """The whole notice is in its file."""
+    assert outbox.put(make_notice(lost_requests=2), "slack")
+    (letter,) = outbox.letters("slack", "pending")
+    assert letter.notice == make_notice(lost_requests=2)
+    assert (letter.channel, letter.state, letter.attempts) == ("slack", "pending", 0)
+
+
+def test_a_notice_is_kept_once_per_channel(outbox: Outbox) -> None:
+    """The same notice again is refused, also after its delivery; another channel gets its own."""
+    assert outbox.put(make_notice(), "slack")
+    assert not outbox.put(make_notice(reason="again"), "slack")
+    assert outbox.put(make_notice(), "teams")
+    outbox.close(outbox.letters("slack", "pending")[0], "delivered", "", "now")
+    assert not outbox.put(make_notice(), "slack")
+    assert outbox.letters("slack", "pending") == []
+
+
+def test_letters_are_in_the_order_of_their_notices(outbox: Outbox) -> None:
+    """The oldest is first, whatever was put first."""
+    for second in ("09", "07", "08"):
+        outbox.put(make_notice(at=f"2026-03-04T05:06:{second}.000000Z", run_id=second), "slack")
+    assert [letter.notice.run_id for letter in outbox.letters("slack", "pending")] == ["07", "08", "09"]
+
+
+def test_a_failed_attempt_is_noted(outbox: Outbox) -> None:
+    """Why it failed and what the receiver asked for outlive the process."""
+    outbox.put(make_notice(), "slack")
+    outbox.note(outbox.letters("slack", "pending")[0], "status 429", 1_800_000_000.0)
+    (letter,) = outbox.letters("slack", "pending")
+    assert (letter.last_error, letter.not_before) == ("status 429", 1_800_000_000.0)
+
+
+def test_a_refused_letter_can_be_reopened(outbox: Outbox) -> None:
+    """It waits again, without what went wrong before."""
+    outbox.put(make_notice(), "slack")
+    outbox.close(outbox.letters("slack", "pending")[0], "refused", "status 404", "now")
+    (refused,) = outbox.letters("slack", "refused")
+    assert (refused.last_error, refused.ended_at) == ("status 404", "now")
+    outbox.reopen(refused)
+    (letter,) = outbox.all_letters()
+    assert (letter.state, letter.last_error, letter.ended_at) == ("pending", "", "")
+
+
+def test_a_letter_in_two_states_is_in_the_later_one(outbox: Outbox) -> None:
+    """A process that was killed while it moved a delivered letter does not make it be sent again."""
+    outbox.put(make_notice(), "slack")
+    (letter,) = outbox.letters("slack", "pending")
+    text = letter.path.read_text(encoding="utf-8")
+    outbox.close(letter, "delivered", "", "now")
+    letter.path.write_text(text, encoding="utf-8")
+    assert outbox.letters("slack", "pending") == []
+    assert [letter.state for letter in outbox.all_letters()] == ["delivered"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"notice": {"event": "nothing"}}', '{"notice": {}, "extra": 1}'])
+def test_a_damaged_file_is_put_aside(outbox: Outbox, text: str) -> None:
+    """It neither stops the others nor is it lost."""
+    outbox.put(make_notice(), "slack")
+    outbox.put(make_notice(run_id="other"), "slack")
+    damaged = outbox.letters("slack", "pending")[0].path
+    damaged.write_text(text, encoding="utf-8")
+    assert len(outbox.letters("slack", "pending")) == 1
+    assert (outbox.folder / "slack" / "unreadable" / damaged.name).read_text(encoding="utf-8") == text
+
+
+def test_the_newest_delivered_ones_are_kept(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outbox does not grow without end."""
+    monkeypatch.setattr(outbox_module, "KEPT_DELIVERED", 2)
+    for second in range(4):
+        outbox.put(make_notice(at=f"2026-03-04T05:06:0{second}.000000Z", run_id=str(second)), "slack")
+    for letter in outbox.letters("slack", "pending"):
+        outbox.close(letter, "delivered", "", "now")
+    assert [letter.notice.run_id for letter in outbox.all_letters()] == ["2", "3"]
+
+
+def test_it_knows_whether_an_outcome_was_told(outbox: Outbox) -> None:
+    """A start is no outcome, another run's outcome not this one's."""
+    outbox.put(make_notice(event="started"), "slack")
+    outbox.put(make_notice(event="failed", run_id="other"), "slack")
+    assert not outbox.told("ci-7-1")
+    outbox.put(make_notice(event="reverted"), "slack")
+    assert outbox.told("ci-7-1", OUTCOMES)
+
+
+def test_one_at_a_time_holds_a_lock(outbox: Outbox) -> None:
+    """Who comes second is told so at once; another lock is another matter."""
+    with outbox.locked("slack-sending") as first, outbox.locked("slack-sending") as second:
+        assert (first, second) == (True, False)
+        with outbox.locked("teams-sending") as other:
+            assert other
+    with outbox.locked("slack-sending") as again:
+        assert again
+
+
+def test_only_the_owner_can_read_it(outbox: Outbox) -> None:
+    """The folder and each file are the user's alone, and nothing half-written stays."""
+    outbox.put(make_notice(), "slack")
+    (path,) = (outbox.folder / "slack" / "pending").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert outbox.folder.stat().st_mode & 0o077 == 0
+    assert json.loads(path.read_text(encoding="utf-8"))["notice"]["stack"] == "production"

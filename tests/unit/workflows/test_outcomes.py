@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.workflow.fakes import FakeRun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOBS = ("build", "scan", "sign", "staging", "performance", "plan", "production", "documentation", "notifications")
+ROLLBACK = "Roll back unless the hosts did"
+
+
+def outcomes(**changed: str) -> dict[str, str]:
+    """Return how every job ends, `success` unless said otherwise; notifications only tell of failures."""
+    return {**dict.fromkeys(JOBS, "success"), "notifications": "skipped", **changed}
+
+
+def skipped(*names: str) -> dict[str, str]:
+    """Return these jobs as skipped."""
+    return dict.fromkeys(names, "skipped")
+
+
+def test_a_push_to_main_goes_to_staging(tmp_path: Path) -> None:
+    """A push builds, scans, signs, deploys to staging and measures it, and asks nobody."""
+    fake = FakeRun(folder=tmp_path)
+    result = fake.run()
+    assert result.outcomes == outcomes(**skipped("plan", "production")), str(result)
+    assert not [line for line in fake.commands if "--stack production" in line]
+    assert fake.commands == [
+        "acp-release build --stack staging --save reports/build.json",
+        "acp-release scan --stack staging",
+        "acp-release sign --stack staging --images reports/build.json",
+        "acp-release install-keys --stack staging",
+        "pulumi up --stack staging --yes --skip-preview --suppress-outputs",
+        "acp-release check --stack staging",
+        "acp-release smoke --stack staging",
+        "acp-release install-keys --stack staging",
+        "acp-release load --stack staging --profile load",
+        "acp-release install-keys --stack staging",
+        "acp-release docs --stack staging --output reports/docs --summary",
+    ]
+
+
+def test_production_gets_what_staging_ran(tmp_path: Path) -> None:
+    """A dispatch to production passes staging first and applies the approved plan by its hash, with the built tag."""
+    fake = FakeRun(folder=tmp_path)
+    result = fake.run(environment="production")
+    assert result.outcomes == outcomes(), str(result)
+    assert "acp-release apply --stack production --plan reports/plan.json --hash 0f3a" in fake.commands
+    updates = [call for call in fake.calls if call["argv"][:2] in (["pulumi", "up"], ["acp-release", "apply"])]
+    assert [call["env"]["ACP_IMAGE_TAG"] for call in updates] == ["v1.4.2", "v1.4.2"]
+    assert [line for line in fake.commands if "--event" in line] == [
+        "acp-release notify --stack production --event waiting --reason the preview is in the summary of this run"
+    ]
+
+
+def test_a_scan_that_blocks_ends_the_run(tmp_path: Path) -> None:
+    """After a blocked scan nothing is signed and no stack is touched; its SARIF is shown, and the failure is told."""
+    blocked = {"acp-release scan": {"status": 40, "files": {"reports/gate/s/i/scan.sarif": SARIF}}}
+    fake = FakeRun(folder=tmp_path, answers=blocked)
+    result = fake.run(environment="production")
+    rest = skipped("sign", "staging", "performance", "plan", "production", "documentation")
+    assert result.outcomes == outcomes(scan="failure", **rest, notifications="success"), str(result)
+    assert result.jobs["scan"].step("Show the findings under code scanning").outcome == "success"
+    assert not [line for line in fake.commands if line.startswith("pulumi") or "install-keys" in line]
+
+
+SARIF = '{"version": "2.1.0", "runs": [{"automationDetails": {"id": "trivy/i"}}]}'
+
+
+def test_a_failed_smoke_rolls_staging_back(tmp_path: Path) -> None:
+    """When staging's smoke test fails the same job rolls back, and production is not even planned."""
+    fake = FakeRun(folder=tmp_path, answers={"acp-release smoke": {"status": 50}})
+    result = fake.run(environment="production")
+    rest = skipped("performance", "plan", "production")
+    assert result.outcomes == outcomes(staging="failure", **rest, notifications="success"), str(result)
+    assert result.jobs["staging"].step(ROLLBACK).outcome == "success"
+    assert "acp-release rollback --stack staging --if-needed --yes" in fake.commands
+
+
+def test_a_slow_release_does_not_reach_production(tmp_path: Path) -> None:
+    """A failed performance test on staging ends the way to production."""
+    result = FakeRun(folder=tmp_path, answers={"acp-release load": {"status": 50}}).run(environment="production")
+    rest = skipped("plan", "production")
+    assert result.outcomes == outcomes(performance="failure", **rest, notifications="success"), str(result)
+
+
+def test_production_that_is_not_approved_is_not_touched(tmp_path: Path) -> None:
+    """When the reviewers refuse, no step of the production job runs."""
+    fake = FakeRun(folder=tmp_path, rejected=frozenset({"production"}))
+    result = fake.run(environment="production")
+    assert result.outcomes == outcomes(production="failure", notifications="success"), str(result)
+    assert result.jobs["production"].steps == []
+    assert not [line for line in fake.commands if "apply" in line]
+
+
+def test_what_changed_after_the_approval_is_not_applied(tmp_path: Path) -> None:
+    """A plan that no longer holds fails the job, and the rollback step is asked and finds nothing to do."""
+    refused = {"acp-release apply": {"status": 40, "says": "what was approved is not what would be applied"}}
+    result = FakeRun(folder=tmp_path, answers=refused).run(environment="production")
+    assert result.outcomes == outcomes(production="failure", notifications="success"), str(result)
+    assert "not what would be applied" in result.jobs["production"].step("Release what was approved").log
+    assert result.jobs["production"].step("Smoke").outcome == "skipped"
+
+
+def test_a_reverted_release_asks_the_hosts(tmp_path: Path) -> None:
+    """When the update itself reverts, the job's last step asks whether the hosts went back."""
+    fake = FakeRun(folder=tmp_path, answers={"pulumi up staging": {"status": 255}})
+    result = fake.run()
+    rest = skipped("performance", "plan", "production")
+    assert result.outcomes == outcomes(staging="failure", **rest, notifications="success"), str(result)
+    assert result.jobs["staging"].step("Health").outcome == "skipped"
+    assert result.jobs["staging"].step(ROLLBACK).outcome == "success"
+
+
+@pytest.mark.parametrize(
+    ("environment", "left_out"), [("staging", ("plan", "production")), ("production", ("staging", "performance"))]
+)
+def test_a_published_tag_is_not_built_again(tmp_path: Path, environment: str, left_out: tuple[str, ...]) -> None:
+    """With `image_tag` nothing is built or signed; the tag is scanned and goes straight to the environment."""
+    fake = FakeRun(folder=tmp_path)
+    result = fake.run(environment=environment, image_tag="v1.3.0")
+    assert result.outcomes == outcomes(**skipped("build", "sign", *left_out)), str(result)
+    used = {call["env"].get("ACP_IMAGE_TAG") for call in fake.calls if call["argv"][1] in {"scan", "up", "apply"}}
+    assert used == {"v1.3.0"}
+
+
+@pytest.mark.parametrize("tag", ["latest", "v1; rm -rf /", "v1\nimage_tag=v2"])
+def test_a_bad_tag_ends_the_run_at_its_first_step(tmp_path: Path, tag: str) -> None:
+    """A tag that could move or do harm reaches the program only as a value, which refuses it; nothing else runs."""
+    fake = FakeRun(folder=tmp_path, real=frozenset({"acp-release scan"}))
+    result = fake.run(environment="staging", image_tag=tag)
+    rest = skipped("build", "sign", "staging", "performance", "plan", "production", "documentation")
+    assert result.outcomes == outcomes(scan="failure", **rest, notifications="success"), str(result)
+    log = result.jobs["scan"].step("Scan and judge").log
+    assert "ACP_IMAGE_TAG" in log
+    assert "exit status 10" in log
+
+
+def test_an_environment_that_is_no_choice_is_refused(tmp_path: Path) -> None:
+    """GitHub itself refuses another environment than the two."""
+    with pytest.raises(AssertionError, match="no choice"):
+        FakeRun(folder=tmp_path).run(environment="elsewhere")
+
+
+def test_no_log_shows_a_secret(tmp_path: Path) -> None:
+    """A program that prints a secret is masked, and the harness says that it did."""
+    says = {"acp-release check": {"says": "value of STAGING_DATABASE_URL"}}
+    result = FakeRun(folder=tmp_path, answers=says).run()
+    assert result.leaks == {"STAGING_DATABASE_URL"}
+    assert "STAGING_DATABASE_URL" not in result.jobs["staging"].step("Health").log
+
+
+def test_the_scan_has_nothing_worth_stealing(tmp_path: Path) -> None:
+    """Of all secrets the scanning job sees the run's own token alone."""
+    fake = FakeRun(folder=tmp_path)
+    fake.run(environment="production")
+    (scan,) = [call for call in fake.calls if call["argv"][1] == "scan"]
+    values = " ".join(scan["env"].values())
+    assert "value of" not in values
+    assert scan["env"]["STAGING_REGISTRY_PASSWORD"] == "token of the run"
+
+
+@pytest.mark.parametrize(("release", "stack"), [("", "staging"), ("v1.4.1-1a2b3c4d", "production")])
+def test_a_rollback_by_hand(tmp_path: Path, release: str, stack: str) -> None:
+    """The rollback workflow goes back on the named stack only, to the named release or the one before."""
+    fake = FakeRun(folder=tmp_path)
+    result = fake.run("rollback.yml", environment=stack, release=release)
+    assert result.outcomes == {s: "success" if s == stack else "skipped" for s in ("staging", "production")}
+    assert f"acp-release rollback --stack {stack} --to {release} --yes" in fake.commands
+
+
+@pytest.mark.parametrize("fork", [False, True])
+def test_a_fork_gets_no_secret(tmp_path: Path, fork: bool) -> None:
+    """A pull request of the repository is previewed on both stacks; a fork's gets the outline, and no secret."""
+    repository = "stranger/analyst-copilot" if fork else "example/analyst-copilot"
+    request = {"number": 12, "head": {"repo": {"full_name": repository}}, "user": {"login": "someone"}}
+    fake = FakeRun(folder=tmp_path, event={"pull_request": request})
+    result = fake.run("preview.yml")
+    expected = "skipped" if fork else "success"
+    assert result.outcomes == {"outline": "success", "staging": expected, "production": expected}, str(result)
+    shown = " ".join(value for call in fake.calls for value in call["env"].values())
+    assert ("value of" in shown) is not fork
+    numbers = {call["env"].get("ACP_PULL_REQUEST") for call in fake.calls if "--comment" in call["argv"]}
+    assert numbers == (set() if fork else {"12"})
+
+
+def test_drift_is_told(tmp_path: Path) -> None:
+    """A stack whose hosts differ fails its job and is told of; the other is looked at all the same."""
+    fake = FakeRun(folder=tmp_path, answers={"acp-release status staging": {"status": 20}})
+    result = fake.run("drift.yml")
+    assert result.outcomes == {"staging": "failure", "production": "success"}
+    assert [line for line in fake.commands if "notify" in line] == [
+        "acp-release notify --stack staging --event drift --reason hosts and record differ"
+    ]
