@@ -100,6 +100,7 @@ def declare_candidates(
                 lease=preflight.leases.apply(lambda leases, name=host.name: leases[name]),  # type: ignore[misc]
                 clearance=clearance,
                 confirm_timeout_seconds=settings.rollout.confirm_timeout_seconds,
+                is_returning=bool(settings.rollback_to),
             ),
         )
         for host in settings.hosts

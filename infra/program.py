@@ -11,17 +11,20 @@ from infra.adapters.build_residue import start_janitor
 from infra.components.gate import Gate
 from infra.components.record import ReleaseRecord
 from infra.components.release_rollout import Preflight, Rollout
+from infra.domain.ledger import Run, entry_of
 from infra.host_plan import declare_candidates, declare_hosts
 from infra.paths import PROJECT_ROOT
 from infra.release import (
     accepted_risk,
     announce_change,
     choose_run_id,
-    entry_of,
     fingerprints,
+    origin_of,
     read_earlier,
     read_promoted,
+    recorded_gate,
     run_id_of,
+    utc_now,
 )
 from infra.settings import Settings, load_settings, one_update_overrides
 from infra.settings.secrets import SecretValues, read_secrets
@@ -39,11 +42,14 @@ def main() -> None:
 
 def declare(settings: Settings, secrets: SecretValues) -> None:
     """Declare images, the gate, hosts, candidates, the rollout and the record of one stack."""
+    started_at = utc_now()
     check_templates(settings)
     earlier = read_earlier()
     prints = fingerprints(settings, secrets, earlier.fingerprint_key)
     source = find_source(settings, earlier, pulumi.Output.secret(secrets["REGISTRY_PASSWORD"]), prints)
     announce_change(settings, source.versions, earlier, prints)
+    promoted = read_promoted(settings)
+    origin = origin_of(settings, source.commit, earlier, promoted)
     run_id = run_id_of(source.release, earlier, choose_run_id(os.environ))
     keyed: dict[str, Any] = {
         "release": source.release.apply(lambda known: known.id),
@@ -58,15 +64,22 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         settings=settings,
         source=source,
         run_id=run_id,
-        promoted_history=read_promoted(settings),
+        promoted_history=promoted,
         accept_risk=accepted_risk(settings, os.environ),
+        recorded=recorded_gate(settings, earlier),
     )
     agents = declare_hosts(settings, secrets, source.platform, pulumi.ResourceOptions(depends_on=[gate]))
     preflight = Preflight("preflight", keyed, pulumi.ResourceOptions(depends_on=agents))
     candidates = declare_candidates(settings, secrets, keyed, preflight, gate.clearance)
     rollout = Rollout(
         "rollout",
-        {**keyed, "leases": preflight.leases, "before": preflight.before, "clearance": gate.clearance},
+        {
+            **keyed,
+            "leases": preflight.leases,
+            "before": preflight.before,
+            "clearance": gate.clearance,
+            "audit": earlier.entry.get("audit") or {},
+        },
         pulumi.ResourceOptions(depends_on=candidates),
     )
     entry = pulumi.Output.all(
@@ -75,7 +88,20 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         report=rollout.report,
         platform=pulumi.Output.all(**source.platform),
         gate=gate.record,
-    ).apply(lambda known: entry_of(settings, **known, commit=source.commit, replaced=earlier.entry.get("release")))
+    ).apply(
+        lambda known: entry_of(
+            settings,
+            **known,
+            run=Run(
+                origin=origin,
+                started_at=started_at,
+                ended_at=utc_now(),
+                replaced=str(earlier.entry.get("release") or ""),
+                fingerprints=prints,
+                summary=(earlier.find(settings.rollback_to or "") or {}).get("summary") or {},
+            ),
+        )
+    )
     record = ReleaseRecord(
         "record",
         {"stack": settings.stack, "entry": entry, "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key)},

@@ -6,21 +6,28 @@ import os
 import secrets as random
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_fixed
 
 from infra.adapters.ci import ci_run_id
+from infra.adapters.origin import read_origin
+from infra.checks.offline import recorded_scan
 from infra.domain.change import describe_change, summarise
+from infra.domain.ledger import settings_services
 from infra.domain.numbers import whole_numbers
-from infra.domain.release import Release, fingerprint
+from infra.domain.release import fingerprint
 from infra.errors import UsageError
+from infra.paths import PROJECT_ROOT
 from infra.settings.load import RISK_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.domain.origin import Origin
+    from infra.domain.release import Release
     from infra.settings import Settings
     from infra.settings.secrets import SecretValues
 
@@ -81,6 +88,43 @@ def _outputs_of(stack: str) -> dict[str, Any]:
     return outputs
 
 
+def utc_now() -> str:
+    """Return the moment as the record has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def origin_of(settings: Settings, commit: str, earlier: Earlier, promoted: Sequence[Mapping[str, Any]]) -> Origin:
+    """Return who asks for this update from where; the commit of a recorded release is the one it was built from."""
+    origin = read_origin(os.environ, PROJECT_ROOT, commit)
+    if settings.rollback_to:
+        return origin.of_release(earlier.find(settings.rollback_to))
+    if settings.image_tag:
+        tagged = next((entry for entry in promoted if entry.get("version") == settings.image_tag), {"commit": ""})
+        return origin.of_release(tagged)
+    return origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedGate:
+    """What the gate recorded of the release that a rollback goes to, and all scans that are recorded with it."""
+
+    release: Mapping[str, Any] = field(default_factory=dict)
+    scans: Sequence[Mapping[str, Any]] = ()
+
+    def scan_of(self, image: str) -> Mapping[str, Any] | None:
+        """Return the recorded scan of an image."""
+        return recorded_scan(self.scans, image)
+
+
+def recorded_gate(settings: Settings, earlier: Earlier) -> RecordedGate:
+    """Return what may count while the registry is down: for a rollback only, and nothing where the stack forbids it."""
+    entry = earlier.find(settings.rollback_to) if settings.rollback_to else None
+    if entry is None or not settings.gate.rollback_without_registry:
+        return RecordedGate()
+    gates = [entry.get("gate") or {}, earlier.entry.get("gate") or {}]
+    return RecordedGate(release=gates[0], scans=[scan for gate in gates for scan in gate.get("scans") or []])
+
+
 def accepted_risk(settings: Settings, environ: Mapping[str, str]) -> str:
     """Return the reason why a rollback may go on with findings that block, empty without one; refuse it elsewhere."""
     reason = environ.get(RISK_VARIABLE, "").strip()
@@ -106,62 +150,6 @@ def run_id_of(release: pulumi.Output[Release], earlier: Earlier, fresh: str) -> 
     """Return the recorded run id while the recorded release is the wanted one (nothing to do), else a fresh one."""
     recorded = earlier.entry
     return release.apply(lambda known: str(recorded["run_id"]) if recorded.get("release") == known.id else fresh)
-
-
-def entry_of(
-    settings: Settings,
-    *,
-    release: Release,
-    run_id: str,
-    report: Mapping[str, Any],
-    platform: Mapping[str, str],
-    gate: Mapping[str, Any],
-    commit: str,
-    replaced: str | None,
-) -> dict[str, Any]:
-    """Return the record of one release: everything that a rollback needs and an auditor asks, no secret value."""
-    return {
-        "release": release.id,
-        "version": release.version,
-        "kind": "rollback" if settings.rollback_to else "promotion" if settings.image_tag else "release",
-        "replaced": replaced or "",
-        "run_id": run_id,
-        "commit": commit,
-        "images": {ref.name: ref.pinned for ref in release.images},
-        "platform": dict(platform),
-        "gate": whole_numbers(gate),
-        "fingerprints": dict(release.fingerprints),
-        "spec": dict(release.spec),
-        "summary": release_summary(settings, release),
-        "strategy": settings.rollout.strategy,
-        "checks": report.get("checks", []),
-        "timeline": report.get("timeline", {}),
-        "warnings": report.get("warnings", []),
-    }
-
-
-def release_summary(settings: Settings, release: Release) -> dict[str, Any]:
-    """Return what a later release is compared with."""
-    return summarise(
-        {ref.name: ref.tag for ref in release.images},
-        settings.environment,
-        release.fingerprints,
-        settings_services(settings),
-    )
-
-
-def settings_services(settings: Settings) -> list[dict[str, Any]]:
-    """Return name, replicas and limits of every service."""
-    return [
-        {
-            "name": name,
-            "replicas": service.replicas,
-            "memory_bytes": int(service.memory_bytes),
-            "cpus": service.cpus,
-            "drain_timeout_seconds": service.drain_timeout_seconds,
-        }
-        for name, service in settings.services.items()
-    ]
 
 
 def announce_change(

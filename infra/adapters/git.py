@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from infra.adapters.process import run
@@ -38,6 +39,14 @@ def describe_sources(root: Path, paths: Sequence[str]) -> Sources:
             "the version of the sources", [error.what], mend="work in a git checkout, or set `acp:version`"
         ) from None
     return Sources(version=f"{version}-dirty.{dirty}" if dirty else version, commit=commit)
+
+
+def commit_facts(root: Path, commit: str) -> tuple[str, str]:
+    """Return the branch that is checked out and when `commit` was made (UTC); empty what git does not know."""
+    branch = _quiet(root, "symbolic-ref", "--short", "-q", "HEAD")
+    stamp = _quiet(root, "show", "--no-patch", "--format=%ct", commit) if commit else ""
+    moment = datetime.fromtimestamp(int(stamp), UTC).isoformat() if stamp.isdecimal() else ""
+    return branch, moment
 
 
 def commit_subject(root: Path, commit: str) -> str:
@@ -92,6 +101,12 @@ def _has_head(root: Path) -> bool:
         ).exit_status
         == 0
     )
+
+
+def _quiet(root: Path, *arguments: str) -> str:
+    """Return git's answer, or nothing where it has none."""
+    done = run(["git", *arguments], timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False)
+    return done.stdout.strip() if done.exit_status == 0 else ""
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -12,6 +12,13 @@ from infra.paths import PROJECT_ROOT
 TIMEOUT_SECONDS = 60
 
 
+def stack_names() -> list[str]:
+    """Return the stacks of this project in the backend."""
+    argv = ["pulumi", "stack", "ls", "--json", "--cwd", str(PROJECT_ROOT), "--non-interactive"]
+    listed = json.loads(run(argv, timeout_seconds=TIMEOUT_SECONDS).stdout or "[]")
+    return [str(stack["name"]).rpartition("/")[2] for stack in listed]
+
+
 def stack_outputs(stack: str) -> dict[str, Any]:
     """Return the outputs of the last successful update; empty for a stack that has none yet."""
     done = run(

@@ -15,6 +15,7 @@ from infra.adapters.files import key_path
 from infra.adapters.ssh_signature import sign
 from infra.adapters.trivy import Login
 from infra.checks.gate import ScanRequest, scan_image, stack_waivers
+from infra.checks.offline import registry_is_silent, unsigned_then
 from infra.domain.clearance import clearance_text, unscanned
 from infra.domain.compose_policy import compose_problems
 from infra.domain.naming import data_network, front_network
@@ -42,25 +43,33 @@ def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     """Return the signed release and the gate's record of it; raise `GateError` with every reason against it.
 
     `props` has `settings`, `spec`, `run_id`, `images` (the app's, by name), `reports` (of every scan), `built` (whether
-    this run built the images), `commit`, and `history` (of the stack that a tag is promoted from).
+    this run built the images), `commit`, `history` (of the stack that a tag is promoted from), and for a
+    rollback `recorded` (the gate's record of that release, which counts while the registry is down).
     """
     settings = Settings.model_validate(props["settings"])
     spec, images = whole_numbers(props["spec"]), props["images"]
     reports = whole_numbers(props["reports"])
     _refuse(settings, _problems(settings, spec, images, reports, props.get("history")))
     record: dict[str, Any] = {"scans": reports, "signed_by": None, "sbom": [], "provenance": []}
+    secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
+    recorded = props.get("recorded") or {}
+    is_offline = bool(recorded) and registry_is_silent(settings, secrets)
+    if is_offline:
+        show(f"gate: the registry does not answer; what was recorded of {spec['release']} counts")
+        record["offline"] = True
     signing = settings.gate.signing
     if signing is None:
         show(f"gate: {spec['release']} cleared; this stack asks for no signatures")
         return {"clearance": None, "record": record}
-    secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     verifier = verifier_of(signing)
     if props["built"] and may_sign(signing):
         sign_images(settings, secrets, images, commit=props["commit"])
-    _refuse(settings, unsigned(settings, secrets, verifier, images))
-    text = clearance_text(spec, run_id=props["run_id"], now_unix_seconds=time.time())
+    signatures = unsigned_then(recorded, str(verifier)) if is_offline else unsigned(settings, secrets, verifier, images)
+    _refuse(settings, signatures)
+    text = clearance_text(spec, run_id=props["run_id"], now_unix_seconds=time.time(), is_warm_only=is_offline)
     signature = sign(text, key_path(signing.release_key_file))
-    attached = _attached(settings, secrets, verifier, images)
+    then = {name: recorded.get(name) or [] for name in ("sbom", "provenance")}
+    attached = then if is_offline else _attached(settings, secrets, verifier, images)
     show(f"gate: {spec['release']} cleared: {len(reports)} images scanned, {len(images)} signed by {verifier}")
     return {
         "clearance": {"document": text, "signature": signature},
@@ -86,7 +95,8 @@ def _problems(
     problems += not_approved(spec["release"], os.environ.get(APPROVED_VARIABLE, ""))
     if spec["stack"] != settings.stack:
         problems.append(f"the release is for stack {spec['stack']}")
-    problems += unused_waivers(stack_waivers(settings), used)
+    if not settings.rollback_to:  # an older release need not have what a waiver of today is for
+        problems += unused_waivers(stack_waivers(settings), used)
     source = settings.gate.promoted_from
     if settings.image_tag and source:
         problems += promotion_problems(settings.image_tag, images, history or [], source=source)

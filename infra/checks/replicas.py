@@ -140,7 +140,9 @@ def _edge_row(status: Mapping[str, Any], service: str, release: str) -> Mapping[
 
 
 def _is_well(container: Mapping[str, Any]) -> bool:
-    return container["state"] == "running" and container["health"] in {None, "healthy"}
+    # Docker looks at a new container only when the interval of its health check is over. By then hostctl has run that
+    # check, or asked the container itself, and started nothing that failed.
+    return container["state"] == "running" and container["health"] in {None, "healthy", "starting"}
 
 
 def _state(container: Mapping[str, Any]) -> str:

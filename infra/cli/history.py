@@ -1,27 +1,78 @@
-"""`acp-release history`: the releases of a stack, the newest first."""
+"""`acp-release history`: everything that happened to a stack, the newest first."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
+from rich.markup import escape
 from rich.table import Table
 
-from infra.adapters.pulumi_cli import stack_outputs
-from infra.cli.options import console, emit, json_option, stack_option
+from infra.audit.events import read_events
+from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.rollout.context import host_clients
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.domain.history import Event
+
+COMMIT_LENGTH = 8
 
 
 @click.command(epilog="Example: acp-release history --stack production --json")
 @stack_option
 @json_option
-def history(stack: str, *, as_json: bool) -> None:
-    """List the recorded releases of a stack."""
-    entries = stack_outputs(stack).get("history", [])
+@click.option("--limit", type=click.IntRange(min=1), help="Show only this many, the newest.")
+@click.option("--offline", is_flag=True, help="Do not ask the hosts for reverts that they made themselves.")
+def history(stack: str, *, as_json: bool, limit: int | None, offline: bool) -> None:
+    """List what happened to a stack: releases, promotions, rollbacks, failed updates, reverts that hosts made."""
+    events = read_events(stack, () if offline else host_clients(load(stack)))[::-1][:limit]
+    emit([asdict(event) for event in events], as_json=as_json, text=lambda: console().print(_table(events)))
 
-    def text() -> None:
-        table = Table("release", "version", "strategy", "run", "checks")
-        for entry in entries:
-            table.add_row(
-                entry["release"], entry["version"], entry["strategy"], entry["run_id"], str(len(entry["checks"]))
-            )
-        console().print(table)
 
-    emit(entries, as_json=as_json, text=text)
+def _table(events: Sequence[Event]) -> Table:
+    """Return the events as a table."""
+    table = Table("when (UTC)", "what", "release", "who", "from", "approved by", "verdicts")
+    for event in events:
+        table.add_row(
+            event.ended_at[:19].replace("T", " "),
+            _what(event),
+            event.release or "-",
+            event.who or "-",
+            escape(_origin(event)),
+            event.approver or "-",
+            escape(_verdicts(event)),
+        )
+    return table
+
+
+def _what(event: Event) -> str:
+    """Return kind and outcome in words."""
+    if event.kind == "revert":
+        return f"reverted by {event.host}"
+    undone = f" of {event.undoes}" if event.undoes else ""
+    return f"{event.kind}{undone}" if event.outcome == "succeeded" else f"{event.kind}{undone} failed"
+
+
+def _origin(event: Event) -> str:
+    """Return commit, branch and where it was started."""
+    parts = [event.commit[:COMMIT_LENGTH], event.branch, event.ci_run or event.source]
+    return " ".join(part for part in parts if part) or "-"
+
+
+def _verdicts(event: Event) -> str:
+    """Return why it failed, or what was judged."""
+    if event.reason:
+        return event.reason
+    lines = [
+        f"{name} {value['passed']}/{value['passed'] + value['failed']}"
+        for name, value in event.verdicts.items()
+        if "failed" in value
+    ]
+    scans = event.verdicts.get("scans") or {}
+    if scans:
+        passed = sum(str(verdict).startswith("passed") for verdict in scans.values())
+        lines.append(f"scans {passed}/{len(scans)}")
+    return ", ".join(lines) or "-"

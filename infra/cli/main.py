@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from infra.cli.apply import apply
+from infra.cli.audit import audit
 from infra.cli.build import build
 from infra.cli.check import check
 from infra.cli.history import history
@@ -14,6 +15,7 @@ from infra.cli.notifications import notifications
 from infra.cli.notify import notify
 from infra.cli.options import ErrorGroup
 from infra.cli.preview import preview
+from infra.cli.prune import prune
 from infra.cli.report import report
 from infra.cli.resources import resources
 from infra.cli.rollback import rollback
@@ -40,6 +42,7 @@ def main() -> None:
 
 for command in (
     apply,
+    audit,
     build,
     check,
     doctor,
@@ -52,6 +55,7 @@ for command in (
     report,
     resources,
     preview,
+    prune,
     rollback,
     scan,
     setup_github,

@@ -28,9 +28,9 @@ stack_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text.")
 
 
-def console() -> Console:
+def console(*, stderr: bool = False) -> Console:
     """Return the console that results go to; in a pipe or a CI log it is wide, so that no cell is cut."""
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return Console(highlight=False, soft_wrap=True, stderr=stderr, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def load(stack: str) -> Settings:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 
 from infra.adapters.pulumi_cli import stack_outputs
+from infra.adapters.pulumi_lock import refuse_locked
 from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.cli.rollback_need import is_needed
-from infra.domain.change import describe_change
-from infra.domain.rollback import Target, default_target
-from infra.errors import ReleaseError, RolloutError, UsageError
+from infra.domain.rollback import Target, default_target, rollback_message
+from infra.domain.rollback_change import describe_rollback
+from infra.errors import RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
-from infra.rollout.context import host_clients
+from infra.rollout.context import host_clients, who
+from infra.rollout.warmth import COLD, WARM, host_returns, refuse_impossible, refuse_serving
 from infra.settings.load import OVERRIDES, RISK_VARIABLE
+from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-STATUS_TIMEOUT_SECONDS = 30.0
+    from infra.rollout.warmth import HostReturn
+
+MEANING = {
+    WARM: "warm: its kept containers start again, with the environment and the secrets of then",
+    COLD: "cold: pulled by digest and started anew, with today's secrets",
+}
 UPDATE_TIMEOUT_SECONDS = 3600.0
 
 
@@ -39,9 +47,14 @@ def rollback(
     """Show what going back changes, ask, and run the update. Same gate, same rollout, same checks as a release."""
     if if_needed and not is_needed(stack, as_json=as_json):
         return
+    settings = load(stack)
+    refuse_locked(stack, os.environ)
     outputs = stack_outputs(stack)
     target = find_target(stack, outputs, wanted or None)
-    plan = make_plan(stack, outputs, target)
+    returns = host_returns(host_clients(settings), str(target.entry["release"]))
+    password = read_secrets(settings, os.environ, root=PROJECT_ROOT)["REGISTRY_PASSWORD"]
+    refuse_impossible(settings, password, target.entry, returns)
+    plan = make_plan(stack, outputs, target, returns)
     if not (as_json and yes):
         emit(plan, as_json=as_json, text=lambda: _print(plan))
     if not yes:
@@ -59,8 +72,7 @@ def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None) -> T
         if target is None:
             raise UsageError(f"stack {stack} has no release before the current one", mend="nothing was changed")
         return target
-    if wanted == outputs.get("release"):
-        raise UsageError(f"{wanted} is what stack {stack} serves already", mend="`acp-release status` shows it")
+    refuse_serving(stack, wanted, str(outputs.get("release") or ""))
     entry = next((entry for entry in history if entry["release"] == wanted), None)
     if entry is None:
         known = ", ".join(dict.fromkeys(str(entry["release"]) for entry in history)) or "none"
@@ -68,29 +80,15 @@ def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None) -> T
     return Target(entry=entry, why="it was asked for")
 
 
-def make_plan(stack: str, outputs: Mapping[str, Any], target: Target) -> dict[str, Any]:
+def make_plan(stack: str, outputs: Mapping[str, Any], target: Target, returns: Sequence[HostReturn]) -> dict[str, Any]:
     """Return what the rollback would do: `{stack, from, to, why, changes, hosts: {name: warm|cold}}`."""
-    clients = host_clients(load(stack))
-    release = target.entry["release"]
-
-    def warmth(index: int) -> tuple[str, str]:
-        client = clients[index]
-        try:
-            parked = client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)["parked"]
-        except ReleaseError as error:
-            return client.host.name, f"unreachable: {error.what}"
-        return client.host.name, "warm" if release in parked else "cold"
-
-    with ThreadPoolExecutor() as pool:
-        hosts = dict(pool.map(warmth, range(len(clients))))
-    current = outputs.get("release_entry") or {}
     return {
         "stack": stack,
         "from": outputs.get("release"),
-        "to": release,
+        "to": target.entry["release"],
         "why": target.why,
-        "changes": describe_change(current.get("summary") or {}, target.entry["summary"]),
-        "hosts": hosts,
+        "changes": describe_rollback(outputs.get("release_entry") or {}, target.entry),
+        "hosts": {item.host: item.how for item in returns},
     }
 
 
@@ -99,13 +97,9 @@ def _print(plan: Mapping[str, Any]) -> None:
     screen.print(f"[bold]{plan['stack']}[/bold]: {plan['from']} → {plan['to']}")
     screen.print(f"  why     {plan['why']}")
     for line in plan["changes"] or ["nothing but the release id"]:
-        screen.print(f"  change  {line}")
-    meaning = {
-        "warm": "warm: the kept containers, with the secrets of then",
-        "cold": "cold: pulled again, today's secrets",
-    }
+        screen.print(f"  change  {escape(line)}")
     for host, warmth in plan["hosts"].items():
-        screen.print(f"  host    {host} {meaning.get(warmth, warmth)}")
+        screen.print(f"  host    {host} {MEANING[warmth]}")
 
 
 def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
@@ -118,6 +112,8 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
         "--yes",
         "--skip-preview",
         "--suppress-outputs",
+        "--message",
+        rollback_message(release, who()),
         "--cwd",
         str(PROJECT_ROOT),
     ]

@@ -31,6 +31,7 @@ class CandidateArgs:
     lease: pulumi.Output[Mapping[str, Any]]
     clearance: pulumi.Output[Mapping[str, Any] | None]
     confirm_timeout_seconds: float
+    is_returning: bool = False
 
 
 class Candidate(pulumi.ComponentResource):
@@ -48,6 +49,8 @@ class Candidate(pulumi.ComponentResource):
                 **whole_numbers(known["parts"]),
                 **({"clearance": known["clearance"]} if known["clearance"] else {}),
                 "confirm_timeout_seconds": args.confirm_timeout_seconds,
+                # What a host has kept is started by the rollout, seconds before it gets the traffic, and not here.
+                **({"later_if_kept": True} if args.is_returning else {}),
             }
         )
         hostctl_command(

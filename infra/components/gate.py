@@ -14,6 +14,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 from infra.adapters.trivy import Login
 from infra.checks.clearance import clear_release
 from infra.checks.gate import ScanRequest, policy_hash, scan_image, summary
+from infra.checks.offline import registry_is_silent
 from infra.components.dynamic import KEYS, show
 from infra.components.notifications import failure_announced
 from infra.domain.numbers import whole_numbers
@@ -24,6 +25,7 @@ from infra.settings.secrets import read_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.release import RecordedGate
     from infra.sources import Source
 
 SCAN_KEYS = ("image", "policy", "accept_risk")
@@ -61,6 +63,10 @@ class ScanProvider(JudgingProvider):
         """Return the report."""
         settings = Settings.model_validate(props["settings"])
         secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
+        known = props.get("recorded")
+        if known and registry_is_silent(settings, secrets):
+            show(f"gate: {known['name']} was scanned at {known['scanned_at']}, and the registry does not answer now")
+            return {"report": known}
         own = props["image"].startswith(f"{settings.registry.server}/")
         username, password = (settings.registry.username, secrets["REGISTRY_PASSWORD"]) if own else ("", "")
         request = ScanRequest(
@@ -172,6 +178,7 @@ class Gate(pulumi.ComponentResource):
         run_id: pulumi.Output[str],
         promoted_history: Sequence[Mapping[str, Any]],
         accept_risk: str,
+        recorded: RecordedGate,
     ) -> None:
         """Declare a scan for each image that the stack runs, side by side, and the clearance behind them."""
         super().__init__("acp:gate:Gate", name, None, None)
@@ -184,7 +191,17 @@ class Gate(pulumi.ComponentResource):
         }
         common = {"settings": values, "policy": policy_hash(settings)}
         scans = [
-            Scan(f"{name}-{image}", {**common, "name": image, "image": pinned, "accept_risk": risk}, options)
+            Scan(
+                f"{name}-{image}",
+                {
+                    **common,
+                    "name": image,
+                    "image": pinned,
+                    "accept_risk": risk,
+                    "recorded": pinned.apply(recorded.scan_of),
+                },
+                options,
+            )
             for group, risk in ((own, accept_risk), (source.platform, ""))
             for image, pinned in group.items()
         ]
@@ -201,6 +218,7 @@ class Gate(pulumi.ComponentResource):
                 "built": not settings.image_tag and not settings.rollback_to,
                 "commit": source.commit,
                 "history": list(promoted_history),
+                "recorded": dict(recorded.release),
             },
             options,
         )

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
+from infra.domain.ledger import push
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pulumi
-
-HISTORY_LENGTH = 50
 
 
 class RecordProvider(ResourceProvider):
@@ -33,7 +33,7 @@ class RecordProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Put the release on top of the history."""
-        history = [_news["entry"], *(_olds.get("history") or [])][:HISTORY_LENGTH]
+        history = push(_olds.get("history") or [], _news["entry"])
         return UpdateResult(outs={**_news, "history": history, "previous": previous_release(history)})
 
 

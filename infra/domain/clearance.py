@@ -12,8 +12,11 @@ FORMAT = 1
 VALID_SECONDS = 3600
 
 
-def clearance_text(spec: Mapping[str, Any], *, run_id: str, now_unix_seconds: float) -> str:
-    """Return the text to be signed: the whole release document, the digests it may use, and how long it counts."""
+def clearance_text(spec: Mapping[str, Any], *, run_id: str, now_unix_seconds: float, is_warm_only: bool = False) -> str:
+    """Return the text to be signed: the whole release document, the digests it may use, and how long it counts.
+
+    One that is for a warm start only lets a host start the containers it has kept of the release, and make none.
+    """
     document = {
         "format": FORMAT,
         "stack": spec["stack"],
@@ -23,6 +26,7 @@ def clearance_text(spec: Mapping[str, Any], *, run_id: str, now_unix_seconds: fl
         "issued_unix_seconds": int(now_unix_seconds),
         "expires_unix_seconds": int(now_unix_seconds) + VALID_SECONDS,
         "spec": spec,
+        **({"warm_only": True} if is_warm_only else {}),
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 

@@ -70,6 +70,7 @@ def _service(settings: Settings, service: Service, document: Mapping[str, Any], 
             "ACP_VERSION": VERSION_PLACEHOLDER,
         },
         "labels": {
+            **{key: _text(value) for key, value in (base.get("labels") or {}).items()},
             "acp.stack": settings.stack,
             "acp.release": RELEASE_PLACEHOLDER,
             "acp.service": service.compose_service,

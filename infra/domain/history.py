@@ -18,6 +18,8 @@ class Event:
 
     `kind` "revert" is a host that went back by itself; "other" is an update that was no release (set-up, destroy).
     `release` is what was to serve, `replaced` what served before; `undoes` is the release that a rollback took back.
+    `reached_hosts` says whether any host was touched; one that the gate or the preflight stopped was on none.
+    `hash` chains an update to the one before it (`chain.py`), a revert to the entry before it in its host's journal.
     `figures` has what was measured, where it was: `p99_ms`, `sent`, `lost`, `longest_gap_ms`.
     """
 
@@ -38,9 +40,13 @@ class Event:
     committed_at: str = ""
     approver: str = ""
     ci_run: str = ""
+    run_id: str = ""
     host: str = ""
+    reached_hosts: bool = False
     reason: str = ""
     verdicts: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    document_sha256: str = ""
+    checkpoint_sha256: str = ""
     hash: str = ""
     previous_hash: str = ""

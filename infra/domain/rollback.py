@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+MESSAGE = re.compile(r"^Roll back to (?P<release>\S+) \((?P<who>[^)@]*)@?[^)]*\)$")
+
+
+def rollback_message(release: str, who: str) -> str:
+    """Return the message of the update that goes back to `release`."""
+    return f"Roll back to {release} ({who})"
+
+
+def read_message(message: str) -> dict[str, str]:
+    """Return `release` and `who` of a rollback's message, nothing for any other."""
+    found = MESSAGE.match(message)
+    return {**found.groupdict(), "kind": "rollback"} if found else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,14 +55,16 @@ def set_signers(paths: Paths, keys: Sequence[str]) -> bool:
     return True
 
 
-def require_clearance(host: Host, clearance: Clearance | None, raw_spec: dict[str, Any]) -> None:
+def require_clearance(host: Host, clearance: Clearance | None, raw_spec: dict[str, Any]) -> bool:
     """Raise `not_cleared` unless this very release is signed, and its clearance has not run out.
+
+    Return whether it is cleared for a warm start only: with the containers that are kept of it.
 
     The text that was signed holds the whole release document, so that nothing in it can be exchanged: no image, no
     command, no limit.
     """
     if not host.paths.signers.exists():
-        return
+        return False
     if clearance is None:
         raise _refusal("the release comes without the clearance of the gate")
     _verify(host, clearance)
@@ -79,6 +81,12 @@ def require_clearance(host: Host, clearance: Clearance | None, raw_spec: dict[st
     earliest, latest = (document.get(f"{name}_unix_seconds", 0) for name in ("issued", "expires"))
     if not earliest - CLOCK_SKEW_SECONDS <= host.clock.unix() <= latest:
         raise _refusal("the clearance has run out, or the clock of this host is wrong")
+    return document.get("warm_only") is True
+
+
+def refuse_cold() -> HostctlError:
+    """Return the error for a release that would have to be pulled, and was cleared without a look at the registry."""
+    return _refusal("the gate could not ask the registry: only containers kept of this release may start, and none are")
 
 
 def _verify(host: Host, clearance: Clearance) -> None:

@@ -23,6 +23,7 @@ def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = Fal
         reason = trouble(host, state, keep)
         if reason:
             host.progress("converge", f"reverting {state.trial.release}: {reason}")
+            host.journal.note("converge", "reverting", release=state.trial.release, reason=reason)
             trial.revert(host, reason)
             state = host.state
     if state.retiring is not None and finish_retiring:

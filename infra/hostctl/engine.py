@@ -38,6 +38,7 @@ class Container:
     addresses: Mapping[str, str] = field(default_factory=dict)
     environment: tuple[str, ...] = ()
     error: str = ""
+    health_check: tuple[str, ...] = ()
     pid: int = 0
 
     @property
@@ -251,5 +252,13 @@ def parse_container(raw: dict[str, Any]) -> Container:
         addresses={name: network["IPAddress"] for name, network in networks.items() if network.get("IPAddress")},
         environment=tuple(config.get("Env") or ()),
         error=str(state.get("Error") or ""),
+        health_check=_health_check((config.get("Healthcheck") or {}).get("Test") or []),
         pid=int(state.get("Pid") or 0),
     )
+
+
+def _health_check(test: list[str]) -> tuple[str, ...]:
+    """Return the command of a health check, empty for none."""
+    if test[:1] == ["CMD"]:
+        return tuple(test[1:])
+    return ("/bin/sh", "-c", test[1]) if test[:1] == ["CMD-SHELL"] and test[1:] else ()

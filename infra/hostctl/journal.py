@@ -1,18 +1,24 @@
-"""The journal: what this host did, one JSON line per step's begin and end, on disk before the step goes on."""
+"""The journal: what this host did, one JSON line per step's begin and end, on disk before the step goes on.
+
+Each line carries the hash of itself and the line before (`chain.py`), so that a line changed later is found.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 from typing import TYPE_CHECKING, Any, Callable
 
+from .chain import last_position, link
 from .files import file_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from .chain import Position
     from .clock import Clock
 
 Observer = Callable[["dict[str, Any]"], None]
@@ -28,7 +34,6 @@ class Journal:
         self._path = path
         self._clock = clock
         self._observer = observer
-        self._sequence: int | None = None
         self.context: dict[str, Any] = {}
         self.lenient = False
 
@@ -61,38 +66,62 @@ class Journal:
         """Return the last entries, oldest first; a torn line is left out."""
         return _parse(_read_tail(self._path))[-lines:] if lines > 0 else []
 
+    def position(self) -> Position:
+        """Return the number and hash of the last entry."""
+        return last_position(_parse(_read_tail(self._path)))
+
     def _append(self, entry: dict[str, Any]) -> None:
         """Write one entry and flush it; when `lenient`, a full disk does not stop the step."""
-        full = {"at": self._clock.now(), "seq": self._next(), **self.context, **entry}
+        full = {"at": self._clock.now(), **self.context, **entry}
         try:
-            self._write(json.dumps(full, sort_keys=True))
+            full = self._write(full)
         except OSError as error:
             if not self.lenient:
                 raise file_error(self._path, error) from error
         if self._observer is not None:
             self._observer(full)
 
-    def _write(self, line: str) -> None:
-        """Append a line, ending a torn one first; a file that grew too large becomes `journal.1.jsonl`."""
+    def _write(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Append an entry, ending a torn line first; a file that grew too large becomes `journal.1.jsonl`.
+
+        Several processes write here, and each entry goes on from the last one: so one at a time.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._path.exists() and self._path.stat().st_size > LARGEST_BYTES:
-            self._path.replace(self._path.with_name(f"{self._path.stem}.1{self._path.suffix}"))
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with self._alone():
+            before = self.position()
+            if self._path.exists() and self._path.stat().st_size > LARGEST_BYTES:
+                self._path.replace(rotated(self._path))
+            linked = link(entry, before)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                size = os.fstat(descriptor).st_size
+                torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+                os.write(descriptor, (("\n" if torn else "") + json.dumps(linked, sort_keys=True) + "\n").encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        return linked
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the folder of the journal, which needs no file of its own and no room on the disk."""
+        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            size = os.fstat(descriptor).st_size
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            os.write(descriptor, (("\n" if torn else "") + line + "\n").encode())
-            os.fsync(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
         finally:
             os.close(descriptor)
 
-    def _next(self) -> int:
-        """Return the next sequence number, going on from what the file has."""
-        if self._sequence is None:
-            entries = _parse(_read_tail(self._path))
-            self._sequence = int(entries[-1].get("seq", 0)) if entries else 0
-        self._sequence += 1
-        return self._sequence
+
+def rotated(path: Path) -> Path:
+    """Return where a journal that grew too large is kept."""
+    return path.with_name(f"{path.stem}.1{path.suffix}")
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """Return every whole entry that is kept, the oldest first."""
+    content = b"".join(part.read_bytes() + b"\n" for part in (rotated(path), path) if part.exists())
+    return _parse(content)
 
 
 def _read_tail(path: Path) -> bytes:

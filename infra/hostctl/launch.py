@@ -93,6 +93,7 @@ def outcome(host: Host, spec: ReleaseSpec, timer: Timer, *, changed: bool) -> di
         "phase": current.phase if current else "serving",
         "changed": changed,
         "first": current is not None and state.current is None,
+        "warm": current.was_parked if current else bool((state.last_trial or {}).get("warm")),
         "verify": {service.name: ports[index] for index, service in enumerate(spec.web_services)},
         # Fewer when the ports do not suffice for both releases: checks of the candidate come first.
         "verify_current": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .resources import Check, check_disk, check_memory, read_resources
+from .retention import make_disk, spare
 
 if TYPE_CHECKING:
     from .fields import Fields
@@ -27,14 +28,39 @@ def read_needed(fields: Fields) -> int | None:
 def check_release(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> list[Check]:
     """Return the checks of room, ports, networks and edge."""
     resources = read_resources(str(host.engine.info().get("DockerRootDir", "/")))
-    has_images = all(host.engine.image(image) is not None for image in spec.images)
-    wanted = 0 if has_images else DEFAULT_DISK_BYTES if disk_bytes is None else disk_bytes
     return [
         check_memory(spec.memory_bytes, resources),
-        check_disk(wanted, resources),
+        _disk(host, check_disk(_wanted(host, spec, disk_bytes), resources)),
         _networks(host, spec),
         *_edge(host, spec),
     ]
+
+
+def make_disk_room(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> list[str]:
+    """Remove parked releases, the oldest first, while the disk has no room for the release; return them."""
+
+    def is_enough() -> bool:
+        resources = read_resources(str(host.engine.info().get("DockerRootDir", "/")))
+        return check_disk(_wanted(host, spec, disk_bytes), resources).ok
+
+    return make_disk(host, is_enough)
+
+
+def _wanted(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> int:
+    """Return the room that the release's images need: none when they are here already."""
+    has_images = all(host.engine.image(image) is not None for image in spec.images)
+    return 0 if has_images else DEFAULT_DISK_BYTES if disk_bytes is None else disk_bytes
+
+
+def _disk(host: Host, check: Check) -> Check:
+    """Return the check of the disk; too little room is no obstacle while there are parked releases that can go."""
+    free = spare(host.state)
+    if check.ok or not free:
+        return check
+    note = (
+        f"the disk is short of room: parked releases go first, from {free[0]} on, as many as are needed of {len(free)}"
+    )
+    return Check("disk", ok=True, detail=check.detail, note=note)
 
 
 def _networks(host: Host, spec: ReleaseSpec) -> Check:

@@ -36,16 +36,18 @@ class HostResources:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a release needs, and whether it is so."""
+    """One thing that a release needs, and whether it is so; `note` is what will be done about it."""
 
     name: str
     ok: bool
     detail: str
     code: str = "internal"
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return {"name": self.name, "ok": self.ok, "detail": self.detail}
+        note = {"note": self.note} if self.note else {}
+        return {"name": self.name, "ok": self.ok, "detail": self.detail, **note}
 
 
 def read_resources(docker_folder: str) -> HostResources:

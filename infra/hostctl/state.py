@@ -53,6 +53,7 @@ class State:
     parked: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     last_trial: dict[str, Any] | None = None
+    anchor: dict[str, Any] | None = None
 
     def with_(self, **changes: Any) -> State:
         """Return a changed copy."""

@@ -89,9 +89,14 @@ def renew(host: Host, trial: Trial) -> Trial:
     return _save_trial(host, host.state, _renewed(host, trial))
 
 
-def commit(host: Host, trial: Trial) -> State:
-    """Make the candidate the release that a restart restores; the state file is what decides."""
+def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> State:
+    """Make the candidate the release that a restart restores; the state file is what decides.
+
+    `anchor` is the head of the stack's audit chain, kept here where nobody who writes to the stack's backend can.
+    """
     state = host.state
+    if anchor is not None:
+        host.journal.note("commit", "anchor", release=trial.release, anchor=anchor)
     candidate = fleet.load_spec(host, trial.release)
     with host.journal.step("commit", "restart_policy", release=trial.release):
         fleet.keep_running(host, candidate, is_kept=True)
@@ -102,9 +107,20 @@ def commit(host: Host, trial: Trial) -> State:
         retiring = (
             Retiring(release=state.current, since=now.monotonic(), boot_id=now.boot_id()) if state.current else None
         )
-        outcome = {"release": trial.release, "outcome": "committed", "reason": "", "at": now.now()}
+        outcome = {
+            "release": trial.release,
+            "outcome": "committed",
+            "reason": "",
+            "at": now.now(),
+            "warm": trial.was_parked,
+        }
         new = state.with_(
-            current=trial.release, previous=state.current, trial=None, retiring=retiring, last_trial=outcome
+            current=trial.release,
+            previous=state.current,
+            trial=None,
+            retiring=retiring,
+            last_trial=outcome,
+            anchor=anchor or state.anchor,
         )
         host.store.save(new)
     return new

@@ -82,7 +82,10 @@ def spec(folder: LabFolder, plan: AddressPlan, image: str, content: str) -> Cont
         image=image,
         network=plan.network,
         address=plan.registry_address,
-        environment={"REGISTRY_HTTP_SECRET": derive(read_seed(folder.path), "REGISTRY_HTTP_SECRET")},
+        environment={
+            "REGISTRY_HTTP_SECRET": derive(read_seed(folder.path), "REGISTRY_HTTP_SECRET"),
+            "REGISTRY_STORAGE_DELETE_ENABLED": "true",
+        },
         mounts=(f"{folder.registry}:/etc/acp-lab:ro", f"{volume(plan)}:/var/lib/registry"),
         flags=("--read-only", "--security-opt", "no-new-privileges"),
         content=content,

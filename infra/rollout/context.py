@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.files import key_path
@@ -34,6 +34,7 @@ class RolloutContext:
     secrets: SecretValues
     clearance: Mapping[str, str] | None = None
     before: tuple[str, ...] = ()
+    audit: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def release(self) -> str:
@@ -52,7 +53,7 @@ class RolloutContext:
 
 
 def open_context(props: Mapping[str, Any]) -> RolloutContext:
-    """Return the context of a resource: `settings`, `spec`, `run_id`, and `leases`, `before`, `clearance` if there."""
+    """Return the context of a resource; it has `settings`, `spec`, `run_id`, and perhaps more (see the fields)."""
     settings = Settings.model_validate(props["settings"])
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     clients = host_clients(settings, secrets)
@@ -64,6 +65,7 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
         secrets=secrets,
         clearance=props.get("clearance"),
         before=tuple(props.get("before") or ()),
+        audit=whole_numbers(props.get("audit") or {}),
     )
 
 

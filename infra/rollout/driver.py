@@ -6,12 +6,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError, RolloutError
+from infra.rollout.anchoring import Anchoring, begin_anchoring
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.load import load_release, require_stood
 from infra.rollout.preflight import give_back
 from infra.rollout.regression import compare_releases, require_as_good
+from infra.rollout.retention import prune_host
 from infra.rollout.verification import (
     examine_candidate,
     examine_public,
@@ -56,10 +58,17 @@ class Rollout:
         self._timeline: dict[str, float] = {}
         self._started = time.monotonic()
         self._previous: str | None = None
+        self._warm: dict[str, bool] = {}
+        self._anchoring = Anchoring()
+        self._committed: Mapping[str, Mapping[str, Any]] = {}
         self._answers: Mapping[str, Mapping[str, Any]] = {}
         self._regression: list[dict[str, Any]] = []
         self._load: list[dict[str, Any]] = []
         self._witness = Witness(context, show)
+
+    @property
+    def _is_rollback(self) -> bool:
+        return bool(self._context.settings.rollback_to)
 
     def run(self) -> dict[str, Any]:
         """Take the release through every step under the eyes of the witness, and report on it however it ends."""
@@ -74,6 +83,7 @@ class Rollout:
     def _run(self) -> list[str]:
         """Run every step; whatever fails before the commit is reverted on all hosts. Return the warnings after it."""
         try:
+            self._anchoring = begin_anchoring(self._context, self._show)
             self._witness.begin()
             verify = self._ensure_candidates()
             # A host that serves the release already, since a run before this one committed there, has no trial.
@@ -89,7 +99,9 @@ class Rollout:
                 self._witness.require_good()
                 heartbeat.check()
                 heartbeat.stop()
-                trial.call("commit", timeout_seconds=QUICK_SECONDS, release=self._release)
+                self._committed = trial.call(
+                    "commit", timeout_seconds=QUICK_SECONDS, release=self._release, **self._anchoring.request()
+                )
                 self._mark("committed")
         except ReleaseError as error:
             raise self._revert(error) from None
@@ -106,6 +118,8 @@ class Rollout:
             "checks": [result.to_json() for result in self._checks],
             "timeline": self._timeline,
             "warnings": warnings,
+            "warm": self._warm,
+            "audit": self._anchoring.report(self._committed),
             "regression": self._regression,
             "load": self._load,
         }
@@ -128,16 +142,20 @@ class Rollout:
         )
         self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
+        self._warm = {name: bool(answer.get("warm")) for name, answer in answers.items()}
         self._mark("candidate ready")
         return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic."""
-        self._judge(examine_candidate(self._context, verify), "the candidate")
+        is_returning = self._is_rollback and all(self._warm.values())
+        self._judge(examine_candidate(self._context, verify, is_returning=is_returning), "the candidate")
         self._mark("candidate verified")
 
     def _compare(self) -> None:
-        """Compare the candidate with the current release, where there is one."""
+        """Compare the candidate with the current release, where there is one and it is not what is taken back."""
+        if self._is_rollback:
+            return
         verdicts = compare_releases(self._context, self._answers, self._show)
         self._regression = [verdict.to_json() for verdict in verdicts]
         require_as_good(self._context, verdicts)
@@ -145,9 +163,12 @@ class Rollout:
             self._mark("candidate compared with the current release")
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
-        """Move the traffic: by judged steps for a canary that has something to be judged against, else at once."""
+        """Move the traffic: by judged steps for a canary that has something to be judged against, else at once.
+
+        A rollback goes at once: its release has served before, and every step more would be served by the bad one.
+        """
         rollout = self._context.settings.rollout
-        if rollout.strategy == "canary" and self._previous:
+        if rollout.strategy == "canary" and self._previous and not self._is_rollback:
             for step in rollout.canary.steps:
                 trial.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
                 self._mark(f"{step} % on the candidate")
@@ -163,8 +184,11 @@ class Rollout:
         self._mark("public address verified")
 
     def _put_under_load(self) -> None:
-        """Put the release under the stack's load, where it has one, while it can still be reverted."""
-        report = load_release(self._context, self._show)
+        """Put the release under the stack's load, where it has one, while it can still be reverted.
+
+        One that is gone back to has stood it when it was released; somebody waits for the end of the update.
+        """
+        report = None if self._is_rollback else load_release(self._context, self._show)
         if report is not None:
             self._load = [report.to_json()]
             require_stood(report)
@@ -184,7 +208,7 @@ class Rollout:
                 for cut in drained.get("cut", [])
             )
             client.call("park", timeout_seconds=limit, release=self._release, lease=lease)
-            return client.call("prune", timeout_seconds=limit, keep=settings.rollout.keep, pinned=[], lease=lease)
+            return prune_host(client, settings.rollout, lease, timeout_seconds=limit, show=self._show)
 
         _, errors = self._group.attempt(retire)
         warnings.extend(f"{name}: {error.what}; the host finishes this by itself" for name, error in errors.items())

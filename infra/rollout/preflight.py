@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from infra.checks.blame import at_fault
 from infra.errors import HostError
 from infra.rollout.certification import Certification
 from infra.rollout.context import RolloutContext, open_context, who
-from infra.rollout.verification import examine_before, refuse_unhealthy
+from infra.rollout.hosts import HostGroup
+from infra.rollout.retention import pin_releases
+from infra.rollout.verification import examine_before, faults_to_excuse, refuse_unhealthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,10 +46,12 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     try:
         certification.start()
         context.group.each(acquire)
-        serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name]))
+        serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name], show))
+        pin_releases(HostGroup(clients=context.group.clients, leases=leases), context.settings.rollout, serving)
         services = {row["name"] for status in serving.values() for row in status["services"]}
         before = examine_before(context, services) if all(status["serving"] for status in serving.values()) else []
-        if context.settings.checks.healthy_before:
+        # A rollback is the mend of a release that is not healthy: its health is no reason to keep it.
+        if context.settings.checks.healthy_before and not context.settings.rollback_to:
             refuse_unhealthy(before)
         certification.wait_running()
     except BaseException:
@@ -60,7 +63,7 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     for result in before:
         if not result.passed:
             show(f"before the release: {result}")
-    return {"leases": leases, "before": at_fault(before)}
+    return {"leases": leases, "before": faults_to_excuse(context, before)}
 
 
 def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) -> None:
@@ -74,8 +77,10 @@ def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) 
     )
 
 
-def _inspect(client: HostctlClient, context: RolloutContext, lease: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the host's status; raise what it lacks, with the figures."""
+def _inspect(
+    client: HostctlClient, context: RolloutContext, lease: Mapping[str, Any], show: Callable[[str], None]
+) -> dict[str, Any]:
+    """Return the host's status; raise what it lacks, with the figures; say what will have to make room."""
     answer = client.call(
         "preflight",
         timeout_seconds=CALL_TIMEOUT_SECONDS,
@@ -84,6 +89,9 @@ def _inspect(client: HostctlClient, context: RolloutContext, lease: Mapping[str,
         lease=dict(lease),
     )
     failed = [check for check in answer["checks"] if not check["ok"]]
+    for check in answer["checks"]:
+        if check.get("note"):
+            show(f"{client.host.name}: {check['note']}")
     if failed:
         reasons = "; ".join(f"{check['name']}: {check['detail']}" for check in failed)
         raise HostError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infra.checks.blame import at_fault
+from infra.checks.blame import RELEASE, REPLICA, at_fault
 from infra.checks.occasion import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC
 from infra.checks.subject import candidate_subject, public_subject, replicas_of
 from infra.checks.suite import examine
@@ -28,6 +28,19 @@ def examine_before(context: RolloutContext, services: Collection[str]) -> list[C
     return list(examine(replace(subject, targets=targets), BEFORE).results)
 
 
+def faults_to_excuse(context: RolloutContext, results: Sequence[CheckResult]) -> list[str]:
+    """Return what the new release is not blamed for, since it was down before.
+
+    When a release is taken back, that is its dependencies only: a service of it that fails is no excuse for the same
+    service of the release that returns.
+    """
+    names = at_fault(results)
+    if not context.settings.rollback_to:
+        return names
+    own = {RELEASE, *context.settings.services}
+    return [name for name in names if name.partition(REPLICA)[0] not in own]
+
+
 def refuse_unhealthy(results: Sequence[CheckResult]) -> None:
     """Raise `CheckError` when the running release has a failure already: a new release would only be blamed for it."""
     failed = [result for result in results if result.fails_release]
@@ -39,13 +52,20 @@ def refuse_unhealthy(results: Sequence[CheckResult]) -> None:
         )
 
 
-def examine_candidate(context: RolloutContext, verify: Mapping[str, Mapping[str, int]]) -> Examination:
-    """Return what each candidate answers alone, through SSH, before it gets any traffic."""
+def examine_candidate(
+    context: RolloutContext, verify: Mapping[str, Mapping[str, int]], *, is_returning: bool = False
+) -> Examination:
+    """Return what each candidate answers alone, through SSH, before it gets any traffic.
+
+    One that is returning in its kept containers has walked a user's path before: it does so again at the public
+    address, where users wait for it.
+    """
     hosts = [client for client in context.group.clients if client.host.name in verify]
+    occasion = replace(CANDIDATE, walks=False, keeps_jobs=False, passes=1) if is_returning else CANDIDATE
     with candidate_subject(
         context.settings, hosts, spec=context.spec, secrets=context.secrets.values, verify=verify
     ) as subject:
-        return examine(subject, CANDIDATE)
+        return examine(subject, occasion)
 
 
 def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examination:

@@ -49,6 +49,10 @@ class Gate(Model):
     database_mirror: str | None = Field(default=None, description="OCI repository the database is downloaded from.")
     report_folder: str = Field(default="reports/gate", description="Where JSON, SARIF, tables and SBOMs are written.")
     signing: Signing | None = Field(default=None, description="Signatures; none: neither made nor asked for.")
+    rollback_without_registry: bool = Field(
+        default=True,
+        description="While the registry is down, a rollback to kept containers may rest on its recorded clearance.",
+    )
     promoted_from: Name | None = Field(
         default=None, description="Stack that must have released a tag (`image_tag`) before this one may."
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from infra.settings.base import Model, Seconds
+from infra.settings.base import Model, ReleaseId, Seconds
 
 
 class Canary(Model):
@@ -48,7 +48,10 @@ class Rollout(Model):
         default=30, ge=5, le=60, description="A deployer that is silent for this time may be taken over."
     )
     canary: Canary = Field(default_factory=Canary, description="Used by strategy `canary`.")
-    keep: int = Field(default=5, ge=1, le=50, description="Parked releases kept on each host.")
+    keep: int = Field(default=5, ge=1, le=50, description="Parked releases kept on each host, and in the registry.")
+    pinned: tuple[ReleaseId, ...] = Field(
+        default=(), description="Releases that are never pruned, on the hosts and in the registry."
+    )
 
     @property
     def heartbeat_seconds(self) -> float:

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.errors import ReleaseError
-from tests.bench import loss, raw_compose, regression, reverts, setup
+from tests.bench import history, loss, raw_compose, regression, reverts, rollback, setup
 from tests.faults.stage import Stage
 from tests.support.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ALONE = {"regression": regression.measure}
+ALONE = {"regression": regression.measure, "history": history.measure}
 """Groups that need no lab."""
-GROUPS = {"setup": setup.measure, "loss": loss.measure, "reverts": reverts.measure, "compose": raw_compose.measure}
+GROUPS = {
+    "setup": setup.measure,
+    "loss": loss.measure,
+    "reverts": reverts.measure,
+    "rollback": rollback.measure,
+    "compose": raw_compose.measure,
+}
 
 
 @click.command(epilog="Example: python -m tests.bench --only reverts")

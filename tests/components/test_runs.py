@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -166,6 +167,38 @@ class TestRollback:
         wanted = outputs["history"][1]["release"]
         recording = stack.bent(rollback_to=wanted).declare(stack_outputs=outputs)
         assert recording.named("rollout").inputs["run_id"] == "run-2"
+
+    def test_its_record_keeps_what_the_release_was(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """Commit, settings and limits of then, by whoever goes back, from whichever checkout; and what it replaced."""
+        wanted = outputs["history"][1]
+        bent = stack.bent(rollback_to=wanted["release"], environment={"LOG_LEVEL": "DEBUG"})
+        entry = bent.declare(stack_outputs=outputs).exports["release_entry"].value
+        assert entry["summary"]["environment"] == wanted["summary"]["environment"]
+        assert (entry["commit"], entry["kind"], entry["replaced"]) == (wanted["commit"], "rollback", outputs["release"])
+
+    def test_what_a_host_has_kept_is_started_by_the_rollout(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """So that little time passes between the first change and the traffic; a release is started beforehand."""
+        returning = stack.bent(rollback_to=outputs["history"][1]["release"]).declare(stack_outputs=outputs)
+        ordinary = stack.bent(version="v1.6.0").declare(stack_outputs=outputs)
+        asked = [json.loads(unmarked(run.named("h1-candidate-start").inputs["stdin"])) for run in (returning, ordinary)]
+        assert [request.get("later_if_kept") for request in asked] == [True, None]
+
+    def test_the_gate_is_told_what_is_recorded(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """What may count while the registry is down: the gate's record of that release; nothing for a release."""
+        wanted = outputs["history"][1]
+        image = wanted["images"]["acp-ingest"]
+        wanted["gate"] = {"signed_by": "me", "scans": [{"image": image, "passed": True}]}
+        recording = stack.bent(rollback_to=wanted["release"]).declare(stack_outputs=outputs)
+        assert recording.named("gate-clearance").inputs["recorded"] == wanted["gate"]
+        assert recording.named("gate-acp-ingest").inputs["recorded"] == {"image": image, "passed": True}
+        ordinary = stack.bent(version="v1.6.0").declare(stack_outputs=outputs)
+        assert not ordinary.named("gate-clearance").inputs["recorded"]
+
+    def test_the_chain_goes_on_from_the_last_anchor(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """The rollout is told where the release before has left it."""
+        outputs["release_entry"]["audit"] = {"count": 7, "last": "local-1"}
+        recording = stack.bent(version="v1.6.0").declare(stack_outputs=outputs)
+        assert recording.named("rollout").inputs["audit"] == {"count": 7, "last": "local-1"}
 
     def test_hosts_keep_their_edge_and_core(self, stack: Stack, outputs: dict[str, Any]) -> None:
         """A rollback of the app changes neither edge nor data services."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import (
     activate,
+    audit,
     core,
     counters,
     edge,
@@ -16,6 +17,7 @@ from . import (
     lease,
     logs,
     phases,
+    pin,
     preflight,
     prune,
     ready,
@@ -63,6 +65,8 @@ COMMANDS = {
     "logs": Command(logs.run),
     "resources": Command(resources.run),
     "journal": Command(journal.run),
+    "audit": Command(audit.run),
     "stop": Command(stop.run),
     "prune": Command(prune.run),
+    "pin": Command(pin.run),
 }

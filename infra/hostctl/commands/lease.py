@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
+from ..errors import HostctlError
 from ..lease import DEFAULT_TTL_SECONDS, LONGEST_TTL_SECONDS, SHORTEST_TTL_SECONDS, read_lease
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def _acquire(host: Host, fields: Fields) -> dict[str, Any]:
     )
     fields.done()
     lease, old = host.leases.acquire(holder, purpose, ttl_seconds)
+    with contextlib.suppress(HostctlError):  # a disk that is full is named by what needs room on it
+        host.journal.note("lease", "acquired", holder=holder, fence=lease.fence, purpose=purpose)
     if old is not None:
         host.journal.note("lease", "taken_over", holder=holder, fence=lease.fence, other=old.holder)
     return {"lease": lease.public(host.clock), "taken_over_from": old.public(host.clock) if old else None}

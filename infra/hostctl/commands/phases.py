@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..fields import Fields
     from ..host import Host
 
+SHA256 = r"[0-9a-f]{64}"
+RUN_ID = r"[\w.:-]{1,120}"
 MOVABLE = (READY, SHIFT, CUTOVER)
 
 
@@ -42,13 +44,15 @@ def renew(host: Host, fields: Fields) -> dict[str, Any]:
 
 def commit(host: Host, fields: Fields) -> dict[str, Any]:
     """Make the candidate the release that a restart restores."""
+    anchor = _read_anchor(fields)
     release, lease = _read(fields)
     with host.changing(f"commit {release}", lease):
         state = host.state
         if state.current != release or state.trial is not None:
             converge(host, keep=release)
-            state = trial.commit(host, trial.require(host, release, (CUTOVER,)))
-        return {"release": release, "phase": "committed", "previous": state.previous}
+            state = trial.commit(host, trial.require(host, release, (CUTOVER,)), anchor)
+        journal = dataclasses.asdict(host.journal.position())
+        return {"release": release, "phase": "committed", "previous": state.previous, "journal": journal}
 
 
 def drain(host: Host, fields: Fields) -> dict[str, Any]:
@@ -91,6 +95,21 @@ def _move(host: Host, fields: Fields, phase: str, weight: int) -> dict[str, Any]
         with host.journal.step(phase, "weights", release=release, weight=weight):
             moved = trial.move(host, current, weight)
         return {**_shown(host, moved), "seconds": round(host.clock.monotonic() - began, 3)}
+
+
+def _read_anchor(fields: Fields) -> dict[str, Any] | None:
+    """Read the head of the audit chain that a release is committed under, if there is one."""
+    inner = fields.object("anchor", optional=True)
+    if inner is None:
+        return None
+    anchor = {
+        "count": inner.integer("count"),
+        "head": inner.text("head", None, pattern=SHA256),
+        "intent": inner.text("intent", pattern=SHA256),
+        "run_id": inner.text("run_id", pattern=RUN_ID),
+    }
+    inner.close()
+    return anchor
 
 
 def _read(fields: Fields) -> tuple[str, LeaseRef | None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import fleet, trial
-from ..clearance import read_clearance, require_clearance
+from ..clearance import read_clearance, refuse_cold, require_clearance
 from ..compose import on_trial
 from ..converge import converge
 from ..images import ensure_images, read_registry
 from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confirm_seconds
 from ..lease import read_lease
-from ..preflight import check_release, read_needed
+from ..preflight import check_release, make_disk_room, read_needed
 from ..resources import require
 from ..spec import read_spec
 
@@ -30,12 +30,13 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     confirm_seconds = read_confirm_seconds(fields)
     needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
     clearance = read_clearance(fields)
+    is_later = fields.flag("later_if_kept", default=False)
     if spec is not None:
         for name in sorted(set(spec.secret_names) - set(secrets)):
             fields.problem(f"secrets.{name}", "is required by spec.secret_names")
     fields.done()
     assert spec is not None  # noqa: S101 - done() raised otherwise
-    require_clearance(host, clearance, raw)
+    is_warm_only = require_clearance(host, clearance, raw)
     with host.changing(f"start {spec.release}", lease, is_final_on_failure=True):
         converge(host, keep=spec.release, finish_retiring=True)
         if is_serving(host, spec.release):
@@ -44,15 +45,20 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         if existing is not None and existing.phase != "starting":
             trial.renew(host, existing)
             return outcome(host, spec, Timer(host.clock), changed=False)
+        if is_later and existing is None and fleet.has_all(host, spec):
+            return {"release": spec.release, "phase": "kept", "changed": False}
         timer = Timer(host.clock)
+        removed = make_disk_room(host, spec, needed)
         require(check_release(host, spec, needed))
         if fleet.has_all(host, spec):
             launch_kept(host, spec, timer, confirm_seconds)
             return outcome(host, spec, timer, changed=True)
+        if is_warm_only:
+            raise refuse_cold()
         with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
             ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
         launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets))
-        return outcome(host, spec, timer, changed=True)
+        return {**outcome(host, spec, timer, changed=True), "removed": removed}
 
 
 def _up(host: Host, spec: ReleaseSpec, raw: dict[str, Any], secrets: dict[str, str]) -> None:

@@ -45,6 +45,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         "pinned": list(state.pinned),
         "lease": host.leases.shown(),
         "last_trial": state.last_trial,
+        "anchor": state.anchor,
         "edge": _edge(host, projects.get("acp-edge", [])),
         "services": services,
         "releases": _releases(host, state, projects),

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from infra.adapters.git import describe_sources
+from infra.adapters.git import commit_facts, describe_sources
 from infra.errors import SettingsError
 
 IDENTITY = ["-c", "user.name=Test", "-c", "user.email=test@example.test", "-c", "commit.gpgsign=false"]
@@ -151,3 +152,12 @@ def test_outside_a_repository_it_is_an_error_with_a_mend(tmp_path: Path, monkeyp
     with pytest.raises(SettingsError) as caught:
         describe_sources(tmp_path, ["app"])
     assert "`acp:version`" in caught.value.mend
+
+
+def test_a_commits_branch_and_time_are_known(repository: Repository) -> None:
+    """The checked-out branch, and the commit's own time in UTC; what git does not know is empty."""
+    branch, moment = commit_facts(repository.root, repository.commit("app/a", "1"))
+    assert branch == "main"
+    assert datetime.fromisoformat(moment).utcoffset() == timedelta(0)
+    assert commit_facts(repository.root, "") == (branch, "")
+    assert commit_facts(repository.root, "0" * 40) == (branch, "")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.adapters.pulumi_cli import stack_outputs
+from infra.adapters.pulumi_cli import stack_names, stack_outputs
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 from tests.support.fake_programs import FakeProgram, install_fake
@@ -46,3 +46,9 @@ def test_any_other_failure_is_an_error(pulumi: FakeProgram) -> None:
     pulumi.answers(stderr="error: incorrect passphrase\n", status=255)
     with pytest.raises(ToolError, match="pulumi cannot read stack local: error: incorrect passphrase"):
         stack_outputs("local")
+
+
+def test_the_stacks_of_the_project_are_listed(pulumi: FakeProgram) -> None:
+    """By their own names, without organization and project."""
+    pulumi.answers([json.dumps([{"name": "local"}, {"name": "organization/analyst-copilot/staging"}])])
+    assert stack_names() == ["local", "staging"]

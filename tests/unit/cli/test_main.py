@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from infra import errors
-from infra.cli import history as history_module
 from infra.cli import show as show_module
 from infra.cli.main import main
 from infra.cli.options import ErrorGroup
@@ -92,18 +91,18 @@ class TestErrors:
         def fail(_stack: str) -> None:
             raise HostUnreachableError("h1 is not reachable", where="host h1", mend="is it up?")
 
-        monkeypatch.setattr(history_module, "stack_outputs", fail)
+        monkeypatch.setattr(show_module, "stack_outputs", fail)
 
     def test_an_error_is_a_message_and_its_code(self) -> None:
         """What, where and mend go to standard error, nothing to standard output."""
-        result = CliRunner().invoke(main, ["history", "--stack", "local"])
+        result = CliRunner().invoke(main, ["show", "--stack", "local"])
         assert result.exit_code == 21
         assert result.stdout == ""
         assert result.stderr == "error: h1 is not reachable\n  where: host h1\n  mend:  is it up?\n"
 
     def test_with_json_the_error_is_json(self) -> None:
         """The same parts as a document on standard output, with the same exit code."""
-        result = CliRunner().invoke(main, ["history", "--stack", "local", "--json"])
+        result = CliRunner().invoke(main, ["show", "--stack", "local", "--json"])
         assert result.exit_code == 21
         assert json.loads(result.stdout) == {
             "error": "HostUnreachableError",
@@ -156,19 +155,13 @@ def subclasses(kind: type[ReleaseError]) -> list[type[ReleaseError]]:
 
 
 class TestRecord:
-    """`show` and `history` read the stack's record."""
+    """`show` reads the stack's record."""
 
     @pytest.fixture(autouse=True)
     def _recorded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Give the stack two releases."""
-        for module in (history_module, show_module):
-            monkeypatch.setattr(module, "stack_outputs", lambda _stack: {"release": "v2-0", "history": ENTRIES})
-
-    def test_history_is_the_record(self) -> None:
-        """The newest first, as JSON and as a table."""
-        assert json.loads(run("history", "--stack", "local", "--json")) == ENTRIES
-        text = run("history", "--stack", "local")
-        assert text.index("v2-0") < text.index("v1-0")
+        outputs = {"release": "v2-0", "history": ENTRIES}
+        monkeypatch.setattr(show_module, "stack_outputs", lambda _stack: outputs)
 
     def test_the_current_release_is_shown_by_default(self) -> None:
         """Without a release `show` shows what serves."""
@@ -188,8 +181,6 @@ class TestRecord:
         assert "v2-0" in result.stderr
 
     def test_a_stack_without_releases_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Before the first release there is nothing to show, and an empty history."""
-        for module in (history_module, show_module):
-            monkeypatch.setattr(module, "stack_outputs", lambda _stack: {})
-        assert json.loads(run("history", "--stack", "local", "--json")) == []
+        """Before the first release there is nothing to show."""
+        monkeypatch.setattr(show_module, "stack_outputs", lambda _stack: {})
         assert "stack local has no release yet" in CliRunner().invoke(main, ["show", "--stack", "local"]).stderr

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from infra.components.dynamic import KeyedProvider
-from infra.components.record import HISTORY_LENGTH, RecordProvider, previous_release
+from infra.components.record import RecordProvider, previous_release
 from infra.components.release_rollout import PreflightProvider, RolloutProvider
+from infra.domain.ledger import HISTORY_LENGTH
 from infra.errors import RolloutError
 from tests.support.pulumi_engine import UNKNOWN
 

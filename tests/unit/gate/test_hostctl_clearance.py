@@ -24,9 +24,11 @@ OTHER_IMAGE = "registry.test/acp/other@sha256:" + "c" * 64
 def clear(tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Return what the gate does: sign a release document with its key."""
 
-    def signed(document: dict[str, Any], *, key: str = "gate", at: float = 1000.0) -> dict[str, str]:
+    def signed(
+        document: dict[str, Any], *, key: str = "gate", at: float = 1000.0, is_warm_only: bool = False
+    ) -> dict[str, str]:
         ensure_key(tmp_path / key, key)
-        text = clearance_text(document, run_id="run", now_unix_seconds=at)
+        text = clearance_text(document, run_id="run", now_unix_seconds=at, is_warm_only=is_warm_only)
         return {"document": text, "signature": sign(text, tmp_path / key)}
 
     return signed
@@ -115,3 +117,18 @@ def test_keys_are_replaced_as_told(world: FakeHost) -> None:
     assert not set_signers(paths, [key])
     assert set_signers(paths, [])
     assert not paths.signers.exists()
+
+
+def test_a_clearance_for_a_warm_start_makes_no_containers(
+    world: FakeHost, clear: Callable[..., dict[str, str]]
+) -> None:
+    """Without the registry only what is kept of a release may start; nothing is pulled or made for it."""
+    with pytest.raises(HostctlError, match="only containers kept of this release may start") as caught:
+        world.start("v1", clearance=clear(spec("v1"), is_warm_only=True))
+    assert caught.value.code == "not_cleared"
+    assert world.engine.pulls == []
+    for release in ("v1", "v2"):
+        world.start(release, clearance=clear(spec(release)))
+        for command in ("cutover", "commit", "drain", "park"):
+            world.call(command, release=release)
+    assert world.start("v1", clearance=clear(spec("v1"), is_warm_only=True))["phase"] == "ready"

@@ -5,7 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from infra.hostctl.engine import Container
+from infra.hostctl import readiness
+from infra.hostctl.engine import Container, parse_container
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
 from infra.hostctl.readiness import Prober, judge, probe, seconds_since
@@ -108,3 +109,42 @@ def test_memory_is_read_in_bytes() -> None:
         "MemTotal": 10240,
         "MemAvailable": 5120,
     }
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("statuses", "asked"), [([0], 1), ([1, 1, 0], 3)])
+def test_a_workers_health_check_is_run_without_waiting_for_docker(
+    monkeypatch: pytest.MonkeyPatch, statuses: list[int], asked: int
+) -> None:
+    """Docker looks for the first time when its interval is over; the same command tells at once."""
+    release = read_spec(Fields(spec("v1", services=["ingest"])))
+    engine, calls = FakeEngine(), []
+    for name, health in (("acp-v1-ingest-1", None), ("acp-v1-worker-1", "starting")):
+        engine.all[name] = Container(
+            id=name, name=name, image=IMAGE, project="acp-v1", service="", state="running", health=health, exit_code=0,
+            is_oom_killed=False, restarts=0, restart_policy="no", started_at="", health_check=("check", "me"),
+            addresses={"front": "10.0.0.2"},
+        )  # fmt: skip
+
+    def execute(name: str, argv: list[str], *, timeout_seconds: float) -> tuple[int, str]:
+        calls.append((name, argv, timeout_seconds))
+        return statuses[len(calls) - 1], ""
+
+    engine.execute = execute  # type: ignore[attr-defined]
+    monkeypatch.setattr(readiness, "probe", lambda *_: None)
+    ready = Prober(engine, StandingClock(), None).wait(release)  # type: ignore[arg-type]
+    assert {passed.container for passed in ready} == {"acp-v1-ingest-1", "acp-v1-worker-1"}
+    assert [(name, argv) for name, argv, _ in calls] == [("acp-v1-worker-1", ["check", "me"])] * asked
+
+
+@pytest.mark.parametrize(
+    ("test", "argv"),
+    [(["CMD", "a", "b"], ("a", "b")), (["CMD-SHELL", "a || b"], ("/bin/sh", "-c", "a || b")), (["NONE"], ())],
+)
+def test_a_health_check_is_read_as_docker_has_it(test: list[str], argv: tuple[str, ...]) -> None:
+    """An argument list, a shell's text, or none."""
+    raw = {
+        "Id": "x", "Name": "/x", "State": {"Status": "running"}, "HostConfig": {},
+        "Config": {"Image": IMAGE, "Healthcheck": {"Test": test}},
+    }  # fmt: skip
+    assert parse_container(raw).health_check == argv

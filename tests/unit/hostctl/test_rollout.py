@@ -33,7 +33,14 @@ def test_a_first_release_goes_through_all_phases(world: FakeHost) -> None:
     assert answer["verify_current"] == {}
     assert world.edge.serving() == set()
     assert world.call("cutover", release=V1)["weight"] == 100
-    assert world.call("commit", release=V1) == {"release": V1, "phase": "committed", "previous": None}
+    committed = world.call("commit", release=V1)
+    position = world.host.journal.position()
+    assert committed == {
+        "release": V1,
+        "phase": "committed",
+        "previous": None,
+        "journal": {"seq": position.seq, "hash": position.hash},
+    }
     assert world.call("drain", release=V1)["drained"] is None
     assert world.call("park", release=V1)["parked"] is None
     assert world.edge.routes_in_use() == "committed"

@@ -34,9 +34,13 @@ RETIRE = ["drain", "park", "prune"]
 CANARY = {"strategy": "canary", "canary": {"steps": [10, 50], "bake_seconds": 0.001, "min_requests": 50}}
 
 
-def canary_stage(*, requests: int = 100, **keywords: Any) -> Stage:
+def canary_stage(*, requests: int = 100, rollback_to: str | None = None, **keywords: Any) -> Stage:
     """Return a canary over two hosts, each of which reports so many good requests per step."""
-    settings = make_settings(rollout=CANARY, secrets={"prefix": "LOCAL_", "names": ["SECRET_KEY", "DATABASE_URL"]})
+    settings = make_settings(
+        rollout=CANARY,
+        rollback_to=rollback_to,
+        secrets={"prefix": "LOCAL_", "names": ["SECRET_KEY", "DATABASE_URL"]},
+    )
     stage = make_stage(settings, **keywords)
     for host in stage.answers:
         stage.answer("counters", Counters(stage.context.release, requests=requests), host=host)
@@ -170,6 +174,21 @@ class TestGoodRelease:
         assert stage.journal.commands("h1") == ["start", *baked, *baked, "cutover", "commit", *RETIRE, "lease"]
         assert [call.request["weight"] for call in stage.journal.of("shift")] == [10, 50, 10, 50]
         assert any("200 requests, 0 failed" in line for line in shown)
+
+    def test_a_rollback_goes_at_once(self, probes: Probes, shown: list[str]) -> None:
+        """No step of a canary is served by the release that is being taken back."""
+        stage = canary_stage(rollback_to="v1.4.1-00000000")
+        run(stage, shown)
+        assert "shift" not in stage.journal.steps()
+
+    def test_the_audit_chain_is_anchored_by_the_commit(self, probes: Probes, shown: list[str]) -> None:
+        """Every host gets the head, and the report has it with each host's place in its journal."""
+        stage = make_stage()
+        report = run(stage, shown)
+        anchors = [call.request["anchor"] for call in stage.journal.of("commit")]
+        assert anchors[0] == anchors[1]
+        assert anchors[0]["run_id"] == "run-1"
+        assert report["audit"]["intent"] == anchors[0]["intent"]
 
     def test_a_first_release_has_nothing_to_be_judged_against(self, probes: Probes, shown: list[str]) -> None:
         """A canary without a previous release goes to the cutover at once."""

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.checks.occasion import BEFORE
+from infra.checks.result import CheckResult
 from infra.errors import CheckError, HostError, HostUnreachableError, LeaseHeldError, ReleaseError, ToolError
 from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
+from infra.rollout.verification import faults_to_excuse
 from tests.support.fake_hostctl import SECRETS, Stage, make_stage
 from tests.support.settings import make_settings
 
@@ -158,6 +161,49 @@ def test_a_first_release_has_no_health_before(
     run_preflight({}, shown.append)
     assert probes.asked == []
     assert shown[0] == f"h1: serving nothing yet, ready for {stage.context.release}"
+
+
+def test_a_rollback_is_not_refused_for_what_it_is_to_mend(
+    monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]
+) -> None:
+    """The health of the release that is taken back is no reason to keep it."""
+    settings = make_settings(rollback_to="v1.4.1-00000000", secrets={"names": list(SECRETS)})
+    use(make_stage(settings, leased=False), monkeypatch)
+    probes.failing = {"acp-ingest on h1"}
+    run_preflight({}, shown.append)
+    assert "h1: serving v1.4.1-00000000, ready for" in shown[0]
+
+
+def test_hosts_that_do_not_know_what_is_pinned_are_told(
+    monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]
+) -> None:
+    """Before anything may be removed for want of room."""
+    settings = make_settings(rollout={"pinned": ["v1-0"]}, secrets={"names": list(SECRETS)})
+    stage = use(make_stage(settings, leased=False), monkeypatch)
+    stage.answer("pin", {"pinned": ["v1-0"]})
+    run_preflight({}, shown.append)
+    assert [(call.host, call.request["pinned"]) for call in stage.journal.of("pin")] == [
+        ("h1", ["v1-0"]),
+        ("h2", ["v1-0"]),
+    ]
+
+
+def test_what_must_make_room_is_said(stage: Stage, probes: Probes, shown: list[str]) -> None:
+    """A host that will remove parked releases for want of room says so beforehand."""
+    checks = [{"name": "disk", "ok": True, "detail": "0.1 GiB are free", "note": "parked releases go first, v1-0"}]
+    stage.answer("preflight", {"ok": True, "checks": checks}, host="h1")
+    run_preflight({}, shown.append)
+    assert "h1: parked releases go first, v1-0" in shown
+
+
+def test_a_failing_service_is_no_excuse_for_the_release_that_returns(stage: Stage) -> None:
+    """Only what both releases depend on is excused, and for a new release all that was down before."""
+    failed = CheckResult(check="health", target="x", passed=False, asked="", came="", seconds=0)
+    names = ("acp-ingest", "acp-agents replica a-1", "database")
+    results = [replace(failed, dependencies=(name,)) for name in names]
+    returning = make_stage(make_settings(rollback_to="v1.4.1-00000000", secrets={"names": list(SECRETS)}))
+    assert faults_to_excuse(returning.context, results) == ["database"]
+    assert set(faults_to_excuse(stage.context, results)) == set(names)
 
 
 def test_the_probe_runs_before_anything_changes(stage: Stage, probes: Probes, certification: FakeCertification) -> None:

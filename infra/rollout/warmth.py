@@ -1,0 +1,95 @@
+"""How each host would take a release back: from its kept containers, or pulled again; and what stands against it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.adapters.registry_api import RegistryApi
+from infra.errors import HostUnreachableError, ImageMissingError, RegistryError, ReleaseError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.adapters.hostctl import HostctlClient
+    from infra.settings import Settings
+
+STATUS_TIMEOUT_SECONDS = 30.0
+WARM = "warm"
+COLD = "cold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReturn:
+    """One host's way back; `problem` is why there is none."""
+
+    host: str
+    how: str = ""
+    problem: str = ""
+
+
+def host_returns(clients: Sequence[HostctlClient], release: str) -> list[HostReturn]:
+    """Return how each host would take `release` back."""
+
+    def ask(client: HostctlClient) -> HostReturn:
+        name = client.host.name
+        try:
+            status = client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)
+        except ReleaseError as error:
+            return HostReturn(host=name, problem=error.what)
+        kept = {*status["parked"], status["current"], status["retiring"]}
+        return HostReturn(host=name, how=WARM if release in kept else COLD)
+
+    with ThreadPoolExecutor(max_workers=max(1, len(clients))) as pool:
+        return list(pool.map(ask, clients))
+
+
+def refuse_impossible(
+    settings: Settings, password: str, entry: Mapping[str, Any], returns: Sequence[HostReturn]
+) -> None:
+    """Raise when a host does not answer, or must pull an image that is not to be had; nothing was changed by then."""
+    silent = [item for item in returns if item.problem]
+    if silent:
+        raise HostUnreachableError(
+            "\n".join(f"{item.host}: {item.problem}" for item in silent),
+            where=f"hosts {', '.join(item.host for item in silent)}",
+            mend="all hosts of a stack go back together; mend the host or take it out of `hosts`. Nothing was changed",
+        )
+    cold = [item.host for item in returns if item.how == COLD]
+    if cold:
+        _refuse_missing(settings, password, entry, cold)
+
+
+def _refuse_missing(settings: Settings, password: str, entry: Mapping[str, Any], cold: Sequence[str]) -> None:
+    """Raise when the registry lacks an image that the cold hosts would pull."""
+    release = entry["release"]
+    where = f"hosts {', '.join(cold)}"
+    try:
+        with RegistryApi.open(settings.registry, password) as api:
+            missing = [pinned for pinned in entry["images"].values() if not _has(settings, api, pinned)]
+    except RegistryError as error:
+        raise RegistryError(
+            f"{release} is not kept on {', '.join(cold)}, and it cannot be pulled there: {error.what}",
+            where=error.where or where,
+            mend="choose a release that is parked on every host (`acp-release status`). Nothing was changed",
+        ) from None
+    if missing:
+        raise ImageMissingError(
+            f"{release} is neither kept on {', '.join(cold)} nor in the registry: {', '.join(missing)}",
+            where=where,
+            mend="choose another release: `acp-release history` lists them. Nothing was changed",
+        )
+
+
+def _has(settings: Settings, api: RegistryApi, pinned: str) -> bool:
+    """Return whether an image can be pulled; one of another registry is left to the hosts."""
+    repository, _, digest = pinned.partition("@")
+    prefix = f"{settings.registry.server}/"
+    return not repository.startswith(prefix) or api.has(repository.removeprefix(prefix), digest)
+
+
+def refuse_serving(stack: str, release: str, serving: str) -> None:
+    """Raise when the release that is asked for is the one that serves."""
+    if release == serving:
+        raise UsageError(f"{release} is what stack {stack} serves already", mend="`acp-release status` shows it")
