@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from infra.domain.regression import Judgement, Limits, Measured, Pair, Verdict, judge
+from infra.domain.regression import Judgement, Limits, Measured, Pair, Verdict, confirm, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,8 @@ LANES = 6  # questions under way at once, per request and host: more would be a 
 WARM_UP_PAIRS = 3
 WARM_UP_SECONDS = 0.5
 FIRST_LOOK = 16
+FIRST_LOOK_SECONDS = 1.0
+SECOND_THOUGHT_SECONDS = 1.0  # between two measurements, so that one hiccup is not in both
 PATIENCE = 4  # so many budgets are spent at most where answers are too slow for a verdict
 
 
@@ -61,9 +63,18 @@ async def _compare_all(comparisons: Sequence[Comparison], settings: Regression) 
     async with httpx.AsyncClient(
         transport=httpx.AsyncHTTPTransport(), timeout=httpx.Timeout(2 * settings.max_ms / 1000)
     ) as client:
-        runs = [_Run(client, comparison, settings) for comparison in comparisons]
-        await asyncio.gather(*(run.measure() for run in runs))
-        return [run.verdict(limits_of(settings)) for run in runs]
+        return list(await asyncio.gather(*(_compare_one(client, one, settings) for one in comparisons)))
+
+
+async def _compare_one(client: httpx.AsyncClient, comparison: Comparison, settings: Regression) -> Judgement:
+    """Return the verdict on one request; what looks worse is measured again before it is called so."""
+    limits = limits_of(settings)
+    first = await _Run(client, comparison, settings).measure()
+    found = judge(first, limits)
+    if found.verdict is not Verdict.WORSE:
+        return found
+    await asyncio.sleep(SECOND_THOUGHT_SECONDS)
+    return confirm(first, await _Run(client, comparison, settings).measure(), limits)
 
 
 @dataclass(slots=True)
@@ -81,21 +92,21 @@ class _Run:
     is_over: bool = False
     started: float = field(default_factory=time.monotonic)
 
-    async def measure(self) -> None:
+    async def measure(self) -> Measured:
         """Ask in several lanes per host until it is clear, or enough was asked for."""
         await asyncio.gather(*(self._lane(way) for way in self.comparison.ways for _ in range(LANES)))
+        return self._measured()
 
-    def verdict(self, limits: Limits) -> Judgement:
-        """Return what the pairs say so far."""
+    def _measured(self) -> Measured:
+        """Return the pairs so far."""
         request = self.comparison.request
-        measured = Measured(
+        return Measured(
             service=request.service,
             request=str(request),
             pairs=self.pairs,
             candidate_failures=self.candidate_failures,
             current_failures=self.current_failures,
         )
-        return judge(measured, limits)
 
     async def _lane(self, way: Way) -> None:
         """Ask pair after pair; the first ones, of cold caches and new connections, do not count."""
@@ -136,10 +147,12 @@ class _Run:
         if self.is_over:
             return True
         tried = len(self.pairs) + max(len(self.candidate_failures), len(self.current_failures))
-        if tried >= self.next_look:
+        seconds = time.monotonic() - self.started
+        if tried >= self.next_look and seconds >= FIRST_LOOK_SECONDS:
             self.next_look = 2 * tried
-            self.is_over = self.verdict(limits_of(self.settings).early()).verdict is not Verdict.UNKNOWN
-        spent = (time.monotonic() - self.started) / self.settings.budget_seconds
+            early = limits_of(self.settings).early()
+            self.is_over = judge(self._measured(), early).verdict is not Verdict.UNKNOWN
+        spent = seconds / self.settings.budget_seconds
         is_enough = spent > 1 and tried >= FIRST_LOOK
         self.is_over = self.is_over or is_enough or spent > PATIENCE or tried >= self.settings.max_pairs
         return self.is_over

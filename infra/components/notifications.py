@@ -13,7 +13,7 @@ from infra.components.dynamic import show
 from infra.errors import ReleaseError, RolloutError
 from infra.notify.announce import put_notice, start_sender
 from infra.notify.channels import wanting
-from infra.notify.outbox import Outbox
+from infra.notify.outbox import Outbox, lock_name
 from infra.rollout.context import who
 from infra.settings.model import Settings
 
@@ -67,7 +67,7 @@ def failure_announced(props: Mapping[str, Any]) -> Iterator[None]:
 def lost_requests(report: Mapping[str, Any]) -> int | None:
     """Return how many requests were lost while the release took over, None where nobody counted."""
     certificate = report.get("certificate")
-    lost = certificate.get("lost") if isinstance(certificate, dict) else None
+    lost = certificate.get("failed") if isinstance(certificate, dict) else None
     return int(lost) if isinstance(lost, int | float) else None
 
 
@@ -86,11 +86,7 @@ def _tell(settings: Settings, event: Event, props: Mapping[str, Any], **facts: A
         duration_seconds=time.time() - update.create_time(),
         **facts,
     )
-    if not put:
-        return
-    with Outbox.of(settings.stack).locked(f"run-{run_id}") as is_alone:
-        pass
-    if is_alone:
+    if put and not Outbox.of(settings.stack).is_locked(lock_name(run_id)):
         start_sender(settings.stack)
 
 

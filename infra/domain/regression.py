@@ -60,6 +60,15 @@ class Measured:
     candidate_failures: Sequence[str] = ()
     current_failures: Sequence[str] = ()
 
+    def __add__(self, later: Measured) -> Measured:
+        """Return all pairs and failures of two measurements of one request."""
+        return replace(
+            self,
+            pairs=[*self.pairs, *later.pairs],
+            candidate_failures=[*self.candidate_failures, *later.candidate_failures],
+            current_failures=[*self.current_failures, *later.current_failures],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -125,6 +134,30 @@ def judge(measured: Measured, limits: Limits) -> Judgement:
         candidate_ms=statistics.median(pair.candidate_ms for pair in pairs) if pairs else None,
         current_ms=statistics.median(pair.current_ms for pair in pairs) if pairs else None,
     )
+
+
+def confirm(first: Measured, second: Measured, limits: Limits) -> Judgement:
+    """Return the verdict on a request that looked worse, after it was measured again.
+
+    A container that was busy with something else for a second looks just like a slow one, and more pairs of that second
+    do not tell them apart: the second measurement, taken later, must point the same way, and all pairs together must
+    leave as little doubt as an early look may.
+    """
+    together, again = judge(first + second, limits), judge(second, limits)
+    if together.verdict is not Verdict.WORSE:
+        return together
+    is_sure = judge(first + second, limits.early()).verdict is Verdict.WORSE
+    if is_sure and (again.verdict is Verdict.WORSE or _is_slower(again, limits)):
+        return together
+    reason = f"worse for a while only: {judge(first, limits).reason}; then {again.reason}"
+    return replace(together, verdict=Verdict.UNKNOWN, reason=reason)
+
+
+def _is_slower(found: Judgement, limits: Limits) -> bool:
+    """Return whether the estimates alone are above both tolerances."""
+    if found.ratio is None or found.difference_ms is None:
+        return False
+    return found.ratio.estimate > limits.tolerated_ratio and found.difference_ms.estimate > limits.tolerated_ms
 
 
 def _verdict(

@@ -16,11 +16,11 @@ import time
 import psutil
 
 from infra.errors import ReleaseError
-from infra.notify.aftermath import find_outcome
+from infra.notify.aftermath import find_aftermath
 from infra.notify.announce import put_notice
 from infra.notify.channels import Transport
 from infra.notify.delivery import new_client
-from infra.notify.outbox import Outbox
+from infra.notify.outbox import Outbox, lock_name
 from infra.notify.sender import Sender
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import who
@@ -55,11 +55,7 @@ def main() -> None:
         watch = threading.Thread(target=lambda: _end_with(chosen, settings, outbox, sender), daemon=True)
         watch.start()
         sender.run([GITHUB, *(channel.name for channel in settings.notifications.channels)])
-
-
-def lock_name(run_id: str) -> str:
-    """Return the lock that the sender beside a run holds."""
-    return f"run-{run_id}" if run_id else "sender"
+        outbox.forget_lock(lock_name(chosen.run))
 
 
 def _end_with(chosen: argparse.Namespace, settings: Settings, outbox: Outbox, sender: Sender) -> None:
@@ -67,17 +63,20 @@ def _end_with(chosen: argparse.Namespace, settings: Settings, outbox: Outbox, se
     try:
         if chosen.engine is not None:
             wait_for_end(chosen.engine, chosen.since)
+        ended = time.time()
         if chosen.run and not outbox.told(chosen.run):
-            event, reason = find_outcome(settings, chosen.release)
+            found = find_aftermath(settings, chosen.release)
             put_notice(
                 settings,
-                event,
+                found.event,
                 chosen.run,
                 os.environ,
                 release=chosen.release,
                 commit=chosen.commit,
+                replaced="" if found.serving == chosen.release else found.serving,
                 who=who(),
-                reason=reason,
+                duration_seconds=ended - chosen.since if chosen.since else None,
+                reason=found.reason,
             )
     finally:
         sender.end_by(time.monotonic() + LINGER_SECONDS)

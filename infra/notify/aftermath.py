@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError
@@ -22,8 +22,17 @@ MARGIN_SECONDS = 60.0
 SILENT = "the update ended without a verdict"
 
 
-def find_outcome(settings: Settings, release: str, pause: Callable[[float], None] = time.sleep) -> tuple[Event, str]:
-    """Return what the hosts did with a release that nobody drives any more, and why.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What the hosts did: the event it amounts to, why, and the one release that serves (or empty)."""
+
+    event: Event
+    reason: str
+    serving: str = ""
+
+
+def find_aftermath(settings: Settings, release: str, pause: Callable[[float], None] = time.sleep) -> Aftermath:
+    """Return what the hosts did with a release that nobody drives any more.
 
     A trial is waited for: without a driver the host ends it at its deadline.
     """
@@ -34,11 +43,19 @@ def find_outcome(settings: Settings, release: str, pause: Callable[[float], None
         if not on_trial or time.monotonic() > deadline:
             return _judge(answers, release)
         left = max((float(answer.get("deadline_seconds") or 0.0) for answer in on_trial), default=0.0)
-        pause(max(POLL_SECONDS, min(left, math.inf)))
+        pause(max(POLL_SECONDS, left))
 
 
-def _judge(answers: list[dict[str, Any]], release: str) -> tuple[Event, str]:
-    """Return the event and the reason that the hosts' answers amount to."""
+def _judge(answers: list[dict[str, Any]], release: str) -> Aftermath:
+    """Return what the hosts' answers amount to."""
+    releases = {str(answer.get("serving") or "") for answer in answers}
+    serving = next(iter(releases)) if len(releases) == 1 else ""
+    event, reason = _verdict(answers, release)
+    return Aftermath(event=event, reason=reason, serving=serving)
+
+
+def _verdict(answers: list[dict[str, Any]], release: str) -> tuple[Event, str]:
+    """Return the event and the reason."""
     trials = [trial for answer in answers if (trial := answer.get("last_trial")) and trial["release"] == release]
     reverted = [trial for trial in trials if trial["outcome"] == "reverted"]
     if reverted:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.domain.notices.deployment import FINAL, STATES, TASK, deployment, inactive, status
+from infra.domain.notices.notice import OUTCOMES
 from infra.notify.delivery import DelayedError, RefusedError, checked_address, exchange
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Repository:
         state = STATES[notice.event]
         listed = self._deployments(environment)
         found = self._find(listed, notice, state)
+        if found is None and notice.event in OUTCOMES and not notice.release:
+            # A workflow's job failed before or after a release: what was deployed, and how that ended, stays true.
+            return
         if found is None:
             if not notice.commit:
                 raise RefusedError("the commit of the release is not known, and GitHub needs one")
@@ -58,12 +62,17 @@ class Repository:
                     self._ask("POST", f"/{other['id']}/statuses", json=inactive(environment))
 
     def _find(self, listed: list[dict[str, Any]], notice: Notice, state: str) -> int | None:
-        """Return the newest deployment of the run and release; one that has ended is not begun again."""
+        """Return the newest deployment of the run and release.
+
+        One that has ended is not begun again, and not ended again by who does not know its release.
+        """
         for known in listed:
             payload = _payload(known)
-            if payload.get("run_id") == notice.run_id and payload.get("release") in {"", notice.release}:
+            is_same = payload.get("release") in {"", notice.release} or not notice.release
+            if payload.get("run_id") == notice.run_id and is_same:
                 identity = int(known["id"])
-                return identity if state in FINAL or self._state(identity) not in FINAL else None
+                may_end_again = state in FINAL and bool(notice.release)
+                return identity if may_end_again or self._state(identity) not in FINAL else None
         return None
 
     def _deployments(self, environment: str) -> list[dict[str, Any]]:

@@ -24,6 +24,11 @@ UNREADABLE = "unreadable"
 KEPT_DELIVERED = 100
 
 
+def lock_name(run_id: str) -> str:
+    """Return the lock that the sender beside a run holds, or one that stands beside none."""
+    return f"run-{run_id}" if run_id else "sender"
+
+
 class _Stored(BaseModel):
     """A letter as its file has it."""
 
@@ -113,6 +118,21 @@ class Outbox:
                 yield False
                 return
             yield True
+
+    def is_locked(self, name: str) -> bool:
+        """Return whether somebody holds the lock `name`."""
+        try:
+            with (self.folder / f"{name}.lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def forget_lock(self, name: str) -> None:
+        """Remove the file of a lock that nobody will ask for again; its holder calls this."""
+        (self.folder / f"{name}.lock").unlink(missing_ok=True)
 
     def _move(self, letter: Letter, state: State) -> None:
         """Write the letter under its new state, then remove the old file: in between it is in the later state."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.e2e.first import FirstRelease
     from tests.support.world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 NEVER_READY = {
     "services": {"acp-ingest": {"readiness": {"equals": "never", "timeout_seconds": 5}}},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.e2e.first import FirstRelease
     from tests.support.world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 HEALTH_LIMIT_MS = 0.001
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,15 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jitter:
-    """How long answers take: a floor, a skewed part on top, and now and then some times as long."""
+    """How long answers take: a floor, a skewed part on top, now and then some times as long, and slow spells."""
 
     floor_ms: float = 30
     usual_ms: float = 10
     spike_rate: float = 0.02
     spike_factor: float = 4
+    spell_seconds: float = 0.3
+    between_spells_seconds: float = 4
+    spell_factor: float = 1.5
 
     def milliseconds(self, chance: random.Random) -> float:
         """Return the time of one answer."""
@@ -49,11 +53,31 @@ def jittery(jitter: Jitter, *factors: float, seed: int = 0) -> Iterator[list[str
         loop.close()
 
 
+class Spells:
+    """Times in which one server is busy with something else, as a container is that collects garbage or is probed."""
+
+    def __init__(self, jitter: Jitter, chance: random.Random) -> None:
+        """Begin with a quiet time."""
+        self._jitter, self._chance = jitter, chance
+        self._changes_at = time.monotonic() + chance.expovariate(1 / jitter.between_spells_seconds)
+        self._is_slow = False
+
+    def factor(self) -> float:
+        """Return how many times as long an answer takes at this moment."""
+        while time.monotonic() > self._changes_at:
+            self._is_slow = not self._is_slow
+            usual = self._jitter.spell_seconds if self._is_slow else self._jitter.between_spells_seconds
+            self._changes_at += self._chance.expovariate(1 / usual)
+        return self._jitter.spell_factor if self._is_slow else 1
+
+
 async def _serve(jitter: Jitter, factor: float, chance: random.Random) -> asyncio.Server:
+    spells = Spells(jitter, chance)
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(factor * jitter.milliseconds(chance) / 1000)
+                await asyncio.sleep(factor * spells.factor() * jitter.milliseconds(chance) / 1000)
                 writer.write(ANSWER)
                 await writer.drain()
         writer.close()

@@ -40,12 +40,13 @@ def test_a_release_is_told_to_everybody_once(site: Site) -> None:
     assert [status["state"] for status in site.vendors.statuses[made["id"]]] == ["in_progress", "success"]
     assert site.vendors.statuses[made["id"]][-1]["environment_url"] == "https://acp.example"
     site.wait_for(lambda: not site.senders(), "the sender ends with the update")
+    assert list(site.outbox.folder.glob("run-*")) == []
 
 
 @pytest.mark.parametrize(
     "trouble",
     [
-        pytest.param(Trouble(status=500, times=2), id="error"),
+        pytest.param(Trouble(status=500), id="error"),
         pytest.param(Trouble(status=429, headers={"Retry-After": "1"}), id="rate-limit"),
         pytest.param(Trouble(status=200, slow_seconds=2.0), id="slow"),
     ],

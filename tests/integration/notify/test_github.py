@@ -78,6 +78,22 @@ def test_a_rollback_in_the_same_run_is_a_deployment_of_its_own(github: Vendors) 
     assert states(github) == [["in_progress", "success"], ["in_progress", "failure"]]
 
 
+@pytest.mark.parametrize("event", ["succeeded", "reverted"])
+def test_another_jobs_failure_does_not_change_how_a_release_ended(github: Vendors, event: str) -> None:
+    """A workflow that tells of a failed job without a release neither ends a deployment anew nor makes one."""
+    tell(github, event="failed", release="", run_id="before")
+    tell(github, event=event)
+    tell(github, event="failed", release="")
+    assert states(github) == [["success" if event == "succeeded" else "failure"]]
+
+
+def test_a_run_that_was_not_approved_ends_its_deployment(github: Vendors) -> None:
+    """What waits is ended by the failure of its run."""
+    tell(github, event="waiting", release="")
+    tell(github, event="failed", release="")
+    assert states(github) == [["queued", "failure"]]
+
+
 def test_other_environments_are_left_alone(github: Vendors) -> None:
     """A success in production says nothing of staging."""
     github.deployments.append({"id": 9, "environment": "staging", "payload": "{}"})

@@ -300,6 +300,7 @@ class TestSmoke:
         ("broken", "red", "fault"),
         [
             ("paste", "smoke paste", "acp-ingest"),
+            ("paste without a job", "smoke paste", "acp-ingest"),
             ("worker", "smoke ingest", "acp-worker"),
             ("jobs fail", "smoke ingest", "acp-worker"),
             ("search", "smoke search", "acp-ingest"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 PREVIEW = Preview(release="v2-b", images={"edge": "r/h@sha256:1"}, changes=("acp-ingest v1 → v2",), steps=("update x",))
+ASKED = ("ACP_VERSION", "ACP_IMAGE_TAG", "ACP_ROLLBACK_TO", "ACP_APPROVED_RELEASE", "ACP_APPROVED_BY")
 HEAD = {"release": "v1-a", "run": "ci-6-1", "last update": "update then succeeded"}
 
 
@@ -35,7 +36,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(planning, "checkout_commit", lambda root: state["commit"])
 
     def attend(argv: list[str], *, timeout_seconds: float, env: dict[str, str], quiet: bool) -> int:
-        asked = {name: value for name, value in env.items() if name.startswith("ACP_")}
+        asked = {name: env[name] for name in ASKED if name in env}
         state["updates"].append((argv[:4], asked))
         return int(state["status"])
 

@@ -92,7 +92,7 @@ def test_a_good_rollout_is_a_success_or_a_rollback(
     told: Told, monkeypatch: pytest.MonkeyPatch, rollback_to: str | None, event: str
 ) -> None:
     """What served before, the duration and the figures are told; a deliberate return has its own event."""
-    use(monkeypatch, "run_rollout", {**GOOD, "certificate": {"sent": 900, "lost": 2.0}})
+    use(monkeypatch, "run_rollout", {**GOOD, "certificate": {"sent": 900, "failed": 2.0}})
     made = RolloutProvider().create(props(settings={"rollback_to": rollback_to}))
     assert made.outs["report"]["previous"] == "v1-0"
     (notice,) = told.notices()
@@ -176,7 +176,7 @@ def test_telling_never_fails_a_release(
         ({}, None),
         ({"certificate": None}, None),
         ({"certificate": {"sent": 9}}, None),
-        ({"certificate": {"lost": 0}}, 0),
+        ({"certificate": {"failed": 0}}, 0),
     ],
 )
 def test_lost_requests_are_said_where_they_were_counted(report: dict[str, Any], lost: int | None) -> None:

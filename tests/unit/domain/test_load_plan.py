@@ -105,6 +105,13 @@ def test_no_profile_passes_on_silence(name: str) -> None:
         assert any(text.startswith("p(95)<") for key in thresholds for text in thresholds[key] if scenario in key)
 
 
+def test_a_single_arrival_must_come() -> None:
+    """Where 95 % of what is planned is less than one, one is still needed."""
+    once = {"search": {"rate": 0.1, "max_p95_ms": {"search": 300}}}
+    thresholds = plan(profile(scenarios=once))["options"]["thresholds"]
+    assert thresholds["iterations{scenario:search}"] == ["count>=1"]
+
+
 def test_a_scenario_is_chosen_by_name_or_all_at_once() -> None:
     """One scenario alone, all of the profile as `mixed`, and nothing for one that the profile lacks."""
     load = USUAL_PROFILES["load"]

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from infra.checks.regression import FIRST_LOOK, limits_of
-from infra.domain.regression import Limits, Measured, Pair, Verdict, interval, judge
+from infra.domain.regression import Limits, Measured, Pair, Verdict, confirm, interval, judge
 from infra.settings.regression import Regression
 from tests.support.jittery import Jitter
 
@@ -61,8 +61,8 @@ def test_equals_raise_no_false_alarm_and_a_fifth_is_found() -> None:
         pytest.param(50.0, 50.0, Verdict.FINE, id="the same"),
         pytest.param(20.0, 50.0, Verdict.FINE, id="faster"),
         pytest.param(60.0, 50.0, Verdict.WORSE, id="a fifth slower"),
-        pytest.param(52.0, 50.0, Verdict.FINE, id="within the tolerated ratio"),
-        pytest.param(53.0, 50.0, Verdict.WORSE, id="just above the tolerated ratio"),
+        pytest.param(52.4, 50.0, Verdict.FINE, id="just within the tolerated ratio, above the milliseconds"),
+        pytest.param(52.6, 50.0, Verdict.WORSE, id="just above the tolerated ratio"),
         pytest.param(3.9, 2.0, Verdict.FINE, id="twice as slow, but within the tolerated milliseconds"),
         pytest.param(4.2, 2.0, Verdict.WORSE, id="just above the tolerated milliseconds"),
         pytest.param(501.0, 501.0, Verdict.WORSE, id="above the absolute limit, as current is"),
@@ -102,6 +102,43 @@ def test_a_candidate_that_fails_more_often_is_worse(failures: tuple[int, int], v
     assert found.verdict is verdict
     if verdict is Verdict.WORSE:
         assert "status 500" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("again", "verdict"),
+    [
+        pytest.param(90.0, Verdict.WORSE, id="still slower"),
+        pytest.param(53.5, Verdict.WORSE, id="a little slower than is tolerated"),
+        pytest.param(52.0, Verdict.UNKNOWN, id="as good as the same"),
+        pytest.param(50.0, Verdict.UNKNOWN, id="the same"),
+        pytest.param(20.0, Verdict.FINE, id="faster, and so on the whole"),
+    ],
+)
+def test_what_looks_worse_must_look_so_again(again: float, verdict: Verdict) -> None:
+    """A hiccup of one container in the first measurement is no verdict, however clear its pairs are."""
+    first = measured(steady(90), steady(50))
+    assert judge(first, LIMITS).verdict is Verdict.WORSE
+    found = confirm(first, measured(steady(again, count=22), steady(50, count=22)), LIMITS)
+    assert found.verdict is verdict
+    assert found.pairs == 42
+    if verdict is Verdict.UNKNOWN:
+        assert found.reason.startswith("worse for a while only: slower: +40.0 ms")
+
+
+def test_all_pairs_together_must_leave_little_doubt() -> None:
+    """Two measurements that agree, but leave more doubt together than an early look may, are no verdict."""
+    first, second = measured(steady(60, count=6), steady(50, count=6)), measured([60.0], [50.0])
+    assert judge(first + second, LIMITS).verdict is Verdict.WORSE
+    assert confirm(first, second, LIMITS).verdict is Verdict.UNKNOWN
+
+
+def test_failures_must_be_seen_again() -> None:
+    """A release that failed three requests and then none for a while is not called worse; one that goes on is."""
+    first = measured(steady(50), steady(50), failures=(3, 0))
+    assert confirm(first, measured(steady(50), steady(50)), LIMITS).verdict is Verdict.UNKNOWN
+    found = confirm(first, measured([], [], failures=(9, 0)), LIMITS)
+    assert found.verdict is Verdict.WORSE
+    assert "12 answers of the candidate failed" in found.reason
 
 
 def test_the_interval_is_that_of_the_signed_rank_test() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 from typing import Any
@@ -67,6 +68,15 @@ def test_traffic_moves_by_weight_and_the_old_release_is_parked(world: FakeHost) 
     assert world.running() == {"acp-v1-1-0-b"}
     status = world.call("status")
     assert (status["previous"], status["parked"], status["drift"]) == (V1, [V1], [])
+
+
+def test_the_candidates_ports_come_before_the_current_releases(world: FakeHost) -> None:
+    """Where the loopback ports do not suffice for both releases, what is left is the current one's."""
+    world.release(V1)
+    world.edge.settings = dataclasses.replace(world.edge.settings, verify_count=3)
+    answer = world.start(V2)
+    assert answer["verify"] == {"acp-ingest": 18000, "acp-agents": 18001}
+    assert answer["verify_current"] == {"acp-ingest": 18002}
 
 
 def test_every_phase_again_changes_nothing(world: FakeHost) -> None:

@@ -11,7 +11,7 @@ import pytest
 from infra.errors import HostUnreachableError
 from infra.notify import aftermath
 from infra.notify.__main__ import wait_for_end
-from infra.notify.aftermath import find_outcome
+from infra.notify.aftermath import Aftermath, find_aftermath
 from tests.support.fake_hostctl import Stage, make_stage
 
 RELEASE = "v2-0"
@@ -36,10 +36,23 @@ def reverted(reason: str, release: str = RELEASE) -> dict[str, Any]:
     return {"release": release, "outcome": "reverted", "reason": reason, "at": "now"}
 
 
-def outcome(stage: Stage, pauses: list[float] | None = None) -> tuple[str, str]:
+def aftermath_of(stage: Stage, pauses: list[float] | None = None) -> Aftermath:
     """Return what is found, pausing in no time."""
     noted = pauses if pauses is not None else []
-    return find_outcome(stage.context.settings, RELEASE, noted.append)
+    return find_aftermath(stage.context.settings, RELEASE, noted.append)
+
+
+def outcome(stage: Stage, pauses: list[float] | None = None) -> tuple[str, str]:
+    """Return the event and the reason."""
+    found = aftermath_of(stage, pauses)
+    return found.event, found.reason
+
+
+def test_what_serves_is_said_where_the_hosts_agree(stage: Stage) -> None:
+    """Two hosts that serve different releases serve none that could be named."""
+    assert aftermath_of(stage).serving == "v1-0"
+    stage.answer("status", host_status(serving="v0-9"), host="h2")
+    assert aftermath_of(stage).serving == ""
 
 
 def test_a_candidate_that_did_not_start_gives_the_hosts_reason(stage: Stage) -> None:

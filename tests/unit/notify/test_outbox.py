@@ -113,6 +113,10 @@ def test_one_at_a_time_holds_a_lock(outbox: Outbox) -> None:
             assert other
     with outbox.locked("slack-sending") as again:
         assert again
+        assert outbox.is_locked("slack-sending")
+    assert not outbox.is_locked("slack-sending")
+    outbox.forget_lock("slack-sending")
+    assert not outbox.is_locked("slack-sending")
 
 
 def test_only_the_owner_can_read_it(outbox: Outbox) -> None:

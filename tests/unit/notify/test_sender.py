@@ -104,6 +104,9 @@ def test_a_wanted_pause_is_kept_by_the_next_process(stand: Stand) -> None:
     stand.send(patience_seconds=1)
     assert stand.states() == [("a", "pending", 1, "status 429")]
     stand.pauses.clear()
+    stand.send(patience_seconds=1)
+    assert stand.pauses == [], "there is no time to wait for it"
+    assert stand.receivers.got == []
     stand.send()
     assert 85 < sum(stand.pauses) <= 90
     assert stand.receivers.got == [("slack", "a")]
@@ -120,6 +123,14 @@ def test_what_cannot_be_delivered_in_time_is_kept_in_order(stand: Stand) -> None
     stand.receivers.answers.clear()
     stand.send()
     assert stand.receivers.got == [("teams", "c"), ("slack", "a"), ("slack", "b")]
+
+
+def test_a_letter_that_waits_is_not_overtaken(stand: Stand) -> None:
+    """A recovery is not told before the failure it ends, even when the receiver would take it by now."""
+    stand.put("pagerduty", "failure", "recovery")
+    stand.receivers.answers["pagerduty"] = [DelayedError("status 429", 3600)]
+    stand.send(patience_seconds=2)
+    assert stand.receivers.got == []
 
 
 @pytest.mark.parametrize(
