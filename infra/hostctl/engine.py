@@ -40,6 +40,7 @@ class Container:
     error: str = ""
     health_check: tuple[str, ...] = ()
     pid: int = 0
+    image_id: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -108,6 +109,19 @@ class Engine:
     def start(self, name: str) -> None:
         """Start a container; one that runs is left alone."""
         self._socket.call("POST", f"/containers/{quote(name)}/start", timeout_seconds=60)
+
+    def unpause(self, name: str) -> None:
+        """Let a paused container go on."""
+        self._socket.call("POST", f"/containers/{quote(name)}/unpause")
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a container another name."""
+        self._socket.call("POST", f"/containers/{quote(name)}/rename", query={"name": new})
+
+    def connect(self, name: str, network: str, aliases: list[str]) -> None:
+        """Put a container on a network, under these names."""
+        body = {"Container": name, "EndpointConfig": {"Aliases": aliases}}
+        self._socket.call("POST", f"/networks/{quote(network)}/connect", body=body)
 
     def stop(self, name: str, *, timeout_seconds: float) -> None:
         """Send the stop signal, wait, then kill; one that is stopped or gone is left alone."""
@@ -254,6 +268,7 @@ def parse_container(raw: dict[str, Any]) -> Container:
         error=str(state.get("Error") or ""),
         health_check=_health_check((config.get("Healthcheck") or {}).get("Test") or []),
         pid=int(state.get("Pid") or 0),
+        image_id=str(raw.get("Image") or ""),
     )
 
 

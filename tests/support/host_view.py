@@ -113,7 +113,7 @@ class HostView:
 
     def _serving_problems(self, status: dict[str, Any]) -> list[str]:
         """Return how edge, state and trial disagree."""
-        found = [f"drift: {line}" for line in status["drift"]]
+        found = [f"drift: {difference['what']}" for difference in status["drift"]]
         if status["serving"] != status["current"] or status["mixed"]:
             found.append(f"serving {status['serving']}, current {status['current']}, mixed {status['mixed']}")
         if status["candidate"] or status["phase"] not in {"idle", "committed"}:

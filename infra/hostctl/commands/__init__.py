@@ -21,6 +21,7 @@ from . import (
     preflight,
     prune,
     ready,
+    repair,
     resources,
     revert,
     start,
@@ -69,4 +70,5 @@ COMMANDS = {
     "stop": Command(stop.run),
     "prune": Command(prune.run),
     "pin": Command(pin.run),
+    "repair": Command(repair.run),
 }

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from .. import fleet
-from ..edge.routing import committed_routing
+from ..drift.find import find_drift
 from ..errors import HostctlError
 from ..lock import is_free
 from ..supervise import act_if_due
@@ -27,8 +27,8 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         _finish(host)
     state = host.state
     projects = host.engine.projects("acp-")
-    stats = _stats(host)
-    services, serving = _services(stats)
+    stats = public_stats(host)
+    services, serving = service_rows(stats)
     return {
         "stack": host.edge.settings.stack if host.edge.is_set_up else None,
         "hostctl": version(),
@@ -50,7 +50,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         "services": services,
         "releases": _releases(host, state, projects),
         "core": [container.summary() for container in projects.get("acp-core", [])],
-        "drift": _drift(host, state, projects, serving),
+        "drift": [difference.to_json() for difference in find_drift(host, state, projects, serving)],
     }
 
 
@@ -72,7 +72,7 @@ def _phase(state: State) -> str:
     return "committed" if state.retiring else "idle"
 
 
-def _stats(host: Host) -> list[ServerStat]:
+def public_stats(host: Host) -> list[ServerStat]:
     """Return what the live edge says, nothing when it does not run."""
     try:
         return [stat for stat in host.edge.stats() if not stat.is_verify and not stat.is_fallback]
@@ -80,7 +80,7 @@ def _stats(host: Host) -> list[ServerStat]:
         return []
 
 
-def _services(stats: list[ServerStat]) -> tuple[list[dict[str, Any]], set[str]]:
+def service_rows(stats: list[ServerStat]) -> tuple[list[dict[str, Any]], set[str]]:
     """Return each service with its releases, and the releases that requests go to."""
     services: dict[str, dict[str, list[ServerStat]]] = {}
     for stat in stats:
@@ -123,53 +123,3 @@ def _releases(host: Host, state: State, projects: dict[str, list[Container]]) ->
             spec = fleet.load_spec(host, release)
             found[release] = [container.summary() for container in projects.get(spec.project, [])]
     return found
-
-
-def _drift(host: Host, state: State, projects: dict[str, list[Container]], serving: set[str]) -> list[str]:
-    """Return everything that is not as the state says."""
-    notes = []
-    known = set()
-    for release in sorted(state.known):
-        try:
-            spec = fleet.load_spec(host, release)
-        except HostctlError as error:
-            notes.append(error.message)
-            continue
-        known.add(spec.project)
-        existing = {container.name: container for container in projects.get(spec.project, [])}
-        wanted = [name for service in spec.services for name in spec.containers(service)]
-        if release == state.current:
-            notes += [
-                f"{name} of the current release does not run"
-                for name in wanted
-                if name not in existing or not existing[name].is_running
-            ]
-        if release in state.parked:
-            notes += [
-                f"{name} of a parked release runs" for name, container in existing.items() if container.is_running
-            ]
-    for project, containers in projects.items():
-        if project.startswith("acp-v") and project not in known:
-            notes.append(f"the project {project} belongs to no known release ({len(containers)} containers)")
-    return notes + _edge_drift(host, state, serving)
-
-
-def _edge_drift(host: Host, state: State, serving: set[str]) -> list[str]:
-    """Return where the edge is not as the state says."""
-    if not host.edge.is_set_up:
-        return []
-    if not host.edge.is_running():
-        return ["the edge does not run"]
-    notes = []
-    if state.trial is None and state.current and serving != {state.current}:
-        notes.append(
-            f"the edge serves {', '.join(sorted(serving)) or 'nothing'}, the committed release is {state.current}"
-        )
-    if state.trial is None and state.retiring is None:
-        with contextlib.suppress(HostctlError):
-            if not host.edge.has_loaded(committed_routing(fleet.find_spec(host, state.current))):
-                notes.append("the edge has other routes than the committed ones")
-    saved = host.edge.files.load() or {}
-    if saved and saved["container"] != host.edge.container():
-        notes.append(f"{host.edge.container()} serves in place of {saved['container']}")
-    return notes

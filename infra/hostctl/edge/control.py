@@ -99,6 +99,10 @@ class Edge:
         """Write the routes that a restart restores, checked first; return whether they changed."""
         return self._write(COMMITTED, render_config(self.settings, routing))
 
+    def has_written(self, routing: Routing) -> bool:
+        """Return whether the file that a restart restores is the one of `routing`."""
+        return self.files.read_routes(COMMITTED) == render_config(self.settings, routing)
+
     def load_committed(self) -> None:
         """Make HAProxy use the committed routes."""
         self._load(COMMITTED)

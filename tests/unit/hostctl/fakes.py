@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from infra.hostctl.commands import COMMANDS
 from infra.hostctl.edge.control import WorkerReading
 from infra.hostctl.edge.ledger import Ledger
+from infra.hostctl.edge.routing import Routing
 from infra.hostctl.edge.settings import EdgeSettings
 from infra.hostctl.edge.stats import ServerStat
 from infra.hostctl.engine import Container
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from infra.hostctl.clock import Clock
     from infra.hostctl.compose import Compose
     from infra.hostctl.edge.control import Edge
-    from infra.hostctl.edge.routing import Routing
     from infra.hostctl.engine import Engine
 
 IMAGE = "registry.test/acp/app@sha256:" + "a" * 64
@@ -92,7 +92,20 @@ class FakeEngine:
         self.all[name] = dataclasses.replace(self.all[name], **fields)
 
     def start(self, name: str) -> None:
+        from infra.hostctl.docker_socket import DockerError  # noqa: PLC0415 - only this fake raises it
+
+        if name not in self.all:
+            raise DockerError(404, f"No such container: {name}")
         self.change(name, state="running")
+
+    def unpause(self, name: str) -> None:
+        self.change(name, state="running")
+
+    def rename(self, name: str, new: str) -> None:
+        self.all[new] = dataclasses.replace(self.all.pop(name), name=new)
+
+    def connect(self, name: str, network: str, aliases: list[str]) -> None:
+        self.change(name, addresses={**self.all[name].addresses, network: "10.0.1.1"})
 
     def stop(self, name: str, *, timeout_seconds: float) -> None:
         if name in self.all and self.all[name].is_running:
@@ -214,6 +227,9 @@ class FakeEdge:
         changed = self.on_disk != routing
         self.on_disk = routing
         return changed
+
+    def has_written(self, routing: Routing) -> bool:
+        return (self.on_disk or Routing((), is_trial=False)) == routing
 
     def load_committed(self) -> None:
         self.container()

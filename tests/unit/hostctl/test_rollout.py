@@ -460,7 +460,7 @@ def test_status_tells_what_is_not_as_it_should_be(world: FakeHost) -> None:
     world.engine.change("acp-v1-1-0-b-ingest-1", state="exited")
     world.engine.change("acp-v1-0-0-a-ingest-1", state="running")
     world.edge.loaded = None
-    drift = world.call("status")["drift"]
+    drift = [difference["what"] for difference in world.call("status")["drift"]]
     assert any("acp-v1-1-0-b-ingest-1 of the current release" in line for line in drift)
     assert any("acp-v1-0-0-a-ingest-1 of a parked release runs" in line for line in drift)
     assert any("the edge serves nothing" in line for line in drift)
