@@ -32,3 +32,10 @@ def stack_outputs(stack: str) -> dict[str, Any]:
         raise ToolError(f"pulumi cannot read stack {stack}: {done.stderr.strip()}", mend="`acp-release doctor`")
     outputs: dict[str, Any] = json.loads(done.stdout or "{}")
     return outputs
+
+
+def secret_output(stack: str, name: str) -> str:
+    """Return one secret output of a stack in clear; empty where there is none. The caller must not show it."""
+    argv = ["pulumi", "stack", "output", name, "--show-secrets", "--stack", stack, "--cwd", str(PROJECT_ROOT)]
+    done = run([*argv, "--non-interactive"], timeout_seconds=TIMEOUT_SECONDS, check=False)
+    return done.stdout.strip() if done.exit_status == 0 else ""

@@ -12,7 +12,9 @@ from rich.table import Table
 
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.repair import repair_hosts
 from infra.cli.watch import watch
+from infra.domain.differences import find_differences
 from infra.errors import HostError, ReleaseError
 from infra.rollout.context import host_clients
 
@@ -22,28 +24,31 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_SECONDS = 30.0
 
 
-@click.command(epilog="Example: acp-release status --stack local --json")
+@click.command(epilog="Example: acp-release status --stack local --repair")
 @stack_option
 @json_option
 @click.option("--watch", "watching", is_flag=True, help="Show traffic per release live until Ctrl-C.")
-def status(stack: str, *, as_json: bool, watching: bool) -> None:
-    """Show which release each host serves, and whether the stack agrees. Exit code 20 when they differ."""
+@click.option("--repair", "repairing", is_flag=True, help="Put the hosts right first; data is never touched.")
+def status(stack: str, *, as_json: bool, watching: bool, repairing: bool) -> None:
+    """Show which release each host serves, and where stack, record and hosts differ. Exit code 20 when they do."""
     if watching:
         watch(load(stack), (lambda rows: click.echo(json.dumps(rows))) if as_json else None)
         return
-    document = read_status(stack)
+    repairs = repair_hosts(load(stack), stack_outputs(stack)) if repairing else None
+    document = read_status(stack) | ({} if repairs is None else {"repairs": repairs})
     emit(document, as_json=as_json, text=lambda: _print(document))
     if document["differences"]:
         raise SystemExit(HostError.exit_code)
 
 
 def read_status(stack: str) -> dict[str, Any]:
-    """Return `{stack, release, urls, images, hosts: [{host, serving, candidate, previous, …}], differences}`."""
+    """Return `{stack, release, urls, images, hosts: [{host, serving, …}], differences: [{host, what, mend}]}`."""
     settings = load(stack)
     with ThreadPoolExecutor() as pool:
         outputs = pool.submit(stack_outputs, stack)
         hosts = list(pool.map(_host_status, host_clients(settings)))
     recorded = outputs.result()
+    found = find_differences(recorded.get("release"), recorded.get("images") or {}, hosts)
     return {
         "stack": stack,
         "release": recorded.get("release"),
@@ -51,25 +56,8 @@ def read_status(stack: str) -> dict[str, Any]:
         "urls": recorded.get("urls", []),
         "images": recorded.get("images", {}),
         "hosts": hosts,
-        "differences": differences(recorded.get("release"), hosts),
+        "differences": [difference.to_json() for difference in found],
     }
-
-
-def differences(release: str | None, hosts: list[dict[str, Any]]) -> list[str]:
-    """Return in words what the hosts do otherwise than the stack's record says."""
-    found: list[str] = []
-    for host in hosts:
-        if host.get("error"):
-            found.append(f"{host['host']}: {host['error']}")
-            continue
-        if host["serving"] != release:
-            found.append(
-                f"{host['host']} serves {host['serving'] or 'nothing'}, the record says {release or 'nothing'}"
-            )
-        if host["candidate"]:
-            found.append(f"{host['host']} has a candidate on trial: {host['candidate']} ({host['phase']})")
-        found += [f"{host['host']}: {line}" for line in host["drift"]]
-    return found
 
 
 def _host_status(client: HostctlClient) -> dict[str, Any]:
@@ -77,7 +65,14 @@ def _host_status(client: HostctlClient) -> dict[str, Any]:
     try:
         answer = client.call("status", timeout_seconds=CALL_TIMEOUT_SECONDS)
     except ReleaseError as error:
-        return {"host": client.host.name, "serving": None, "candidate": None, "previous": None, "error": error.what}
+        return {
+            "host": client.host.name,
+            "serving": None,
+            "candidate": None,
+            "previous": None,
+            "error": error.what,
+            "mend": error.mend,
+        }
     return {
         "host": client.host.name,
         "serving": answer["serving"],
@@ -110,5 +105,6 @@ def _print(document: dict[str, Any]) -> None:
             host.get("phase", "unreachable"),
         )
     screen.print(table)
-    for line in document["differences"]:
-        screen.print(f"[bold]differs:[/bold] {escape(line)}")
+    for difference in document["differences"]:
+        screen.print(f"[bold]differs:[/bold] {escape(difference['host'])}: {escape(difference['what'])}")
+        screen.print(f"  mend:  {escape(difference['mend'])}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.adapters.pulumi_cli import stack_names, stack_outputs
+from infra.adapters.pulumi_cli import secret_output, stack_names, stack_outputs
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 from tests.support.fake_programs import FakeProgram, install_fake
@@ -52,3 +52,19 @@ def test_the_stacks_of_the_project_are_listed(pulumi: FakeProgram) -> None:
     """By their own names, without organization and project."""
     pulumi.answers([json.dumps([{"name": "local"}, {"name": "organization/analyst-copilot/staging"}])])
     assert stack_names() == ["local", "staging"]
+
+
+def test_a_secret_output_is_asked_for_by_name(pulumi: FakeProgram) -> None:
+    """The exact command line; the value comes on standard output only."""
+    pulumi.answers(["s3cr3t"])
+    assert secret_output("local", "fingerprint_key") == "s3cr3t"
+    assert pulumi.calls[0]["argv"] == [
+        "stack", "output", "fingerprint_key", "--show-secrets", "--stack", "local", "--cwd", str(PROJECT_ROOT),
+        "--non-interactive",
+    ]  # fmt: skip
+
+
+def test_a_secret_output_that_is_not_there_is_empty(pulumi: FakeProgram) -> None:
+    """A stack of before has no such output."""
+    pulumi.answers(stderr="error: current stack does not have output property 'fingerprint_key'\n", status=255)
+    assert secret_output("local", "fingerprint_key") == ""

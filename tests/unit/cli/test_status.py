@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from infra.cli import status as status_module
 from infra.cli import watch as watch_module
 from infra.cli.main import main
-from infra.cli.status import differences
 from infra.cli.watch import read_forever
 from infra.errors import HostUnreachableError
 from tests.support.fake_hostctl import Stage, make_stage
@@ -55,6 +54,11 @@ def status(*arguments: str, code: int = 0) -> str:
     return result.stdout
 
 
+def whats(document: dict[str, Any]) -> list[str]:
+    """Return the differences in words."""
+    return [f"{difference['host']}: {difference['what']}" for difference in document["differences"]]
+
+
 def test_hosts_that_agree_are_no_difference(stage: Stage) -> None:
     """The document says what the record and each host say, and ends with 0."""
     document = json.loads(status("--json"))
@@ -70,15 +74,18 @@ def test_a_host_that_serves_another_release_is_a_difference(stage: Stage) -> Non
     """The difference is said in words and the exit code is 20."""
     stage.answer("status", answer(serving="v1-0"), host="h2")
     document = json.loads(status("--json", code=20))
-    assert document["differences"] == ["h2 serves v1-0, the record says v2-0"]
-    assert "differs: h2 serves v1-0, the record says v2-0" in status(code=20)
+    assert whats(document) == ["h2: it serves v1-0, the record says v2-0"]
+    text = status(code=20)
+    assert "differs: h2: it serves v1-0, the record says v2-0" in text
+    assert "mend:  `pulumi up`" in text
 
 
 def test_a_host_that_cannot_be_reached_is_a_difference(stage: Stage) -> None:
     """The others are shown all the same, and the error as it is, brackets included."""
-    stage.answer("status", HostUnreachableError("h1 is not reachable: [redacted]"), host="h1")
+    stage.answer("status", HostUnreachableError("h1 is not reachable: [redacted]", mend="look at it"), host="h1")
     document = json.loads(status("--json", code=20))
-    assert document["differences"] == ["h1: h1 is not reachable: [redacted]"]
+    assert whats(document) == ["h1: h1 is not reachable: [redacted]"]
+    assert document["differences"][0]["mend"] == "look at it"
     assert document["hosts"][1]["serving"] == RELEASE
     assert "h1 is not reachable: [redacted]" in status(code=20)
 
@@ -89,25 +96,6 @@ def test_a_new_stack_has_nothing_and_differs_from_nothing(stage: Stage, monkeypa
     stage.answer("status", answer(serving=None, previous=None, parked=[]))
     assert json.loads(status("--json"))["release"] is None
     assert "no release yet" in status()
-
-
-@pytest.mark.parametrize(
-    ("host", "found"),
-    [
-        (answer(), []),
-        (answer(serving=None), ["h1 serves nothing, the record says v2-0"]),
-        (answer(candidate="v3-0", phase="shift"), ["h1 has a candidate on trial: v3-0 (shift)"]),
-        (answer(drift=["a container is missing"]), ["h1: a container is missing"]),
-        (
-            answer(serving="v1-0", drift=["x"]),
-            ["h1 serves v1-0, the record says v2-0", "h1: x"],
-        ),
-        ({"serving": None, "error": "gone"}, ["h1: gone"]),
-    ],
-)
-def test_differences_are_said_in_words(host: dict[str, Any], found: list[str]) -> None:
-    """Another release, a trial under way, drift and silence are each a line."""
-    assert differences(RELEASE, [{"host": "h1", **host}]) == found
 
 
 class TestWatch:

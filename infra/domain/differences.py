@@ -1,0 +1,63 @@
+"""Where the record of a stack and its hosts say different things, in words, each with its mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+GO_ON = "`pulumi up`: an update that was cut off after its commit is recorded, any other one releases what is wanted"
+ON_TRIAL = "wait: a trial that nobody confirms is reverted by the host; `acp-release status --repair` ends it at once"
+ANOTHER_DIGEST = "find out who changed the host; `acp-release rollback` or a new release brings recorded images back"
+REACH = 'is the host up and its sshd reachable? docs/runbook.md, "A host is lost"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One difference: on which host, what, and what puts it right."""
+
+    host: str
+    what: str
+    mend: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return it as `--json` prints it."""
+        return {"host": self.host, "what": self.what, "mend": self.mend}
+
+
+def find_differences(
+    release: str | None, images: Mapping[str, str], hosts: Sequence[Mapping[str, Any]]
+) -> list[Difference]:
+    """Return what the hosts do otherwise than the record of `release` with `images` says, the record's side first."""
+    return [difference for host in hosts for difference in _of_host(release, images, host)]
+
+
+def _of_host(release: str | None, images: Mapping[str, str], host: Mapping[str, Any]) -> list[Difference]:
+    name = str(host["host"])
+    if host.get("error"):
+        return [Difference(host=name, what=str(host["error"]), mend=str(host.get("mend") or REACH))]
+    found = []
+    if host["serving"] != release:
+        what = f"it serves {host['serving'] or 'nothing'}, the record says {release or 'nothing'}"
+        found.append(Difference(host=name, what=what, mend=GO_ON))
+    elif release:
+        found += _foreign_images(name, images, host["containers"].get(release, ()))
+    if host["candidate"]:
+        what = f"a candidate is on trial: {host['candidate']} ({host['phase']})"
+        found.append(Difference(host=name, what=what, mend=ON_TRIAL))
+    return found + [Difference(host=name, what=drift["what"], mend=drift["mend"]) for drift in host["drift"]]
+
+
+def _foreign_images(host: str, images: Mapping[str, str], containers: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    """Return the containers of the release whose image is not one of the record's digests."""
+    recorded = set(images.values())
+    return [
+        Difference(
+            host=host, what=f"{container['name']} runs {container['image']}, which the record does not have",
+            mend=ANOTHER_DIGEST,
+        )
+        for container in containers
+        if recorded and container["image"] not in recorded
+    ]  # fmt: skip

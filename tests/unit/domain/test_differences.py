@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.domain.differences import GO_ON, ON_TRIAL, REACH, find_differences
+
+RELEASE = "v2-0"
+IMAGES = {"acp-ingest": "registry/ingest@sha256:1"}
+
+
+def host(**changes: Any) -> dict[str, Any]:
+    """Return what is known of a host that serves the release from the recorded image."""
+    containers = {RELEASE: [{"name": "ingest-1", "image": IMAGES["acp-ingest"]}]}
+    sound = {"host": "h1", "serving": RELEASE, "candidate": None, "phase": "idle", "containers": containers}
+    return {**sound, "drift": [], **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, []),
+        ({"serving": None}, [("it serves nothing, the record says v2-0", GO_ON)]),
+        ({"candidate": "v3-0", "phase": "shift"}, [("a candidate is on trial: v3-0 (shift)", ON_TRIAL)]),
+        ({"drift": [{"what": "a container is missing", "mend": "m"}]}, [("a container is missing", "m")]),
+        (
+            {"serving": "v1-0", "drift": [{"what": "x", "mend": "y"}]},
+            [("it serves v1-0, the record says v2-0", GO_ON), ("x", "y")],
+        ),
+        ({"error": "gone"}, [("gone", REACH)]),
+        ({"error": "gone", "mend": "start it"}, [("gone", "start it")]),
+    ],
+)
+def test_differences_are_said_in_words_with_their_mend(changes: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    """Another release, a trial under way, drift and silence are each a difference of that host."""
+    seen = find_differences(RELEASE, IMAGES, [host(**changes)])
+    assert [(difference.what, difference.mend) for difference in seen] == found
+    assert {difference.host for difference in seen} <= {"h1"}
+
+
+def test_an_image_that_the_record_does_not_have_is_a_difference() -> None:
+    """A host whose own description was changed too is found by the record's digests."""
+    changed = {RELEASE: [{"name": "ingest-1", "image": "registry/ingest@sha256:2"}]}
+    (difference,) = find_differences(RELEASE, IMAGES, [host(containers=changed)])
+    assert difference.what == "ingest-1 runs registry/ingest@sha256:2, which the record does not have"
+
+
+def test_a_new_stack_differs_from_nothing() -> None:
+    """No release, and hosts that serve none, agree."""
+    assert find_differences(None, {}, [host(serving=None, containers={})]) == []
