@@ -8,6 +8,7 @@ from infra.cli.apply import apply
 from infra.cli.audit import audit
 from infra.cli.build import build
 from infra.cli.check import check
+from infra.cli.docs import docs
 from infra.cli.history import history
 from infra.cli.install_keys import install_keys
 from infra.cli.load import load_command
@@ -45,6 +46,7 @@ for command in (
     audit,
     build,
     check,
+    docs,
     doctor,
     history,
     install_keys,

@@ -18,18 +18,25 @@ TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_ROWS = 20
 """A job summary is read at a glance, and may not be longer than a mebibyte."""
 
-MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|~^$=:@-])")
+MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#!|~$@])")
+WHITESPACE: dict[str, bool] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def render_html(pages: Sequence[StackPage], made_at: datetime) -> str:
     """Return one self-contained HTML page with all stacks."""
-    return _environment(autoescape=True).get_template("history.html.j2").render(pages=pages, made_at=_utc(made_at))
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, **WHITESPACE
+    )
+    return environment.get_template("history.html.j2").render(pages=pages, made_at=_utc(made_at))
 
 
 def render_markdown(pages: Sequence[StackPage], made_at: datetime) -> str:
     """Return all stacks as Markdown, with the last events of each."""
-    template = _environment(autoescape=False).get_template("history.md.j2")
+    environment = Environment(  # noqa: S701 - `finalize` escapes every value, as Markdown needs it
+        loader=FileSystemLoader(TEMPLATES), finalize=escape_markdown, undefined=StrictUndefined, **WHITESPACE
+    )
+    template = environment.get_template("history.md.j2")
     return template.render(pages=pages, made_at=_utc(made_at), most=MARKDOWN_ROWS)
 
 
@@ -39,20 +46,6 @@ def escape_markdown(value: object) -> str:
     for sign, entity in ENTITIES.items():
         text = text.replace(sign, entity)
     return MARKDOWN_SIGNS.sub(r"\\\1", text)
-
-
-def _environment(*, autoescape: bool) -> Environment:
-    """Return an environment in which an unknown name is an error."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escape_markdown
-    return environment
 
 
 def _utc(moment: datetime) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86400
-UNKNOWN = "–"
+UNKNOWN = "-"
 FAILED_MARK = "✕"
 SIGNS = {
     "release": ("●", "released", "release failed"),

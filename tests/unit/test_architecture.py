@@ -27,8 +27,10 @@ LAYERS: dict[str, set[str]] = {
     "rollout": {"rollout", "audit", "reports", "checks", "adapters", "domain", "settings", "errors", "paths"},
     "notify": {"notify", "rollout", "adapters", "domain", "settings", "errors", "paths"},
     "components": {"components", "notify", "rollout", "checks", "adapters", "domain", "settings", "errors", "paths"},
+    "docs_pages": {"docs_pages", "domain"},
     "cli": {
         "cli",
+        "docs_pages",
         "audit",
         "notify",
         "rollout",
@@ -185,7 +187,17 @@ def test_no_shell_runs_a_text() -> None:
     "path",
     sorted(
         path
-        for folder in ("settings", "domain", "rollout", "checks", "adapters", "cli", "components", "notify")
+        for folder in (
+            "settings",
+            "domain",
+            "rollout",
+            "checks",
+            "adapters",
+            "cli",
+            "components",
+            "notify",
+            "docs_pages",
+        )
         for path in (PROJECT_ROOT / "tests" / "unit" / folder).rglob("test_*.py")
     ),
     ids=lambda path: str(path.relative_to(PROJECT_ROOT / "tests")),
