@@ -16,7 +16,7 @@ from infra.rollout.context import host_clients
 from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from infra.settings import Settings
 
@@ -34,7 +34,7 @@ def repair_hosts(settings: Settings, outputs: Mapping[str, Any]) -> list[dict[st
             answer = client.call(
                 "repair",
                 timeout_seconds=REPAIR_TIMEOUT_SECONDS,
-                on_progress=lambda _phase, message, name=name: _say(f"{name}: {message}"),
+                on_progress=_progress(name),
                 secrets=secrets,
                 registry=login,
             )
@@ -71,6 +71,11 @@ def changed_secrets(secrets: Mapping[str, str], outputs: Mapping[str, Any], stac
         for name, value in sorted(secrets.items())
         if name in then and not hmac.compare_digest(then[name], fingerprint(key, name, value))
     ]
+
+
+def _progress(host: str) -> Callable[[str, str], None]:
+    """Return what shows a host's progress."""
+    return lambda _phase, message: _say(f"{host}: {message}")
 
 
 def _say(text: str) -> None:

@@ -19,14 +19,17 @@ MARKDOWN_ROWS = 20
 """A job summary is read at a glance, and may not be longer than a mebibyte."""
 
 MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#!|~$@])")
-WHITESPACE: dict[str, bool] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def render_html(pages: Sequence[StackPage], made_at: datetime) -> str:
     """Return one self-contained HTML page with all stacks."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, **WHITESPACE
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("history.html.j2").render(pages=pages, made_at=_utc(made_at))
 
@@ -34,10 +37,14 @@ def render_html(pages: Sequence[StackPage], made_at: datetime) -> str:
 def render_markdown(pages: Sequence[StackPage], made_at: datetime) -> str:
     """Return all stacks as Markdown, with the last events of each."""
     environment = Environment(  # noqa: S701 - `finalize` escapes every value, as Markdown needs it
-        loader=FileSystemLoader(TEMPLATES), finalize=escape_markdown, undefined=StrictUndefined, **WHITESPACE
+        loader=FileSystemLoader(TEMPLATES),
+        finalize=escape_markdown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     template = environment.get_template("history.md.j2")
-    return template.render(pages=pages, made_at=_utc(made_at), most=MARKDOWN_ROWS)
+    return template.render(pages=pages, made_at=_utc(made_at), most=MARKDOWN_ROWS) + "\n"
 
 
 def escape_markdown(value: object) -> str:
