@@ -48,7 +48,8 @@ def read_status(stack: str) -> dict[str, Any]:
         outputs = pool.submit(stack_outputs, stack)
         hosts = list(pool.map(_host_status, host_clients(settings)))
     recorded = outputs.result()
-    found = find_differences(recorded.get("release"), recorded.get("images") or {}, hosts)
+    known = {entry["release"] for entry in recorded.get("history") or []}
+    found = find_differences(recorded.get("release"), recorded.get("images") or {}, hosts, known)
     return {
         "stack": stack,
         "release": recorded.get("release"),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-GO_ON = "`pulumi up`: an update that was cut off after its commit is recorded, any other one releases what is wanted"
+GO_ON = "`pulumi up`: an update that was cut off after its commit is recorded, else what the stack wants is released"
 ON_TRIAL = "wait: a trial that nobody confirms is reverted by the host; `acp-release status --repair` ends it at once"
 ANOTHER_DIGEST = "find out who changed the host; `acp-release rollback` or a new release brings recorded images back"
 REACH = 'is the host up and its sshd reachable? docs/runbook.md, "A host is lost"'
@@ -28,26 +28,38 @@ class Difference:
 
 
 def find_differences(
-    release: str | None, images: Mapping[str, str], hosts: Sequence[Mapping[str, Any]]
+    release: str | None,
+    images: Mapping[str, str],
+    hosts: Sequence[Mapping[str, Any]],
+    recorded: Collection[str] = (),
 ) -> list[Difference]:
-    """Return what the hosts do otherwise than the record of `release` with `images` says, the record's side first."""
-    return [difference for host in hosts for difference in _of_host(release, images, host)]
+    """Return what the hosts do otherwise than the record says: of `release`, its `images` and `recorded` others."""
+    return [difference for host in hosts for difference in _of_host(release, images, host, recorded)]
 
 
-def _of_host(release: str | None, images: Mapping[str, str], host: Mapping[str, Any]) -> list[Difference]:
+def _of_host(
+    release: str | None, images: Mapping[str, str], host: Mapping[str, Any], recorded: Collection[str]
+) -> list[Difference]:
     name = str(host["host"])
     if host.get("error"):
         return [Difference(host=name, what=str(host["error"]), mend=str(host.get("mend") or REACH))]
     found = []
     if host["serving"] != release:
         what = f"it serves {host['serving'] or 'nothing'}, the record says {release or 'nothing'}"
-        found.append(Difference(host=name, what=what, mend=GO_ON))
+        found.append(Difference(host=name, what=what, mend=_record_mend(host["serving"], recorded)))
     elif release:
         found += _foreign_images(name, images, host["containers"].get(release, ()))
     if host["candidate"]:
         what = f"a candidate is on trial: {host['candidate']} ({host['phase']})"
         found.append(Difference(host=name, what=what, mend=ON_TRIAL))
     return found + [Difference(host=name, what=drift["what"], mend=drift["mend"]) for drift in host["drift"]]
+
+
+def _record_mend(serving: str | None, recorded: Collection[str]) -> str:
+    """Return how record and host come together: a rollback that was cut off is asked for again."""
+    if serving in recorded:
+        return f"`acp-release rollback --to {serving} --yes` records what serves; from there, release what you want"
+    return GO_ON
 
 
 def _foreign_images(host: str, images: Mapping[str, str], containers: Sequence[Mapping[str, Any]]) -> list[Difference]:

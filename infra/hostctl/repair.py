@@ -11,6 +11,7 @@ from .edge.apply import apply_edge
 from .edge.container import HOLDER
 from .errors import HostctlError
 from .images import ensure_images
+from .serving import wait_serving
 
 if TYPE_CHECKING:
     from .engine import Container
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from .spec import ReleaseSpec
 
 PAUSED = "paused"
+SERVING_SECONDS = 15.0
 
 
 def repair(host: Host, secrets: dict[str, str], login: RegistryLogin | None) -> None:
-    """Mend what can be mended of a host without a trial; what serves is mended first."""
+    """Mend what can be mended of a host without a trial: first what others need, at last a look that it answers."""
     current = fleet.find_spec(host, host.state.current)
+    with host.journal.step("repair", "services"):
+        _start_services(host)
     if current is not None:
         with host.journal.step("repair", "current", release=current.release):
             _mend_current(host, current, secrets, login)
@@ -31,16 +35,18 @@ def repair(host: Host, secrets: dict[str, str], login: RegistryLogin | None) -> 
         with host.journal.step("repair", "edge"):
             _remove_false_edge(host)
             apply_edge(host, host.edge.settings, login, current, pem=None, certificate_file=None)
-    with host.journal.step("repair", "services"):
-        _start_services(host)
     with host.journal.step("repair", "parked"):
         _mend_parked(host)
     with host.journal.step("repair", "strays"):
         _remove_strays(host)
+    if current is not None:
+        with host.journal.step("repair", "answers", release=current.release):
+            host.prober().wait(current)
+            wait_serving(host, current.release, timeout_seconds=SERVING_SECONDS)
 
 
 def _mend_current(host: Host, spec: ReleaseSpec, secrets: dict[str, str], login: RegistryLogin | None) -> None:
-    """Make the committed release whole, then see that it answers."""
+    """Make the committed release whole and let it run."""
     ensure_images(host.engine, spec.images, login, lambda text: host.progress("repair", text))
     _remove_replaced(host, spec)
     if not fleet.has_all(host, spec):
@@ -53,7 +59,6 @@ def _mend_current(host: Host, spec: ReleaseSpec, secrets: dict[str, str], login:
             host.engine.remove(container.name)
     _connect(host, spec)
     fleet.keep_running(host, spec, is_kept=True)
-    host.prober().wait(spec)
 
 
 def _remove_replaced(host: Host, spec: ReleaseSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.faults import candidates, deployers, group, killed, machines, surroundings
+from tests.faults import candidates, deployers, group, killed, machines, rollbacks, surroundings
 
 if TYPE_CHECKING:
     from tests.faults.row import Row
@@ -12,5 +12,13 @@ if TYPE_CHECKING:
 
 def all_rows() -> list[Row]:
     """Return every row."""
-    parts = (candidates.ROWS, surroundings.ROWS, deployers.ROWS, killed.ROWS, machines.ROWS, group.ROWS)
+    parts = (
+        candidates.ROWS,
+        surroundings.ROWS,
+        deployers.ROWS,
+        killed.ROWS,
+        rollbacks.ROWS,
+        machines.ROWS,
+        group.ROWS,
+    )
     return [row for part in parts for row in part]

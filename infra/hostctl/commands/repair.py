@@ -9,7 +9,7 @@ from ..drift.find import find_drift
 from ..images import read_registry
 from ..lease import read_lease
 from ..repair import repair
-from .status import public_stats, service_rows
+from ..serving import public_stats, service_rows
 
 if TYPE_CHECKING:
     from ..drift.difference import Difference

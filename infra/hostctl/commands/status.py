@@ -9,11 +9,11 @@ from .. import fleet
 from ..drift.find import find_drift
 from ..errors import HostctlError
 from ..lock import is_free
+from ..serving import public_stats, service_rows
 from ..supervise import act_if_due
 from ..version import version
 
 if TYPE_CHECKING:
-    from ..edge.stats import ServerStat
     from ..engine import Container
     from ..fields import Fields
     from ..host import Host
@@ -70,39 +70,6 @@ def _phase(state: State) -> str:
     if state.trial:
         return state.trial.phase
     return "committed" if state.retiring else "idle"
-
-
-def public_stats(host: Host) -> list[ServerStat]:
-    """Return what the live edge says, nothing when it does not run."""
-    try:
-        return [stat for stat in host.edge.stats() if not stat.is_verify and not stat.is_fallback]
-    except HostctlError:
-        return []
-
-
-def service_rows(stats: list[ServerStat]) -> tuple[list[dict[str, Any]], set[str]]:
-    """Return each service with its releases, and the releases that requests go to."""
-    services: dict[str, dict[str, list[ServerStat]]] = {}
-    for stat in stats:
-        services.setdefault(stat.service, {}).setdefault(stat.release, []).append(stat)
-    serving: set[str] = set()
-    rows = []
-    for name, releases in services.items():
-        live = {release for release, group in releases.items() if any(stat.weight and stat.is_up for stat in group)}
-        serving |= live
-        rows.append({"name": name, "releases": [_release_row(release, group) for release, group in releases.items()]})
-    return rows, serving
-
-
-def _release_row(release: str, group: list[ServerStat]) -> dict[str, Any]:
-    """Return a release's share of one service."""
-    return {
-        "release": release,
-        "weight": sum(stat.weight for stat in group),
-        "up": sum(stat.is_up for stat in group),
-        "servers": len(group),
-        "sessions": sum(stat.sessions for stat in group),
-    }
 
 
 def _edge(host: Host, containers: list[Container]) -> dict[str, Any]:

@@ -46,6 +46,12 @@ def test_an_image_that_the_record_does_not_have_is_a_difference() -> None:
     assert difference.what == "ingest-1 runs registry/ingest@sha256:2, which the record does not have"
 
 
+def test_a_rollback_that_was_cut_off_is_asked_for_again() -> None:
+    """Where an earlier recorded release serves, an update would find nothing to do: the rollback is the mend."""
+    (difference,) = find_differences(RELEASE, IMAGES, [host(serving="v1-0")], {RELEASE, "v1-0"})
+    assert difference.mend.startswith("`acp-release rollback --to v1-0 --yes`")
+
+
 def test_a_new_stack_differs_from_nothing() -> None:
     """No release, and hosts that serve none, agree."""
     assert find_differences(None, {}, [host(serving=None, containers={})]) == []
