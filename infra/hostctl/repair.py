@@ -39,17 +39,19 @@ def repair(host: Host, secrets: dict[str, str], login: RegistryLogin | None) -> 
         _mend_parked(host)
     with host.journal.step("repair", "strays"):
         _remove_strays(host)
-    if current is not None:
+    if current is not None and fleet.has_all(host, current):
         with host.journal.step("repair", "answers", release=current.release):
             host.prober().wait(current)
             wait_serving(host, current.release, timeout_seconds=SERVING_SECONDS)
 
 
 def _mend_current(host: Host, spec: ReleaseSpec, secrets: dict[str, str], login: RegistryLogin | None) -> None:
-    """Make the committed release whole and let it run."""
-    ensure_images(host.engine, spec.images, login, lambda text: host.progress("repair", text))
-    _remove_replaced(host, spec)
-    if not fleet.has_all(host, spec):
+    """Make the committed release whole, as far as secrets and registry allow, and let it run."""
+    try:
+        ensure_images(host.engine, spec.images, login, lambda text: host.progress("repair", text))
+    except HostctlError as error:
+        host.progress("repair", f"going on without an image: {error.message}")
+    else:
         _make_missing(host, spec, secrets)
     for container in fleet.containers(host, spec):
         if container.name in wanted(spec):
@@ -71,14 +73,14 @@ def _remove_replaced(host: Host, spec: ReleaseSpec) -> None:
 
 
 def _make_missing(host: Host, spec: ReleaseSpec, secrets: dict[str, str]) -> None:
-    """Have compose make the replicas that are missing, with the secrets of the request."""
+    """Have compose make what is missing or was replaced, with the secrets of the request; without them leave it."""
     lacking = sorted(set(spec.secret_names) - set(secrets))
     if lacking:
-        raise HostctlError(
-            "bad_request",
-            f"containers of {spec.release} are missing, and making them needs its secrets: {', '.join(lacking)}",
-            mend="repair with the secrets that the release was made with, or release again",
-        )
+        host.progress("repair", f"making no container: that needs the release's secrets: {', '.join(lacking)}")
+        return
+    _remove_replaced(host, spec)
+    if fleet.has_all(host, spec):
+        return
     host.progress("repair", f"making the missing containers of {spec.release}")
     host.compose.up(
         spec.project,

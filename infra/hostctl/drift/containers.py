@@ -19,6 +19,7 @@ Projects = Dict[str, List[Container]]
 EDGE_PROJECT = "acp-edge"
 RELEASE_PREFIX = "acp-"
 SET_UP_AGAIN = 'run the set-up of the data services again: docs/runbook.md, "A data service is gone"'
+MAKE_AGAIN = f"{REPAIR}, with the secrets of the release exported"
 FORGET = f"{REPAIR} forgets it; a rollback to it pulls its images again"
 
 
@@ -102,9 +103,11 @@ def _current(host: Host, state: State, spec: ReleaseSpec, existing: dict[str, Co
     for name, image in images.items():
         container = existing.get(name) or host.engine.container(name)
         if container is None:
-            found.append(Difference(f"{name} of the current release is missing"))
+            found.append(Difference(f"{name} of the current release is missing", MAKE_AGAIN))
         elif name not in existing:
-            found.append(Difference(f"{name} was replaced by hand: it runs {container.image} outside the release"))
+            found.append(
+                Difference(f"{name} was replaced by hand: it runs {container.image} outside the release", MAKE_AGAIN)
+            )
         else:
             found += _replica(host, state, spec, container, image)
     found += [Difference(f"{name} is one more than the release has") for name in sorted(set(existing) - set(images))]
@@ -120,7 +123,9 @@ def _replica(host: Host, state: State, spec: ReleaseSpec, container: Container, 
     """Return how one replica of the committed release differs."""
     name = container.name
     if is_replaced(host, container, image):
-        return [Difference(f"{name} was replaced by hand: it runs {container.image}, the release has {image}")]
+        return [
+            Difference(f"{name} was replaced by hand: it runs {container.image}, the release has {image}", MAKE_AGAIN)
+        ]
     if not container.is_running:
         return [Difference(f"{name} of the current release does not run: it is {container.state}")]
     if state.trial is not None or state.retiring is not None:

@@ -133,11 +133,25 @@ def test_an_image_that_only_has_the_same_reference_is_a_difference(world: FakeHo
 
 
 def test_nothing_is_made_without_the_secrets(world: FakeHost) -> None:
-    """A missing replica needs the release's secrets; without them the error names them, not their values."""
+    """A missing replica needs the release's secrets; without them it is left and said, and the rest is mended."""
     world.engine.remove(INGEST)
-    with pytest.raises(HostctlError, match="needs its secrets: DATABASE_URL") as caught:
-        world.call("repair")
-    assert caught.value.code == "bad_request"
+    world.engine.change("acp-v1-1-0-b-agents-1", state="exited")
+    add(world, "acp-hand-made-1", project="acp-hand-made")
+    (missing, *_) = world.call("repair")["left"]
+    assert drift(world) == [missing["what"]] == [f"{INGEST} of the current release is missing"]
+    assert "with the secrets of the release" in missing["mend"]
+    assert any("that needs the release's secrets: DATABASE_URL" in line for line in world.progress)
+
+
+def test_what_replaced_a_replica_stays_until_it_can_be_made_again(world: FakeHost) -> None:
+    """Without secrets, or without the image, the impostor is not removed: it may be all that answers."""
+    _replace_by_hand(world)
+    world.call("repair")
+    assert world.engine.all[INGEST].image == OTHER_IMAGE
+    world.engine.refuse_pulls("connection refused")
+    world.call("repair", secrets={"DATABASE_URL": SECRET})
+    assert world.engine.all[INGEST].image == OTHER_IMAGE
+    assert any("going on without an image" in line for line in world.progress)
 
 
 def test_a_sound_host_is_left_alone(world: FakeHost) -> None:
