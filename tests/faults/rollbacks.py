@@ -136,7 +136,7 @@ def _target_pruned(stage: Stage) -> Seen:
     with _hidden_in_registry(stage, image):
         result = rollback(stage, "--to", gone)
     problems = [] if stage.view.serving == current else [f"{stage.view.serving} serves"]
-    seen = refused(result, "not in the registry", "is gone", "not found", "no longer")
+    seen = refused(result, "nor in the registry")
     return Seen(text=seen.text, problems=(*seen.problems, *problems), serves="new")
 
 
