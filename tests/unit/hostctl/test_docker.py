@@ -166,6 +166,20 @@ def test_what_is_gone_already_is_no_error(docker: Docker, engine: Engine) -> Non
         engine.start("x")
 
 
+def test_what_a_repair_asks_of_docker(docker: Docker, engine: Engine) -> None:
+    """Going on after a pause, another name, and a network under the names that others use."""
+    for path in ("/containers/x/unpause", "/containers/x/rename", "/networks/front/connect"):
+        docker.answers[f"POST {path}"] = (204, b"")
+    engine.unpause("x")
+    engine.rename("x", "y")
+    engine.connect("x", "front", ["ingest", "x"])
+    assert [(request, body) for request, body, _ in docker.asked] == [
+        ("POST /containers/x/unpause", None),
+        ("POST /containers/x/rename?name=y", None),
+        ("POST /networks/front/connect", {"Container": "x", "EndpointConfig": {"Aliases": ["ingest", "x"]}}),
+    ]
+
+
 def test_an_engine_that_is_down_is_said_so(tmp_path: Path) -> None:
     """Nobody at the socket is `docker_unavailable`."""
     with pytest.raises(HostctlError) as caught:
