@@ -3,21 +3,28 @@ from __future__ import annotations
 import dataclasses
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from infra.hostctl.edge.certificate import place_certificate
+from infra.hostctl.edge.config import render_config
 from infra.hostctl.edge.container import HOLDER, RELIEFS, edge_document
+from infra.hostctl.edge.control import Edge
 from infra.hostctl.edge.files import EdgeFiles
 from infra.hostctl.edge.ledger import Ledger
+from infra.hostctl.edge.routing import committed_routing
 from infra.hostctl.edge.sockets import ask
 from infra.hostctl.edge.stats import ServerStat, frontend_sessions, parse_stats, parse_workers
 from infra.hostctl.errors import HostctlError
+from tests.unit.hostctl.fakes import FakeClock, FakeEngine
 from tests.unit.hostctl.test_edge_routing import PEM, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from infra.hostctl.clock import Clock
+    from infra.hostctl.engine import Engine
 
 STATS = """\
 # pxname,svname,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,ttime,
@@ -131,6 +138,21 @@ def test_routes_are_written_only_when_they_change(tmp_path: Path) -> None:
     assert files.active(HOLDER) is None
     files.activate(HOLDER, "trial.cfg")
     assert files.active(HOLDER) == "trial.cfg"
+
+
+def test_a_route_file_that_somebody_edited_is_seen(tmp_path: Path) -> None:
+    """The file is compared with what these settings and routes render to, to the letter."""
+    files = EdgeFiles(tmp_path)
+    files.prepare(HOLDER)
+    files.save(settings(), container=HOLDER, images={HOLDER: settings().image})
+    edge = Edge(files, cast("Engine", FakeEngine()), cast("Clock", FakeClock()))
+    routing = committed_routing(None)
+    assert not edge.has_written(routing)
+    text = render_config(settings(), routing)
+    files.write_routes("committed.cfg", text)
+    assert edge.has_written(routing)
+    files.write_routes("committed.cfg", f"{text}# by hand\n")
+    assert not edge.has_written(routing)
 
 
 def test_a_certificate_is_placed_once_and_only_if_it_can_be_one(tmp_path: Path) -> None:
