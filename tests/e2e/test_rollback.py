@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.first import stack_outputs
+from tests.faults.rollbacks import WARM_STEPS
 from tests.support.host_view import views
 from tests.support.overrides import merged
 from tests.support.portrait import Portrait, differing, portray
@@ -34,6 +35,7 @@ KEPT = 12
 """More than the releases made here, so that every one of them is parked with the environment it ran with."""
 
 ROLLBACK_SECONDS = 180.0
+ROLLOUT_PHASES = {step.partition("/")[0] for step in WARM_STEPS}
 QUICK_DRAIN: dict[str, Any] = {
     "services": {name: {"drain_timeout_seconds": 5} for name in ("acp-ingest", "acp-agents", "acp-worker")}
 }
@@ -118,6 +120,7 @@ def test_what_serves_after_a_rollback_is_what_served_then(world: World, portrait
     assert lost.lost == 0, lost.shown
     assert lost.sent > 0
     _agrees(world, view)
+    assert _steps(view) == set(WARM_STEPS), "the fault matrix kills the driver at each of these"
 
 
 def _agrees(world: World, view: HostView) -> None:
@@ -125,3 +128,10 @@ def _agrees(world: World, view: HostView) -> None:
     status = world.command("status", "--stack", STACK, "--json")
     assert status.good, status.output
     assert view.problems() == []
+
+
+def _steps(view: HostView) -> set[str]:
+    """Return the journal steps of the last rollback."""
+    entries = [entry for entry in view.journal() if entry["mark"] == "begin" and entry["phase"] in ROLLOUT_PHASES]
+    last = max(index for index, entry in enumerate(entries) if (entry["phase"], entry["step"]) == ("start", "begin"))
+    return {f"{entry['phase']}/{entry['step']}" for entry in entries[last:]}
