@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.world import World
 
-NEW_KEY = "acp_production_deploy"
+NEW_KEY = "acp_new_deploy"
 
 
 def _release(world: World) -> None:
