@@ -204,7 +204,7 @@ def _attached(
     cosign = _cosign(settings, secrets)
 
     def ask(kind: str) -> list[str]:
-        return [name for name, image in images.items() if cosign.attested(image, verifier, kind=kind)]
+        return [name for name, image in sorted(images.items()) if cosign.attested(image, verifier, kind=kind)]
 
     with ThreadPoolExecutor() as pool:
         sbom, made = pool.map(ask, (SBOM_KIND, PROVENANCE_KIND))

@@ -36,7 +36,7 @@ def test_a_clean_release_is_recorded_with_its_gate(gated: GatedStack) -> None:
     record = json.loads(shown.output[shown.output.index("{") :])["gate"]
     assert {scan["name"] for scan in record["scans"]} == {"acp-ingest", "acp-agents", "edge", "postgres", "redis"}
     assert all(scan["passed"] and "lab DATABASE" in scan["database"] for scan in record["scans"])
-    assert record["sbom"] == record["provenance"] == ["acp-ingest", "acp-agents"]
+    assert record["sbom"] == record["provenance"] == ["acp-agents", "acp-ingest"]
     assert "cosign.pub" in record["signed_by"]
     assert all(scan["waivers"] == [] for scan in record["scans"])
 

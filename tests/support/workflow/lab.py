@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from infra.adapters.image_tags import ImageTags, copy_argv
 from infra.adapters.process import run
-from infra.cli.main import main
 from infra.lab.seed import derive, read_seed
-from infra.workflows.document import Workflow, read_workflow
+from infra.workflows.document import read_workflow
 from tests.support.workflow.equivalents import equivalents
 from tests.support.workflow.run import Run, Setting
 from tests.support.workflow.stacks import STACKS, secret_values, write_stacks
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.settings.model import Host
-    from tests.support.workflow.job import Equivalent, Job
+    from tests.support.workflow.job import Equivalent
     from tests.support.workflow.results import RunResult
     from tests.support.world import World
 
@@ -120,7 +119,6 @@ class LabRepository:
             runner={**self._runner(number, sha), **going.runner},
             equivalents={
                 **equivalents(folder / "artifacts", lambda workspace: self._check_out(workspace, sha)),
-                **pending(read),
                 **going.instead,
             },
             before=going.before,
@@ -159,17 +157,3 @@ class LabRepository:
 
     def _git(self, *arguments: str) -> str:
         return run(["git", *arguments], timeout_seconds=GIT_SECONDS, cwd=self.world.path).stdout.strip()
-
-
-def pending(workflow: Workflow) -> dict[str, Equivalent]:
-    """Return what stands for steps whose command does not exist yet."""
-    runs = [str(step.get("run", "")).strip() for _, step in workflow.steps()]
-    missing = [text for text in runs if text.startswith("acp-release ") and text.split()[1] not in main.commands]
-    return dict.fromkeys(missing, _not_yet)
-
-
-def _not_yet(job: Job, given: Mapping[str, str]) -> str:
-    page = job.workspace / "reports" / "docs" / "index.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.touch()
-    return "there is no such command yet"
