@@ -80,14 +80,21 @@ class Job:
     def _step(self, step: Mapping[str, Any], result: JobResult) -> StepResult:
         name = str(step.get("name") or step.get("run") or step.get("uses"))
         if not condition(step.get("if"), self.scope):
+            self._conclude(step, "skipped")
             return StepResult(name=name, outcome="skipped")
         outcome, log = "success", ""
         try:
             log = self._perform(step, result)
         except StepFailedError as error:
             outcome, log, self.failed = "failure", str(error), True
+        self._conclude(step, outcome)
         result.leaks |= {key for key, value in self.secrets.items() if value.strip() and value.strip() in log}
         return StepResult(name=name, outcome=outcome, log=self._masked(log))
+
+    def _conclude(self, step: Mapping[str, Any], outcome: str) -> None:
+        """Let later expressions read how a step with an id ended."""
+        if "id" in step:
+            self.steps[step["id"]] = {"outputs": {}, **self.steps.get(step["id"], {}), "outcome": outcome}
 
     def _perform(self, step: Mapping[str, Any], result: JobResult) -> str:
         equivalent = self.equivalents.get(

@@ -9,18 +9,26 @@ from tests.support.workflow.fakes import FakeRun
 if TYPE_CHECKING:
     from pathlib import Path
 
+DELIVER = "acp-release notifications --stack staging --resend"
 JOBS = ("build", "scan", "sign", "staging", "performance", "plan", "production", "documentation", "notifications")
 ROLLBACK = "Roll back unless the hosts did"
 
 
 def outcomes(**changed: str) -> dict[str, str]:
-    """Return how every job ends, `success` unless said otherwise; notifications only tell of failures."""
+    """Return how every job ends, `success` unless said otherwise; notifications only tell of failures elsewhere."""
     return {**dict.fromkeys(JOBS, "success"), "notifications": "skipped", **changed}
 
 
 def skipped(*names: str) -> dict[str, str]:
     """Return these jobs as skipped."""
     return dict.fromkeys(names, "skipped")
+
+
+def told(fake: FakeRun, stack: str) -> bool:
+    """Return whether the deploy job told of its own failure, and delivered it before its runner went."""
+    failed = f"acp-release notify --stack {stack} --event failed --reason a step of the deploy job failed"
+    delivered = f"acp-release notifications --stack {stack} --resend"
+    return failed in fake.commands and delivered in fake.commands[fake.commands.index(failed) :]
 
 
 def test_a_push_to_main_goes_to_staging(tmp_path: Path) -> None:
@@ -37,6 +45,7 @@ def test_a_push_to_main_goes_to_staging(tmp_path: Path) -> None:
         "pulumi up --stack staging --yes --skip-preview --suppress-outputs",
         "acp-release check --stack staging",
         "acp-release smoke --stack staging",
+        DELIVER,
         "acp-release install-keys --stack staging",
         "acp-release load --stack staging --profile load",
         "acp-release install-keys --stack staging",
@@ -76,7 +85,8 @@ def test_a_failed_smoke_rolls_staging_back(tmp_path: Path) -> None:
     fake = FakeRun(folder=tmp_path, answers={"acp-release smoke": {"status": 50}})
     result = fake.run(environment="production")
     rest = skipped("performance", "plan", "production")
-    assert result.outcomes == outcomes(staging="failure", **rest, notifications="success"), str(result)
+    assert result.outcomes == outcomes(staging="failure", **rest), str(result)
+    assert told(fake, "staging")
     assert result.jobs["staging"].step(ROLLBACK).outcome == "success"
     assert "acp-release rollback --stack staging --if-needed --yes" in fake.commands
 
@@ -100,8 +110,10 @@ def test_production_that_is_not_approved_is_not_touched(tmp_path: Path) -> None:
 def test_what_changed_after_the_approval_is_not_applied(tmp_path: Path) -> None:
     """A plan that no longer holds fails the job, and the rollback step is asked and finds nothing to do."""
     refused = {"acp-release apply": {"status": 40, "says": "what was approved is not what would be applied"}}
-    result = FakeRun(folder=tmp_path, answers=refused).run(environment="production")
-    assert result.outcomes == outcomes(production="failure", notifications="success"), str(result)
+    fake = FakeRun(folder=tmp_path, answers=refused)
+    result = fake.run(environment="production")
+    assert result.outcomes == outcomes(production="failure"), str(result)
+    assert told(fake, "production")
     assert "not what would be applied" in result.jobs["production"].step("Release what was approved").log
     assert result.jobs["production"].step("Smoke").outcome == "skipped"
 
@@ -111,7 +123,8 @@ def test_a_reverted_release_asks_the_hosts(tmp_path: Path) -> None:
     fake = FakeRun(folder=tmp_path, answers={"pulumi up staging": {"status": 255}})
     result = fake.run()
     rest = skipped("performance", "plan", "production")
-    assert result.outcomes == outcomes(staging="failure", **rest, notifications="success"), str(result)
+    assert result.outcomes == outcomes(staging="failure", **rest), str(result)
+    assert told(fake, "staging")
     assert result.jobs["staging"].step("Health").outcome == "skipped"
     assert result.jobs["staging"].step(ROLLBACK).outcome == "success"
 
