@@ -72,14 +72,19 @@ def require_version() -> str:
     return PINNED
 
 
-def run_k6(script: Path, plan: Mapping[str, Any], *, timeout_seconds: float, token: str = "") -> Summary:
-    """Run a script to its end and return what it measured; a run that was not done as planned is a `ToolError`."""
+def run_k6(
+    script: Path, plan: Mapping[str, Any], *, timeout_seconds: float, token: str = "", authority: Path | None = None
+) -> Summary:
+    """Run a script to its end and return what it measured; a run that was not done as planned is a `ToolError`.
+
+    `authority` is the file of an authority that vouches for the hosts.
+    """
     with tempfile.TemporaryDirectory(prefix="acp-k6-") as folder:
         file = Path(folder) / "summary.json"
         done = run(
             k6_argv(script),
             timeout_seconds=timeout_seconds,
-            env=_environment(plan, file, token),
+            env=_environment(plan, file, token, authority),
             redact_values=[token],
             check=False,
         )
@@ -115,8 +120,10 @@ def read_summary(file: Path) -> Summary:
         raise ToolError(f"k6's summary is not JSON: {error}") from None
 
 
-def _environment(plan: Mapping[str, Any], summary: Path, token: str) -> dict[str, str]:
+def _environment(plan: Mapping[str, Any], summary: Path, token: str, authority: Path | None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    if authority is not None:
+        kept["SSL_CERT_FILE"] = str(authority)
     own = {"ACP_PLAN": json.dumps(plan), "ACP_SUMMARY_FILE": str(summary)}
     return {**kept, **own, **({"ACP_TOKEN": token} if token else {})}
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.adapters.k6 import Summary, require_version, run_k6
+from infra.checks.tls import own_authority
 from infra.domain.load_plan import GRACEFUL_STOP_SECONDS, Addresses, chosen, plan_of
 from infra.domain.load_report import LoadReport, Reading, figures_of, missed, unmeasured
 from infra.domain.load_work import MIXED, WORK
@@ -44,7 +45,8 @@ def run_load(
     plan = plan_of(found, scenarios, addresses_of(settings), release)
     started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     limit = found.duration_seconds + AROUND_SECONDS
-    summary = run_k6(SCRIPTS / f"{scenario}.js", plan, timeout_seconds=limit, token=token)
+    authority = own_authority(settings)
+    summary = run_k6(SCRIPTS / f"{scenario}.js", plan, timeout_seconds=limit, token=token, authority=authority)
     readings = _readings(summary)
     wanted = plan["options"]["thresholds"]
     problems = unmeasured(wanted, readings)

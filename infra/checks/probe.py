@@ -22,6 +22,7 @@ import psutil
 from infra.adapters.background import find_process, start_module
 from infra.checks.probe_files import Plan, ProbeFiles, State
 from infra.checks.prober import Sender
+from infra.checks.tls import trusting
 from infra.domain.certificate import certify, failures, once_served, shown
 
 STATE_SECONDS = 0.2
@@ -36,7 +37,8 @@ async def run(files: ProbeFiles, plan: Plan, control_url: str) -> tuple[dict[str
         over.set()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, finish)
-    sender = Sender(plan.requests, rate=plan.rate, control_url=control_url)
+    verify = trusting(Path(plan.authority) if plan.authority else None)
+    sender = Sender(plan.requests, rate=plan.rate, control_url=control_url, verify=verify)
     watch = asyncio.create_task(_watch(files, plan, sender, over))
     # What is still on its way at the end gets the time that a good answer may take.
     await sender.run(over, grace_seconds=plan.slow_ms / 1000)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the probe asks and how fast, which process it must not outlive, and the report it makes if it has to."""
+    """What the probe asks and how fast, which process it must not outlive, and the report it makes if it has to.
+
+    `authority` is the file of an authority that vouches for the hosts beside the system's.
+    """
 
     requests: Sequence[ProbeRequest]
     rate: float
@@ -25,6 +28,7 @@ class Plan:
     engine_pid: int
     engine_created: float
     document: dict[str, Any]
+    authority: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import httpx
 from infra.domain.certificate import Answer, Certificate, Hiccup, certify
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
@@ -49,9 +50,17 @@ class Sender:
     delayed the request too.
     """
 
-    def __init__(self, requests: Sequence[ProbeRequest], *, rate: float, control_url: str | None = None) -> None:
-        """Prepare; nothing is sent before `run`."""
+    def __init__(
+        self,
+        requests: Sequence[ProbeRequest],
+        *,
+        rate: float,
+        control_url: str | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        """Prepare; nothing is sent before `run`. `verify` says who may vouch for a server."""
         self._requests = requests
+        self._verify = verify
         self._interval = 1 / rate
         self._control_url = control_url
         self._epoch = time.time() - time.monotonic()
@@ -63,8 +72,9 @@ class Sender:
         # No limit of our own on connections: while a server is silent, requests must not wait for each other.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
         # Transports of our own: hosts are asked directly, whatever proxy the environment names.
+        transport = httpx.AsyncHTTPTransport(limits=limits, verify=self._verify)
         async with (
-            httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport(limits=limits)) as to,
+            httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport) as to,
             httpx.AsyncClient(
                 timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport(limits=limits)
             ) as control,

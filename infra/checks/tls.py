@@ -17,6 +17,8 @@ from infra.checks.result import CheckResult
 from infra.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infra.checks.inquiry import Inquiry
     from infra.settings import Settings
     from infra.settings.model import Host, Tls
@@ -34,16 +36,26 @@ class Shown:
     days_left: float
 
 
+def own_authority(settings: Settings) -> Path | None:
+    """Return the file of the stack's own authority, where it names one."""
+    name = settings.edge.tls.ca_file if settings.edge.tls else None
+    return key_path(name) if name else None
+
+
 def trust(settings: Settings) -> ssl.SSLContext:
     """Return who may vouch for the certificate: the system's authorities, and the stack's own where it names one."""
+    return trusting(own_authority(settings))
+
+
+def trusting(authority: Path | None) -> ssl.SSLContext:
+    """Return the system's trust, and in the authority of a file; raise `SettingsError` when that cannot be read."""
     # By default nothing older than TLS 1.2 is spoken.
     context = ssl.create_default_context()
-    name = settings.edge.tls.ca_file if settings.edge.tls else None
-    if name:
+    if authority is not None:
         try:
-            context.load_verify_locations(cafile=str(key_path(name)))
+            context.load_verify_locations(cafile=str(authority))
         except (OSError, ssl.SSLError) as error:
-            raise SettingsError("the stack", [f"edge.tls.ca_file: {name}: {error.strerror or error}"]) from None
+            raise SettingsError("the stack", [f"edge.tls.ca_file: {authority}: {error.strerror or error}"]) from None
     return context
 
 

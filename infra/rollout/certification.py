@@ -13,6 +13,7 @@ import psutil
 from infra.adapters.background import find_engine, find_process, start_module
 from infra.checks.probe_files import Plan, ProbeFiles, State
 from infra.checks.routes import route_requests
+from infra.checks.tls import own_authority
 from infra.errors import CheckError, ToolError
 from infra.paths import CACHE_FOLDER
 from infra.rollout.document import base_document
@@ -44,6 +45,7 @@ class Certification:
         """Start the probe; `wait_running` says when it sends."""
         self._remove_stale()
         rules, engine = self.context.settings.certificate, find_engine()
+        authority = own_authority(self.context.settings)
         self.files.write_plan(
             Plan(
                 requests=route_requests(self.context.settings),
@@ -53,6 +55,7 @@ class Certification:
                 engine_pid=engine.pid,
                 engine_created=engine.create_time(),
                 document=base_document(self.context),
+                authority=str(authority) if authority else None,
             )
         )
         started = psutil.Process(start_module("infra.checks.probe", str(self.files.folder)).pid)

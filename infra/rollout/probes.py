@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from infra.checks.target import public_targets
+from infra.checks.tls import trust
 from infra.domain.canary import Sample, merge
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def probe_samples(context: RolloutContext, service: str, count: int) -> ProbeSam
     current: list[Sample] = []
     asked, limit = 0, count * 100
     # A transport of our own: hosts are asked directly, whatever proxy the environment names.
-    with httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.HTTPTransport()) as client:
+    transport = httpx.HTTPTransport(verify=trust(context.settings))
+    with httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport) as client:
         while len(candidate) < count and asked < limit:
             target = targets[asked % len(targets)]
             asked += 1

@@ -157,3 +157,11 @@ def test_a_summary_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     """The reason of the system is in the message."""
     with pytest.raises(ToolError, match="No such file"):
         read_summary(tmp_path / "none.json")
+
+
+def test_the_hosts_own_authority_is_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """k6 gets the stack's authority instead of whatever the runner trusts, and nothing where there is none."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/runner.pem")
+    summary = tmp_path / "summary.json"
+    assert k6._environment({}, summary, "", tmp_path / "ca.pem")["SSL_CERT_FILE"] == str(tmp_path / "ca.pem")
+    assert k6._environment({}, summary, "", None)["SSL_CERT_FILE"] == "/runner.pem"
