@@ -20,7 +20,7 @@ up: ## set up this machine, start the lab and release to it
 test: set-up ## run all tests: the fast ones first, then those on real parts, one process for each lab
 	@$(PYTEST) tests/components tests/unit
 	@$(PYTEST) --numprocesses 3 --dist loadgroup --no-loadscope-reorder \
-		tests/e2e tests/faults tests/workflows tests/contract tests/integration
+		tests/e2e tests/workflows tests/faults tests/contract tests/integration
 
 unit: set-up ## run the tests that need neither Docker nor a lab
 	@$(PYTEST) tests/components tests/unit
@@ -40,7 +40,7 @@ faults: set-up ## run the fault matrix
 	@$(VENV) python -m tests.faults
 
 down: ## remove the lab, the local stack and what set-up made in the checkout
-	@if [ -x .venv/bin/python ] && [ -d .acp/world ]; then $(VENV) python -m tests.support.take_down; fi
+	@if [ -x .venv/bin/python ] && [ -d .acp/world -o -d .acp/world-2 ]; then $(VENV) python -m tests.support.take_down; fi
 	@if [ -x .venv/bin/acp-release ]; then $(VENV) \
 		if pulumi stack ls 2>/dev/null | grep -q '^$(STACK)[* ]'; then \
 			pulumi stack rm --stack $(STACK) --force --yes --preserve-config; fi; \

@@ -17,8 +17,8 @@ CREDENTIALS = re.compile(
     r"|EMBEDDING_ENDPOINT|OPENAI_API_KEY|REGISTRY_PASSWORD|SSH_AUTH_SOCK|PULUMI_.*|GITHUB_.*)$"
 )
 GOLDEN_FOLDER = "golden"
-WORLD_TIERS = {"e2e", "faults", "workflows"}
-"""Tiers whose tests release in the one scratch world."""
+WORLDS = {"e2e": "world", "faults": "second world", "workflows": "second world"}
+"""The scratch world that the tests of a tier release in."""
 
 settings.register_profile("acp", deadline=None, derandomize=True, database=None, max_examples=50)
 settings.load_profile("acp")
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keep together what shares a lab, where the tests run in several processes (`--dist loadgroup`)."""
     for item in items:
         tier, *folders = item.path.relative_to(config.rootpath / "tests").parts[:-1]
-        group = "world" if tier in WORLD_TIERS else "/".join((tier, *folders))
+        group = WORLDS.get(tier) or "/".join((tier, *folders))
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -44,7 +44,7 @@ FROM_OUTSIDE = f"PREROUTING -p tcp --dport {AGENTS_PORT} -m addrtype --dst-type 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """Return a stage with one host and a good release."""
-    world = World.default()
+    world = World.second()
     with world.claimed():
         world.environment.clear()
         world.prepare(hosts=1)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """Return a stage with one host, mended before and after."""
-    world = World.default()
+    world = World.second()
     with world.claimed():
         world.environment.clear()
         if world.lab.inventory_file.exists() and world.stack_file.exists():

@@ -1,8 +1,9 @@
-"""`python -m tests.support.take_down`: remove the scratch world that tests, faults and benchmarks left warm."""
+"""`python -m tests.support.take_down`: remove the scratch worlds that tests, faults and benchmarks left warm."""
 
 from __future__ import annotations
 
 from tests.support.world import World
 
 if __name__ == "__main__":
-    World.default().destroy()
+    for world in (World.default(), World.second()):
+        world.destroy()

@@ -136,6 +136,12 @@ class World:
         """Return the world of this checkout, or the one `ACP_TEST_WORLD` names."""
         return cls(Path(os.environ.get(FOLDER_SETTING) or CHECKOUT / ".acp" / "world").resolve())
 
+    @classmethod
+    def second(cls) -> World:
+        """Return another world beside the default one, so that two tiers of tests run side by side."""
+        first = cls.default().folder
+        return cls(first.with_name(f"{first.name}-2"))
+
     @contextlib.contextmanager
     def claimed(self) -> Iterator[World]:
         """Hold the world for one test run: two at once would break each other's releases."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="package")
 def repository() -> Iterator[LabRepository]:
     """Return the repository; its hosts are new before and after."""
-    with World.default().claimed() as world:
+    with World.second().claimed() as world:
         world.environment.clear()
         world.prepare(hosts=2)
         world.start_over()
