@@ -36,8 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write golden files instead of comparing with them.")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares a lab, where the tests run in several processes (`--dist loadgroup`)."""
+    """Keep together what shares a lab, where the tests run in several processes (`--dist loadgroup`).
+
+    Before all others: xdist reads the groups in the same hook.
+    """
     for item in items:
         tier, *folders = item.path.relative_to(config.rootpath / "tests").parts[:-1]
         group = WORLDS.get(tier) or "/".join((tier, *folders))
