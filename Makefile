@@ -19,7 +19,7 @@ up: ## set up this machine, start the lab and release to it
 
 test: set-up ## run all tests: the fast ones first, then those on real parts, one process for each lab
 	@$(PYTEST) tests/components tests/unit
-	@$(PYTEST) --numprocesses 3 --dist loadgroup --no-loadscope-reorder \
+	@$(PYTEST) --numprocesses 3 --no-loadscope-reorder \
 		tests/e2e tests/workflows tests/faults tests/contract tests/integration
 
 unit: set-up ## run the tests that need neither Docker nor a lab

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +37,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write golden files instead of comparing with them.")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares a lab, where the tests run in several processes (`--dist loadgroup`).
+class LabScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests that share a lab to one process; what a lab is for follows from the test's folder."""
 
-    Before all others: xdist reads the groups in the same hook.
-    """
-    for item in items:
-        tier, *folders = item.path.relative_to(config.rootpath / "tests").parts[:-1]
-        group = WORLDS.get(tier) or "/".join((tier, *folders))
-        item.add_marker(pytest.mark.xdist_group(group))
+    def _split_scope(self, nodeid: str) -> str:
+        """Return what is not spread over processes: the tests of one world, else those of one folder."""
+        tier, *folders = nodeid.partition("::")[0].removeprefix("tests/").split("/")[:-1]
+        return WORLDS.get(tier) or "/".join((tier, *folders))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LabScheduling:
+    """Let xdist (`--numprocesses`) schedule by lab."""
+    return LabScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
