@@ -11,7 +11,7 @@ from infra.hostctl import readiness
 from infra.hostctl.clearance import set_signers
 from infra.hostctl.errors import HostctlError
 from infra.lab.keys import ensure_key
-from tests.unit.hostctl.fakes import FakeHost, spec
+from tests.unit.hostctl.fakes import IMAGE, SECRET, FakeHost, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,19 @@ def refused(world: FakeHost, **request: Any) -> str:
 def test_a_cleared_release_starts(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
     """A release that the gate signed starts."""
     assert world.start("v1", clearance=clear(spec("v1")))["phase"] == "ready"
+
+
+def test_what_serves_already_needs_no_new_clearance(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """A rotated key runs the last start again, with its old lease and clearance; another digest is refused as ever."""
+    world.start("v1", clearance=clear(spec("v1")))
+    for phase in ("cutover", "commit", "park"):
+        world.call(phase, release="v1")
+    old = {"holder": "ci-1", "fence": 1}
+    answer = world.start("v1", lease=old)
+    assert (answer["phase"], answer["changed"]) == ("serving", False)
+    edited = json.loads(json.dumps(spec("v1")).replace(IMAGE, IMAGE.replace("a" * 64, "c" * 64)))
+    with pytest.raises(HostctlError, match="clearance"):
+        world.call("start", spec=edited, secrets={"DATABASE_URL": SECRET})
 
 
 def test_a_host_without_keys_asks_for_nothing(world: FakeHost) -> None:
