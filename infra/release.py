@@ -94,13 +94,14 @@ def utc_now() -> str:
 
 
 def origin_of(settings: Settings, commit: str, earlier: Earlier, promoted: Sequence[Mapping[str, Any]]) -> Origin:
-    """Return who asks for this update from where; the commit of a recorded release is the one it was built from."""
+    """Return who asks for this update from where; the commit of a recorded or tagged release is that of its build."""
     origin = read_origin(os.environ, PROJECT_ROOT, commit)
     if settings.rollback_to:
         return origin.of_release(earlier.find(settings.rollback_to))
     if settings.image_tag:
-        tagged = next((entry for entry in promoted if entry.get("version") == settings.image_tag), {"commit": ""})
-        return origin.of_release(tagged)
+        tagged = next((entry for entry in promoted if entry.get("version") == settings.image_tag), None)
+        # What was promoted says where it is from; else git may know the tag; else nobody does.
+        return origin if commit and tagged is None else origin.of_release(tagged or {"commit": ""})
     return origin
 
 

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from infra import release
+from infra.domain.origin import Origin
 from infra.errors import UsageError
-from infra.release import RISK_VARIABLE, Earlier, accepted_risk, choose_run_id, fingerprints
+from infra.release import RISK_VARIABLE, Earlier, accepted_risk, choose_run_id, fingerprints, origin_of
 from infra.settings.secrets import SecretValues
 from tests.support.settings import make_settings
 
@@ -67,3 +69,23 @@ def test_risk_is_accepted_for_rollbacks_only() -> None:
     assert accepted_risk(make_settings(), {RISK_VARIABLE: "  "}) == ""
     with pytest.raises(UsageError, match="only for rollbacks"):
         accepted_risk(make_settings(), {RISK_VARIABLE: "because"})
+
+
+@pytest.mark.parametrize(
+    ("known_to_git", "promoted", "commit", "branch"),
+    [
+        ("abc123", [], "abc123", "main"),
+        ("abc123", [{"version": "v1.4.2", "commit": "c0ffee", "branch": "next"}], "c0ffee", "next"),
+        ("", [{"version": "v1.4.1", "commit": "c0ffee", "branch": "next"}], "", ""),
+    ],
+    ids=["git knows the tag", "promoted from another stack", "nobody knows"],
+)
+def test_a_published_tag_names_the_commit_it_was_built_from(
+    monkeypatch: pytest.MonkeyPatch, known_to_git: str, promoted: list[dict[str, str]], commit: str, branch: str
+) -> None:
+    """The stack that released it first knows best, then git; a tag that nobody knows has no commit and no branch."""
+    monkeypatch.setattr(
+        release, "read_origin", lambda _environ, _root, known: Origin(who="ann", commit=known, branch="main")
+    )
+    found = origin_of(make_settings(image_tag="v1.4.2"), known_to_git, Earlier.of({}), promoted)
+    assert (found.who, found.commit, found.branch) == ("ann", commit, branch)
