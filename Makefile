@@ -17,10 +17,11 @@ up: ## set up this machine, start the lab and release to it
 	@$(VENV) pulumi up --stack $(STACK) --yes
 	@$(VENV) acp-release status --stack $(STACK)
 
-test: set-up ## run all tests: the fast ones first, then those on real parts, one process for each lab
+test: set-up ## run all tests, the fast ones first, and leave nothing behind (KEEP=1 keeps the labs warm)
 	@$(PYTEST) tests/components tests/unit
 	@$(PYTEST) --numprocesses 3 --no-loadscope-reorder \
-		tests/e2e tests/workflows tests/faults tests/contract tests/integration
+		tests/e2e tests/workflows tests/faults tests/contract tests/integration; \
+		status=$$?; [ -n "$(KEEP)" ] || python -m tests.support.take_down; exit $$status
 
 unit: set-up ## run the tests that need neither Docker nor a lab
 	@$(PYTEST) tests/components tests/unit
