@@ -49,7 +49,7 @@ def stack_document(world: World, inventory: dict[str, Any], stack: str, index: i
     config["acp:gate"]["signing"]["release_key_file"] = f"~/.ssh/acp_{stack}_release"
     # What is tested is that the step runs, not how much this machine bears.
     quick = {"duration_seconds": 2, "scenarios": {"search": {"rate": 2, "max_p95_ms": {"search": 5000}}}}
-    config["acp:load"] = {"profiles": {"load": quick}}
+    config["acp:load"] = {**config["acp:load"], "profiles": {"load": quick}}
     if stack == "production":
         config["acp:gate"]["promoted_from"] = "staging"
     return {"config": config}
