@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from infra.adapters.process import run
 from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
 from infra.settings import load_settings, load_stack_file, one_update_overrides
@@ -341,3 +342,10 @@ def test_an_override_that_is_empty_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
         one_update_overrides({"ACP_IMAGE_TAG": "", "ACP_VERSION": "v1"})
     assert caught.value.problems == ("ACP_IMAGE_TAG is set and empty",)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_stack_file_is_committed_with_a_salt(stack: str) -> None:
+    """Pulumi writes the salt of one checkout's passphrase into the file; in another checkout it would fit nothing."""
+    argv = ["git", "show", f":stacks/Pulumi.{stack}.yaml"]
+    assert "encryptionsalt" not in run(argv, timeout_seconds=20, cwd=PROJECT_ROOT).stdout
