@@ -70,8 +70,7 @@ def head_commit(root: Path) -> str:
 
 def commit_of(root: Path, version: str) -> str:
     """Return the commit that a version made by `describe_sources` or a git tag means, empty when git knows none."""
-    argv = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{version}^{{commit}}"]
-    return run(argv, timeout_seconds=GIT_TIMEOUT_SECONDS, cwd=root, check=False).stdout.strip()
+    return _quiet(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{version}^{{commit}}")
 
 
 def checkout_commit(root: Path) -> str:
