@@ -21,7 +21,7 @@ test: set-up ## run all tests, the fast ones first, and leave nothing behind (KE
 	@$(PYTEST) tests/components tests/unit
 	@$(PYTEST) --numprocesses 3 --no-loadscope-reorder \
 		tests/e2e tests/workflows tests/faults tests/contract tests/integration; \
-		status=$$?; [ -n "$(KEEP)" ] || python -m tests.support.take_down; exit $$status
+		status=$$?; [ -n "$(KEEP)" ] || { $(VENV) python -m tests.support.take_down; }; exit $$status
 
 unit: set-up ## run the tests that need neither Docker nor a lab
 	@$(PYTEST) tests/components tests/unit

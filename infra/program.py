@@ -11,7 +11,7 @@ from infra.adapters.build_residue import start_janitor
 from infra.components.gate import Gate
 from infra.components.record import ReleaseRecord
 from infra.components.release_rollout import Preflight, Rollout
-from infra.domain.ledger import Run, entry_of
+from infra.domain.ledger import Run, entry_of, host_keys
 from infra.host_plan import declare_candidates, declare_hosts
 from infra.paths import PROJECT_ROOT
 from infra.release import (
@@ -50,7 +50,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     announce_change(settings, source.versions, earlier, prints)
     promoted = read_promoted(settings)
     origin = origin_of(settings, source.commit, earlier, promoted)
-    run_id = run_id_of(source.release, earlier, choose_run_id(os.environ))
+    run_id = run_id_of(source.release, earlier, host_keys(settings), choose_run_id(os.environ))
     keyed: dict[str, Any] = {
         "release": source.release.apply(lambda known: known.id),
         "run_id": run_id,

@@ -147,10 +147,18 @@ def fingerprints(settings: Settings, secrets: SecretValues, key: str) -> dict[st
     return {name: fingerprint(key, name, secrets[name]) for name in settings.secrets.names}
 
 
-def run_id_of(release: pulumi.Output[Release], earlier: Earlier, fresh: str) -> pulumi.Output[str]:
-    """Return the recorded run id while the recorded release is the wanted one (nothing to do), else a fresh one."""
+def run_id_of(
+    release: pulumi.Output[Release], earlier: Earlier, hosts: Mapping[str, str], fresh: str
+) -> pulumi.Output[str]:
+    """Return the recorded run id while the wanted release is recorded for all `hosts`, else a fresh one.
+
+    `hosts` are keys by host name. A host that is new in the stack gets the release by a run over the whole group.
+    """
     recorded = earlier.entry
-    return release.apply(lambda known: str(recorded["run_id"]) if recorded.get("release") == known.id else fresh)
+    has_hosts = hosts.items() <= (recorded.get("hosts") or {}).items()
+    return release.apply(
+        lambda known: str(recorded["run_id"]) if has_hosts and recorded.get("release") == known.id else fresh
+    )
 
 
 def announce_change(

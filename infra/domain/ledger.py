@@ -69,6 +69,7 @@ def entry_of(
         "platform": dict(platform),
         "fingerprints": prints,
         "spec": dict(release.spec),
+        "hosts": host_keys(settings),
         "summary": {**(run.summary or release_summary(settings, release)), "secrets": prints},
         "strategy": "blue-green" if settings.rollback_to else settings.rollout.strategy,
         **judged,
@@ -80,6 +81,11 @@ def entry_of(
 def kind_of(settings: Settings) -> str:
     """Return what kind of update the settings ask for."""
     return "rollback" if settings.rollback_to else "promotion" if settings.image_tag else "release"
+
+
+def host_keys(settings: Settings) -> dict[str, str]:
+    """Return the pinned key of every host by its name: another key is another machine."""
+    return {host.name: host.host_key for host in settings.hosts}
 
 
 def verdicts(entry: Mapping[str, Any]) -> dict[str, Any]:

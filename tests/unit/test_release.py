@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import Any
 
+import pulumi
 import pytest
 
 from infra import release
 from infra.domain.origin import Origin
 from infra.errors import UsageError
-from infra.release import RISK_VARIABLE, Earlier, accepted_risk, choose_run_id, fingerprints, origin_of
+from infra.release import RISK_VARIABLE, Earlier, accepted_risk, choose_run_id, fingerprints, origin_of, run_id_of
 from infra.settings.secrets import SecretValues
+from tests.support.release import make_release
 from tests.support.settings import make_settings
 
 
@@ -89,3 +93,31 @@ def test_a_published_tag_names_the_commit_it_was_built_from(
     )
     found = origin_of(make_settings(image_tag="v1.4.2"), known_to_git, Earlier.of({}), promoted)
     assert (found.who, found.commit, found.branch) == ("ann", commit, branch)
+
+
+RELEASE = make_release(make_settings()).id
+HOSTS = {"h1": "ssh-ed25519 AAAA1", "h2": "ssh-ed25519 AAAA2"}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ({"release": RELEASE, "hosts": HOSTS}, "recorded"),
+        ({"release": RELEASE, "hosts": {**HOSTS, "h3": "ssh-ed25519 AAAA3"}}, "recorded"),
+        ({"release": "another", "hosts": HOSTS}, "fresh"),
+        ({"release": RELEASE, "hosts": {"h1": HOSTS["h1"]}}, "fresh"),
+        ({"release": RELEASE, "hosts": {**HOSTS, "h2": "ssh-ed25519 AAAA9"}}, "fresh"),
+        ({"release": RELEASE}, "fresh"),
+        ({}, "fresh"),
+    ],
+    ids=["same", "a host left", "another release", "a new host", "another machine", "an older record", "a new stack"],
+)
+def test_what_is_recorded_for_every_host_is_not_released_again(recorded: dict[str, Any], expected: str) -> None:
+    """A release is run again when a host of the stack has never had it."""
+    earlier = Earlier.of({"release_entry": {"run_id": "recorded", **recorded}, "history": []})
+
+    async def chosen() -> str | None:
+        wanted = pulumi.Output.from_input(make_release(make_settings()))
+        return await run_id_of(wanted, earlier, HOSTS, "fresh").future()
+
+    assert asyncio.run(chosen()) == expected

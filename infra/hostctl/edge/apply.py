@@ -77,12 +77,13 @@ def _make(host: Host, settings: EdgeSettings, routes: str, *, was_up: bool) -> d
 
 
 def _restore(host: Host, saved: dict[str, Any], routes: str | None) -> None:
-    """Bring the edge of before back after its successor failed to start."""
+    """Bring the edge of before back after its successor failed to start, and wait until it serves."""
     settings = EdgeSettings.from_json(saved["settings"])
     host.edge.files.save(settings, container=HOLDER, images={HOLDER: settings.image})
     if routes is not None:
         host.edge.files.write_routes(COMMITTED, routes)
     _up(host, settings, {HOLDER: settings.image}, HOLDER)
+    host.edge.wait_running(HOLDER)
 
 
 def _take_over(host: Host, settings: EdgeSettings, routes: str, images: dict[str, str]) -> dict[str, Any]:

@@ -54,6 +54,13 @@ def test_a_release_is_recorded_with_who_when_and_from_where() -> None:
     assert found["started_at"] < found["ended_at"]
 
 
+def test_hosts_are_recorded_with_their_keys() -> None:
+    """A machine with the name of an earlier one is told apart from it."""
+    settings = make_settings()
+    assert entry()["hosts"] == {host.name: host.host_key for host in settings.hosts}
+    assert entry()["hosts"]
+
+
 def test_whatever_the_rollout_reports_is_recorded() -> None:
     """Also what this file knows nothing of; whole numbers are whole."""
     found = entry({"certificate": {"sent": 10.0, "failed": 0.0, "p99_ms": 7.5}, "later": [1.0], "previous": "v0-0"})
