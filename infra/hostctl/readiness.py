@@ -88,8 +88,8 @@ class Prober:
     def wait(self, spec: ReleaseSpec, *, fastest_seconds: float | None = None) -> list[Passed]:
         """Wait for every replica; raise `candidate_not_ready`, `crash_loop` or `out_of_memory` with the last log lines.
 
-        `fastest_seconds` is an upper bound on the interval, for a warm start. The first container that fails ends the
-        waiting for all.
+        `fastest_seconds` is an upper bound on the interval, for the warm start of a release that served before. The
+        first container that fails ends the waiting for all.
         """
         jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
         over = threading.Event()
@@ -105,7 +105,7 @@ class Prober:
     def _wait_one(self, service: Service, name: str, fastest_seconds: float | None, over: threading.Event) -> Passed:
         """Wait for one container."""
         if service.readiness is None:
-            return self._wait_worker(name, WARM_WORKER_SECONDS if fastest_seconds else WORKER_SECONDS, over)
+            return self._wait_worker(name, is_warm=fastest_seconds is not None, over=over)
         readiness = service.readiness
         interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
         began = self._clock.monotonic()
@@ -128,14 +128,20 @@ class Prober:
                 )
             self._clock.sleep(interval if why is None else min(interval, 0.2))
 
-    def _wait_worker(self, name: str, settle_seconds: float, over: threading.Event) -> Passed:
-        """Wait until a container without a port is healthy, or without a health check has run for a moment."""
+    def _wait_worker(self, name: str, *, is_warm: bool, over: threading.Event) -> Passed:
+        """Wait until a container without a port is healthy, or without a health check has run for a moment.
+
+        One that was healthy before it was parked need only run: no request goes to it, and those that do go somewhere
+        must not wait for its health check. The checks before the commit ask for that.
+        """
+        settle_seconds = WARM_WORKER_SECONDS if is_warm else WORKER_SECONDS
         began = self._clock.monotonic()
         while True:
             container = self._running(name, over)
             taken = self._clock.monotonic() - began
             up_seconds = max(taken, seconds_since(container.started_at, self._clock.unix()))
-            is_settled = container.health is None and container.is_running and up_seconds >= settle_seconds
+            needs_no_look = container.health is None or (is_warm and container.health == "starting")
+            is_settled = needs_no_look and container.is_running and up_seconds >= settle_seconds
             if container.health == "healthy" or is_settled or self._is_well(container):
                 return Passed(name, 1, round(taken, 3))
             if taken >= WORKER_LIMIT_SECONDS:

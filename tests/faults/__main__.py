@@ -13,9 +13,7 @@ from rich.markup import escape
 from infra.errors import ReleaseError
 from tests.faults.matrix import all_rows
 from tests.faults.report import as_json, as_table
-from tests.faults.runner import run_row
-from tests.faults.stage import Stage
-from tests.support.world import World
+from tests.faults.side_by_side import open_stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +26,12 @@ progress = Console(stderr=True, highlight=False, soft_wrap=True)
 @click.command(epilog="Example: python -m tests.faults --only 'driver killed*'")
 @click.option("--only", multiple=True, metavar="NAME", help="Run only rows whose name matches; `*` is a wildcard.")
 @click.option("--subset", is_flag=True, help="Run the rows that `make test` runs.")
+@click.option(
+    "--worlds", type=click.IntRange(1, 2), default=2, show_default=True, help="Labs to run rows in at a time."
+)
 @click.option("--list", "is_list", is_flag=True, help="List the rows and do nothing.")
 @click.option("--json", "is_json", is_flag=True, help="Print the results as JSON on standard output.")
-def main(*, only: Sequence[str], subset: bool, is_list: bool, is_json: bool) -> None:
+def main(*, only: Sequence[str], subset: bool, worlds: int, is_list: bool, is_json: bool) -> None:
     """Break things while releases are made, under constant traffic, and say what came of it."""
     rows = choose(all_rows(), only=only, subset=subset)
     if not rows:
@@ -39,7 +40,7 @@ def main(*, only: Sequence[str], subset: bool, is_list: bool, is_json: bool) -> 
         click.echo("\n".join(row.name for row in rows))
         return
     try:
-        results = run(rows)
+        results = run(rows, worlds=worlds)
     except ReleaseError as error:
         raise click.ClickException(str(error)) from None
     if is_json:
@@ -55,22 +56,14 @@ def choose(rows: Sequence[Row], *, only: Sequence[str] = (), subset: bool = Fals
     return [row for row in chosen if not only or any(fnmatch.fnmatch(row.name, pattern) for pattern in only)]
 
 
-def run(rows: Sequence[Row]) -> list[Result]:
-    """Run `rows`, those that need more hosts last, and say on standard error how each went."""
-    world = World.default()
+def run(rows: Sequence[Row], *, worlds: int) -> list[Result]:
+    """Run `rows` in `worlds` at a time, those that need more hosts last, and say on standard error how each went."""
+    ordered = sorted(rows, key=lambda row: row.hosts)
     results: list[Result] = []
-    with world.claimed():
-        if world.lab.inventory_file.exists() and world.stack_file.exists():
-            Stage(world).mend()  # a run that was ended in the middle of a row
-        for hosts in sorted({row.hosts for row in rows}):
-            world.prepare(hosts=hosts)
-            world.environment["ACP_TEST_FAULT_POINTS"] = "1"
-            stage = Stage(world)
-            stage.mend()
-            for row in rows:
-                if row.hosts == hosts:
-                    results.append(run_row(stage, row))
-                    _say(results[-1])
+    with open_stages(min(worlds, len(ordered))) as run_next:
+        for result in run_next([row.name for row in ordered]):
+            results.append(result)
+            _say(result)
     return results
 
 

@@ -26,6 +26,7 @@ def run_row(stage: Stage, row: Row) -> Result:
     probers: list[Prober] = []
     try:
         stage.make_good()
+        stage.is_good = False
         olds = [view.serving for view in stage.views]
         with ExitStack() as stack:
             probers = [
@@ -79,7 +80,9 @@ def _follow(stage: Stage) -> list[str]:
     result = stage.release()
     if not result.good:
         return [f"the good release after it failed: {result.tail()}"]
-    return [f"after the good release: {problem}" for problem in [*stage.at_rest(), *stage.record_problems()]]
+    problems = [*stage.at_rest(), *stage.record_problems()]
+    stage.is_good = not problems
+    return [f"after the good release: {problem}" for problem in problems]
 
 
 def _lost_problems(lost: Loss, row: Row) -> list[str]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tests.support.host_view import HostView
 
 FOLDER = "/tmp/acp-fault"  # noqa: S108 - the host is a disposable one of the lab
-POLL_SECONDS = 0.05
+LOOK_SECONDS = 1.0
+TURN_SECONDS = 0.05
 
 
 class FaultPoint:
@@ -42,8 +43,12 @@ class FaultPoint:
 
     @property
     def reached(self) -> bool:
-        """Whether hostctl came by."""
-        return self._view.sh(f"test -e {FOLDER}/reached && echo yes || true").strip() == "yes"
+        """Whether hostctl came by; looked at on the host for up to `LOOK_SECONDS`."""
+        turns = int(LOOK_SECONDS / TURN_SECONDS)
+        look = (
+            f"for turn in $(seq {turns}); do test -e {FOLDER}/reached && echo yes && break; sleep {TURN_SECONDS}; done"
+        )
+        return self._view.sh(look).strip() == "yes"
 
     def wait_reached(self, *, timeout_seconds: float, unless: Callable[[], bool]) -> bool:
         """Wait until hostctl came by; return False when `unless` came true first or time is up."""
@@ -51,5 +56,4 @@ class FaultPoint:
         while not self.reached:
             if unless() or time.monotonic() > deadline:
                 return self.reached
-            time.sleep(POLL_SECONDS)
         return True

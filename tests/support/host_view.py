@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BASE = "/home/deploy/acp"
 CALL_SECONDS = 30.0
 SETTLE_SECONDS = 90.0
+STATUS_SECONDS = 0.5
 OWN_PROJECTS = {"acp-edge", "acp-core"}
 DOCKER_NETWORKS = {"bridge", "host", "none"}
 TEMPORARY = re.compile(r"/\.[^/]+$|\.tmp$|checked-")
@@ -86,7 +87,7 @@ class HostView:
                 if condition(status):
                     return time.monotonic() - began
                 last = json.dumps({key: status[key] for key in ("serving", "candidate", "retiring", "phase", "drift")})
-            time.sleep(0.2)
+            time.sleep(STATUS_SECONDS)
         raise AssertionError(f"not within {timeout_seconds:g} s: {what}; last seen {last}")
 
     def wait_settled(self, *, timeout_seconds: float = SETTLE_SECONDS) -> float:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.errors import GateError
-from infra.lab import registry
 from infra.lab.folder import read_memory
-from infra.lab.push import login_environment
+from infra.lab.push import lab_login
 
 if TYPE_CHECKING:
     from tests.e2e.gate.conftest import GatedStack
@@ -80,9 +79,8 @@ def test_an_image_pushed_by_hand_is_blocked(gated: GatedStack) -> None:
     folder = gated.world.lab
     memory = read_memory(folder)
     assert memory
-    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as made, lab_login(folder, memory.plan) as environment:
         (Path(made) / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\nUSER 10001\n")
-        environment = login_environment(Path(home), os.environ, registry.password(folder))
         for name in ("acp-ingest", "acp-agents"):
             target = f"{memory.plan.registry_server}/acp/{name}:by-hand"
             for argv in (["docker", "build", "-q", "-t", target, made], ["docker", "push", "-q", target]):

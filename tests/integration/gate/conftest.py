@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import pytest
 from infra.adapters.trivy import Login
 from infra.checks.gate import ScanRequest
 from infra.lab import registry
-from infra.lab.push import login_environment
+from infra.lab.push import lab_login
 from infra.lab.trivy_database import date_database, make_database
 from tests.support.lab import Lab, lab
 from tests.support.settings import make_settings
@@ -54,12 +53,11 @@ class Stand:
         """Push an image with these files as `acp/<name>` and return it by digest."""
         plan, folder = self.lab.plan, self.lab.folder
         target = f"{plan.registry_server}/acp/{name}:test"
-        with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as home:
+        with tempfile.TemporaryDirectory() as made, lab_login(folder, plan) as environment:
             for path, text in files.items():
                 (Path(made) / path).parent.mkdir(parents=True, exist_ok=True)
                 (Path(made) / path).write_text(text)
             (Path(made) / "Dockerfile").write_text("FROM scratch\nCOPY . /\nUSER 10001\n")
-            environment = login_environment(Path(home), os.environ, registry.password(folder))
             for argv in (["docker", "build", "-q", "-t", target, made], ["docker", "push", "-q", target]):
                 subprocess.run(argv, check=True, capture_output=True, env=environment, timeout=120)
         with self.client() as http:

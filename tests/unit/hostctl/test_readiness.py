@@ -112,6 +112,31 @@ def test_memory_is_read_in_bytes() -> None:
 
 
 @pytest.mark.timeout(20)
+@pytest.mark.parametrize(("health", "is_ready"), [("starting", True), (None, True), ("unhealthy", False)])
+def test_the_worker_of_a_warm_start_need_only_run(
+    monkeypatch: pytest.MonkeyPatch, health: str | None, *, is_ready: bool
+) -> None:
+    """Requests come back without waiting for a health check that passed before; one that fails is not ignored."""
+    release = read_spec(Fields(spec("v1", services=["ingest"])))
+    engine, clock = FakeEngine(), FakeClock()
+    for name in ("acp-v1-ingest-1", "acp-v1-worker-1"):
+        engine.all[name] = Container(
+            id=name, name=name, image=IMAGE, project="acp-v1", service="", state="running", health=health, exit_code=0,
+            is_oom_killed=False, restarts=0, restart_policy="no", started_at="", health_check=("check", "me"),
+            addresses={"front": "10.0.0.2"},
+        )  # fmt: skip
+    engine.execute = lambda *_, **__: (1, "")  # type: ignore[attr-defined]
+    monkeypatch.setattr(readiness, "probe", lambda *_: None)
+    prober = Prober(engine, clock, None)  # type: ignore[arg-type]
+    if is_ready:
+        waited = {passed.container: passed.seconds for passed in prober.wait(release, fastest_seconds=0.2)}
+        assert waited["acp-v1-worker-1"] < 1
+    else:
+        with pytest.raises(HostctlError, match="acp-v1-worker-1 was not healthy"):
+            prober.wait(release, fastest_seconds=0.2)
+
+
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize(("statuses", "asked"), [([0], 1), ([1, 1, 0], 3)])
 def test_a_workers_health_check_is_run_without_waiting_for_docker(
     monkeypatch: pytest.MonkeyPatch, statuses: list[int], asked: int

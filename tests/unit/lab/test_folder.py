@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import stat
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from infra.lab import certs, registry
 from infra.lab.folder import LabFolder, Memory, read_memory, write_atomically, write_memory
 from infra.lab.keys import ensure_key
 from infra.lab.plan import AddressMode, AddressPlan
-from infra.lab.push import login_environment
 from infra.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -108,12 +106,3 @@ def test_registry_keeps_only_a_hash_of_its_password(folder: LabFolder) -> None:
     texts = [path.read_text() for path in folder.registry.iterdir()]
     assert not any(registry.password(folder) in text for text in texts)
     assert (folder.registry / "htpasswd").read_text().startswith("acp:$2b$")
-
-
-def test_docker_learns_the_password_from_its_environment_alone(tmp_path: Path) -> None:
-    """The docker configuration made for a push names a helper and holds no secret."""
-    environment = login_environment(tmp_path, {"PATH": "/usr/bin"}, "s3cret")
-    assert environment["ACP_LAB_PASSWORD"] == "s3cret"
-    assert environment["PATH"].startswith(f"{tmp_path}:")
-    assert json.loads((tmp_path / "config.json").read_text()) == {"credsStore": "acp-lab-environment"}
-    assert not any("s3cret" in path.read_text() for path in tmp_path.iterdir())

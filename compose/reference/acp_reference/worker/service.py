@@ -30,6 +30,7 @@ logger = logging.getLogger("acp.worker")
 
 STATE_FILE: Final = Path("/tmp/worker.json")  # noqa: S108  (the container's own tmpfs)
 _REPORT_SECONDS: Final = 2.0
+_CHANGE_SECONDS: Final = 0.2
 _SWEEP_SECONDS: Final = 30.0
 _FORGOTTEN_SECONDS: Final = 120
 
@@ -85,8 +86,8 @@ async def _queue_forgotten(store: Store, queue: ReliableQueue) -> None:
 async def _report(health: Health) -> None:
     """Keep the state file fresh: a worker has no port that a probe could ask."""
     while True:
-        state = json.dumps(await health.readiness())
+        readiness = await health.readiness()
         temporary = STATE_FILE.with_suffix(".new")
-        temporary.write_text(state, encoding="utf-8")
+        temporary.write_text(json.dumps(readiness), encoding="utf-8")
         temporary.replace(STATE_FILE)
-        await asyncio.sleep(_REPORT_SECONDS)
+        await asyncio.sleep(_REPORT_SECONDS if readiness["status"] == "ready" else _CHANGE_SECONDS)

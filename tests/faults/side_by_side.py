@@ -1,0 +1,66 @@
+"""Rows side by side: a process for each world, and each takes the next row when it is done with one."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from tests.faults.matrix import all_rows
+from tests.faults.runner import run_row
+from tests.faults.stage import Stage
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from multiprocessing import Queue
+
+    from tests.faults.row import Result
+
+
+class _Place:
+    """The world of this process, claimed until the process ends, with as many hosts as the last row needed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._claim = ExitStack()
+        self._claim.enter_context(world.claimed())
+        self._hosts = 0
+        self._stage: Stage | None = None
+        if world.lab.inventory_file.exists() and world.stack_file.exists():
+            Stage(world).mend()  # a run that was ended in the middle of a row
+
+    def stage(self, hosts: int) -> Stage:
+        """Return the stage with `hosts` hosts."""
+        if self._stage is None or hosts != self._hosts:
+            self._world.prepare(hosts=hosts)
+            self._world.environment["ACP_TEST_FAULT_POINTS"] = "1"
+            self._stage = Stage(self._world)
+            self._stage.mend()
+            self._hosts = hosts
+        return self._stage
+
+
+_places: list[_Place] = []
+
+
+@contextmanager
+def open_stages(count: int) -> Iterator[Callable[[Sequence[str]], Iterable[Result]]]:
+    """Give what runs rows by name in `count` worlds (1 or 2) and yields their results in the rows' order."""
+    worlds = [World.default(), World.second()][:count]
+    context = multiprocessing.get_context("spawn")
+    waiting: Queue[World] = context.Queue()
+    for world in worlds:
+        waiting.put(world)
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_take_place, initargs=(waiting,)) as pool:
+        yield lambda names: pool.map(_run, names)
+
+
+def _take_place(waiting: Queue[World]) -> None:
+    _places.append(_Place(waiting.get(timeout=60)))
+
+
+def _run(name: str) -> Result:
+    row = next(row for row in all_rows() if row.name == name)
+    return run_row(_places[0].stage(row.hosts), row)
