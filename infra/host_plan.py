@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from infra.components.release_rollout import Preflight
     from infra.settings import Settings
+    from infra.settings.model import Host
     from infra.settings.secrets import SecretValues
 
 LEAST_VERIFY_PORTS = 4  # what every host was given when there were fewer web services: a new port needs a new edge
@@ -53,7 +54,7 @@ def declare_hosts(
                 setup_key_file=str(key_path(settings.ssh.setup_key_file)),
                 volumes=settings.core.volumes if settings.core else (),
             ),
-            options,
+            left_alone(settings, host, options),
         )
         agents.append(
             HostAgent(
@@ -71,7 +72,9 @@ def declare_hosts(
                     signers=signers,
                     permit_ports=[settings.edge.verify_base_port + index for index in range(verify_count(settings))],
                 ),
-                pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[data])),
+                left_alone(
+                    settings, host, pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[data]))
+                ),
             )
         )
     return agents
@@ -97,14 +100,33 @@ def declare_candidates(
                 spec=keyed["spec"],
                 secrets=pulumi.Output.secret(secrets.subset(settings.secrets.names)),
                 registry_login=registry_login(settings, secrets),
-                lease=preflight.leases.apply(lambda leases, name=host.name: leases[name]),  # type: ignore[misc]
+                lease=preflight.leases.apply(lambda leases, name=host.name: lease_of(settings, name, leases)),  # type: ignore[misc]
                 clearance=clearance,
                 confirm_timeout_seconds=settings.rollout.confirm_timeout_seconds,
                 is_returning=bool(settings.rollback_to),
             ),
+            left_alone(settings, host, pulumi.ResourceOptions()),
         )
         for host in settings.hosts
     ]
+
+
+def lease_of(settings: Settings, name: str, leases: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the lease that the preflight took on a host, none on one that this update leaves alone."""
+    return {} if name in settings.skip_hosts else leases[name]
+
+
+def left_alone(settings: Settings, host: Host, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Return `options`, for a host that this update skips with all inputs kept as they are: nothing connects to it."""
+    if host.name not in settings.skip_hosts:
+        return options
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(transforms=[_unchanged]))
+
+
+def _unchanged(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
+    """Ignore every change of a resource."""
+    kept = pulumi.ResourceOptions(ignore_changes=list(args.props))
+    return pulumi.ResourceTransformResult(props=args.props, opts=pulumi.ResourceOptions.merge(args.opts, kept))
 
 
 def registry_login(settings: Settings, secrets: SecretValues) -> pulumi.Output[Mapping[str, str]]:

@@ -50,12 +50,13 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     announce_change(settings, source.versions, earlier, prints)
     promoted = read_promoted(settings)
     origin = origin_of(settings, source.commit, earlier, promoted)
+    reached = settings.without_skipped()
     run_id = run_id_of(source.release, earlier, host_keys(settings), choose_run_id(os.environ))
     keyed: dict[str, Any] = {
         "release": source.release.apply(lambda known: known.id),
         "run_id": run_id,
         "commit": source.commit,
-        "settings": settings.model_dump(mode="json"),
+        "settings": reached.model_dump(mode="json"),
         "spec": source.release.apply(lambda known: dict(known.spec)),
     }
 
@@ -90,7 +91,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         gate=gate.record,
     ).apply(
         lambda known: entry_of(
-            settings,
+            reached,
             **known,
             run=Run(
                 origin=origin,

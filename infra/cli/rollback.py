@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -18,18 +19,19 @@ from infra.domain.rollback_change import describe_rollback
 from infra.errors import RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients, who
-from infra.rollout.warmth import COLD, WARM, host_returns, refuse_impossible, refuse_serving
-from infra.settings.load import OVERRIDES, RISK_VARIABLE
+from infra.rollout.warmth import COLD, SKIPPED, WARM, host_returns, refuse_impossible, refuse_serving, without_silent
+from infra.settings.load import OVERRIDES, RISK_VARIABLE, ROLLBACK_VARIABLE, SKIP_VARIABLE
 from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from infra.rollout.warmth import HostReturn
 
 MEANING = {
     WARM: "warm: its kept containers start again, with the environment and the secrets of then",
     COLD: "cold: pulled by digest and started anew, with today's secrets",
+    SKIPPED: "left alone: it cannot be reached. Once it can, ask for this rollback again with --to",
 }
 UPDATE_TIMEOUT_SECONDS = 3600.0
 
@@ -50,8 +52,8 @@ def rollback(
     settings = load(stack)
     refuse_locked(stack, os.environ)
     outputs = stack_outputs(stack)
-    target = find_target(stack, outputs, wanted or None)
-    returns = host_returns(host_clients(settings), str(target.entry["release"]))
+    target = find_target(stack, outputs, wanted or None, hosts=[host.name for host in settings.hosts])
+    returns = without_silent(settings, host_returns(host_clients(settings), str(target.entry["release"])))
     password = read_secrets(settings, os.environ, root=PROJECT_ROOT)["REGISTRY_PASSWORD"]
     refuse_impossible(settings, password, target.entry, returns)
     plan = make_plan(stack, outputs, target, returns)
@@ -59,12 +61,17 @@ def rollback(
         emit(plan, as_json=as_json, text=lambda: _print(plan))
     if not yes:
         click.confirm(f"Roll {stack} back to {plan['to']}?", abort=True, err=True)
-    _update(stack, str(plan["to"]), accept_risk=accept_risk or "", quiet=as_json)
+    asked = {ROLLBACK_VARIABLE: str(plan["to"])}
+    if skipped := [item.host for item in returns if item.how == SKIPPED]:
+        asked[SKIP_VARIABLE] = json.dumps(skipped)
+    if accept_risk:
+        asked[RISK_VARIABLE] = accept_risk
+    _update(stack, str(plan["to"]), asked, quiet=as_json)
     if as_json and yes:
         emit({**plan, "done": True}, as_json=True, text=lambda: None)
 
 
-def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None) -> Target:
+def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None, *, hosts: Collection[str]) -> Target:
     """Return the release to go back to; raise `UsageError` when there is none, or it serves already."""
     history: Sequence[Mapping[str, Any]] = outputs.get("history") or []
     if wanted is None:
@@ -72,7 +79,7 @@ def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None) -> T
         if target is None:
             raise UsageError(f"stack {stack} has no release before the current one", mend="nothing was changed")
         return target
-    refuse_serving(stack, wanted, str(outputs.get("release") or ""))
+    refuse_serving(stack, wanted, outputs.get("release_entry") or {}, hosts)
     entry = next((entry for entry in history if entry["release"] == wanted), None)
     if entry is None:
         known = ", ".join(dict.fromkeys(str(entry["release"]) for entry in history)) or "none"
@@ -81,7 +88,7 @@ def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None) -> T
 
 
 def make_plan(stack: str, outputs: Mapping[str, Any], target: Target, returns: Sequence[HostReturn]) -> dict[str, Any]:
-    """Return what the rollback would do: `{stack, from, to, why, changes, hosts: {name: warm|cold}}`."""
+    """Return what the rollback would do: `{stack, from, to, why, changes, hosts: {name: warm|cold|skipped}}`."""
     return {
         "stack": stack,
         "from": outputs.get("release"),
@@ -102,8 +109,8 @@ def _print(plan: Mapping[str, Any]) -> None:
         screen.print(f"  host    {host} {MEANING[warmth]}")
 
 
-def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
-    """Run the ordinary update for a recorded release; its output goes where ours does."""
+def _update(stack: str, release: str, asked: Mapping[str, str], *, quiet: bool) -> None:
+    """Run the ordinary update for a recorded release, asked for by environment; its output goes where ours does."""
     argv = [
         "pulumi",
         "up",
@@ -119,7 +126,7 @@ def _update(stack: str, release: str, *, accept_risk: str, quiet: bool) -> None:
     ]
     done = subprocess.run(  # noqa: S603 - an argv list, never a shell
         argv,
-        env={**_own_environment(), "ACP_ROLLBACK_TO": release, **({RISK_VARIABLE: accept_risk} if accept_risk else {})},
+        env={**_own_environment(), **asked},
         stdout=subprocess.DEVNULL if quiet else None,
         timeout=UPDATE_TIMEOUT_SECONDS,
         check=False,

@@ -28,35 +28,33 @@ class Difference:
 
 
 def find_differences(
-    release: str | None,
-    images: Mapping[str, str],
-    hosts: Sequence[Mapping[str, Any]],
-    recorded: Collection[str] = (),
+    entry: Mapping[str, Any], hosts: Sequence[Mapping[str, Any]], recorded: Collection[str] = ()
 ) -> list[Difference]:
-    """Return what the hosts do otherwise than the record says: of `release`, its `images` and `recorded` others."""
-    return [difference for host in hosts for difference in _of_host(release, images, host, recorded)]
+    """Return what the hosts do otherwise than the record says: the current `entry`, and `recorded` other releases."""
+    return [difference for host in hosts for difference in _of_host(entry, host, recorded)]
 
 
-def _of_host(
-    release: str | None, images: Mapping[str, str], host: Mapping[str, Any], recorded: Collection[str]
-) -> list[Difference]:
-    name = str(host["host"])
+def _of_host(entry: Mapping[str, Any], host: Mapping[str, Any], recorded: Collection[str]) -> list[Difference]:
+    name, release = str(host["host"]), entry.get("release")
     if host.get("error"):
         return [Difference(host=name, what=str(host["error"]), mend=str(host.get("mend") or REACH))]
     found = []
     if host["serving"] != release:
         what = f"it serves {host['serving'] or 'nothing'}, the record says {release or 'nothing'}"
-        found.append(Difference(host=name, what=what, mend=_record_mend(host["serving"], recorded)))
+        found.append(Difference(host=name, what=what, mend=_record_mend(entry, host, recorded)))
     elif release:
-        found += _foreign_images(name, images, host["containers"].get(release, ()))
+        found += _foreign_images(name, entry.get("images") or {}, host["containers"].get(release, ()))
     if host["candidate"]:
         what = f"a candidate is on trial: {host['candidate']} ({host['phase']})"
         found.append(Difference(host=name, what=what, mend=ON_TRIAL))
     return found + [Difference(host=name, what=drift["what"], mend=drift["mend"]) for drift in host["drift"]]
 
 
-def _record_mend(serving: str | None, recorded: Collection[str]) -> str:
-    """Return how record and host come together: a rollback that was cut off is asked for again."""
+def _record_mend(entry: Mapping[str, Any], host: Mapping[str, Any], recorded: Collection[str]) -> str:
+    """Return how record and host come together: a rollback that was cut off, or left the host out, is repeated."""
+    serving, release = host["serving"], entry.get("release")
+    if host["host"] not in entry.get("hosts", {host["host"]: ""}):
+        return f"`acp-release rollback --to {release} --yes` brings it to what the other hosts serve"
     if serving in recorded:
         return f"`acp-release rollback --to {serving} --yes` records what serves; from there, release what you want"
     return GO_ON

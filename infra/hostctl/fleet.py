@@ -72,8 +72,10 @@ def trouble(host: Host, spec: ReleaseSpec) -> str:
 
 
 def start(host: Host, spec: ReleaseSpec) -> None:
-    """Start every kept container of a release."""
-    _each(host.engine.start, [name for service in spec.services for name in spec.containers(service)])
+    """Start every kept container of a release, those first that requests wait for."""
+    for is_web in (True, False):
+        services = [service for service in spec.services if service.is_web is is_web]
+        _each(host.engine.start, [name for service in services for name in spec.containers(service)])
 
 
 def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:

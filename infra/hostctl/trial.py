@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FULL = 100
 DEFAULT_CONFIRM_SECONDS = 120.0
 CANDIDATE_DRAIN_SECONDS = 30.0
-WARM_INTERVAL_SECONDS = 0.2
+WARM_INTERVAL_SECONDS = 0.1
 
 
 def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> Trial:

@@ -10,7 +10,7 @@ from infra.adapters.registry_api import RegistryApi
 from infra.errors import HostUnreachableError, ImageMissingError, RegistryError, ReleaseError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from infra.adapters.hostctl import HostctlClient
     from infra.settings import Settings
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 STATUS_TIMEOUT_SECONDS = 30.0
 WARM = "warm"
 COLD = "cold"
+SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostReturn:
-    """One host's way back; `problem` is why there is none."""
+    """One host's way back; `problem` is why there is none, `is_silent` that the host cannot be reached."""
 
     host: str
     how: str = ""
     problem: str = ""
+    is_silent: bool = False
 
 
 def host_returns(clients: Sequence[HostctlClient], release: str) -> list[HostReturn]:
@@ -37,12 +39,22 @@ def host_returns(clients: Sequence[HostctlClient], release: str) -> list[HostRet
         try:
             status = client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)
         except ReleaseError as error:
-            return HostReturn(host=name, problem=error.what)
+            return HostReturn(host=name, problem=error.what, is_silent=isinstance(error, HostUnreachableError))
         kept = {*status["parked"], status["current"], status["retiring"]}
         return HostReturn(host=name, how=WARM if release in kept else COLD)
 
     with ThreadPoolExecutor(max_workers=max(1, len(clients))) as pool:
         return list(pool.map(ask, clients))
+
+
+def without_silent(settings: Settings, returns: Sequence[HostReturn]) -> list[HostReturn]:
+    """Return how the hosts go back where the stack wants those that cannot be reached to be left alone.
+
+    Not where nobody answers: then there is nothing to go back on.
+    """
+    if settings.rollout.unreachable_host != "skip" or all(item.is_silent for item in returns):
+        return list(returns)
+    return [HostReturn(host=item.host, how=SKIPPED) if item.is_silent else item for item in returns]
 
 
 def refuse_impossible(
@@ -54,7 +66,8 @@ def refuse_impossible(
         raise HostUnreachableError(
             "\n".join(f"{item.host}: {item.problem}" for item in silent),
             where=f"hosts {', '.join(item.host for item in silent)}",
-            mend="all hosts of a stack go back together; mend the host or take it out of `hosts`. Nothing was changed",
+            mend="all hosts of a stack go back together; mend the host, or set `rollout.unreachable_host: skip` and go "
+            "back on the others. Nothing was changed",
         )
     cold = [item.host for item in returns if item.how == COLD]
     if cold:
@@ -89,7 +102,7 @@ def _has(settings: Settings, api: RegistryApi, pinned: str) -> bool:
     return not repository.startswith(prefix) or api.has(repository.removeprefix(prefix), digest)
 
 
-def refuse_serving(stack: str, release: str, serving: str) -> None:
-    """Raise when the release that is asked for is the one that serves."""
-    if release == serving:
+def refuse_serving(stack: str, release: str, entry: Mapping[str, Any], hosts: Collection[str]) -> None:
+    """Raise when the release that is asked for is the one that serves, on all `hosts`, as `entry` records it."""
+    if release == entry.get("release") and set(hosts) <= set(entry.get("hosts") or hosts):
         raise UsageError(f"{release} is what stack {stack} serves already", mend="`acp-release status` shows it")

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMESPACE = "acp"
-OVERRIDES = {"ACP_VERSION": "version", "ACP_IMAGE_TAG": "image_tag", "ACP_ROLLBACK_TO": "rollback_to"}
+ROLLBACK_VARIABLE = "ACP_ROLLBACK_TO"
+SKIP_VARIABLE = "ACP_SKIP_HOSTS"
+OVERRIDES = {
+    "ACP_VERSION": "version",
+    "ACP_IMAGE_TAG": "image_tag",
+    ROLLBACK_VARIABLE: "rollback_to",
+    SKIP_VARIABLE: "skip_hosts",
+}
 RISK_VARIABLE = "ACP_ACCEPT_RISK"
 APPROVED_VARIABLE = "ACP_APPROVED_RELEASE"
 INVENTORY_KEYS = ("hosts", "ssh", "registry")
@@ -49,8 +56,9 @@ def load_stack_file(stack: str, root: Path, overrides: Mapping[str, str] | None 
 
 
 def one_update_overrides(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the environment asks of this update alone: `ACP_VERSION`, `ACP_IMAGE_TAG` or `ACP_ROLLBACK_TO`.
+    """Return what the environment asks of this update alone, by the variables of `OVERRIDES`.
 
+    `ACP_SKIP_HOSTS` is a JSON list of names, the others are plain text.
     One that is set and empty is refused: a CI job whose tag got lost on the way must not build instead.
     """
     empty = [f"{name} is set and empty" for name in OVERRIDES if environ.get(name) == ""]

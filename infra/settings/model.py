@@ -201,6 +201,11 @@ class Settings(Model):
     rollback_to: str | None = Field(
         default=None, description="Release this recorded release again; `acp-release rollback` sets it for one update."
     )
+    skip_hosts: tuple[Name, ...] = Field(
+        default=(),
+        description="Hosts that this update leaves alone; `acp-release rollback` sets it for one update, see "
+        "`rollout.unreachable_host`.",
+    )
     inventory: str | None = Field(default=None, description="JSON file with hosts, ssh, registry and environment.")
     compose_file: str = Field(
         default="compose/app.yaml", description="Compose file of the app, relative to the project."
@@ -233,3 +238,24 @@ class Settings(Model):
             msg = "`latest` moves; name a version"
             raise ValueError(msg)
         return tag
+
+    @model_validator(mode="after")
+    def _skips_for_rollbacks_only(self) -> Self:
+        names = {host.name for host in self.hosts}
+        if not self.skip_hosts:
+            return self
+        if not self.rollback_to or self.rollout.unreachable_host != "skip":
+            msg = "skip_hosts: only a rollback of a stack with `rollout.unreachable_host: skip` may leave hosts alone"
+            raise ValueError(msg)
+        if unknown := [name for name in self.skip_hosts if name not in names]:
+            msg = f"skip_hosts: {', '.join(unknown)} is no host of the stack"
+            raise ValueError(msg)
+        if names <= set(self.skip_hosts):
+            msg = "skip_hosts: names every host of the stack"
+            raise ValueError(msg)
+        return self
+
+    def without_skipped(self) -> Settings:
+        """Return the settings with the hosts that this update is about."""
+        kept = tuple(host for host in self.hosts if host.name not in self.skip_hosts)
+        return self.model_copy(update={"hosts": kept, "skip_hosts": ()})

@@ -48,6 +48,11 @@ class Rollout(Model):
         default=30, ge=5, le=60, description="A deployer that is silent for this time may be taken over."
     )
     canary: Canary = Field(default_factory=Canary, description="Used by strategy `canary`.")
+    unreachable_host: Literal["refuse", "skip"] = Field(
+        default="refuse",
+        description="What a rollback does about a host that cannot be reached: nothing at all, or go back on the "
+        "others. A release always needs every host.",
+    )
     keep: int = Field(default=5, ge=1, le=50, description="Parked releases kept on each host, and in the registry.")
     pinned: tuple[ReleaseId, ...] = Field(
         default=(), description="Releases that are never pruned, on the hosts and in the registry."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.domain.naming import project_name
 from infra.lab.docker import docker
@@ -16,7 +16,7 @@ from tests.support.fault_points import FaultPoint
 from tests.support.world import STACK, Update, UpResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.faults.stage import Stage
 
@@ -37,10 +37,10 @@ def rollback(stage: Stage, *arguments: str) -> UpResult:
     return start_rollback(stage, *arguments).wait(ROLLBACK_SECONDS)
 
 
-def two_releases(stage: Stage) -> tuple[str, str]:
+def two_releases(stage: Stage, *overrides: Mapping[str, Any]) -> tuple[str, str]:
     """Release something new on top of what serves; return the release before it, and it."""
     before = stage.view.serving
-    result = stage.release()
+    result = stage.release(*overrides)
     assert result.good, f"no release to go back from: {result.tail()}"
     stage.view.wait_settled()
     after = stage.view.serving
@@ -109,6 +109,27 @@ def _host_unreachable(stage: Stage) -> Seen:
         stage.heal_ssh(second)
     seen = refused(result, "h2", "not reachable", "unreachable", "timed out")
     return Seen(text=seen.text, problems=(*seen.problems, *changed), serves="new")
+
+
+def _host_left_alone(stage: Stage) -> Seen:
+    """Go back on the other host while one cannot be reached, as the stack says; ask again once it can."""
+    wanted, current = two_releases(stage, {"rollout": {"unreachable_host": "skip"}})
+    first, second = stage.views
+    stage.cut_ssh(second)
+    try:
+        result = rollback(stage)
+        serving = first.serving
+    finally:
+        stage.heal_ssh(second)
+    problems = [] if result.good else [f"the rollback failed: {result.tail()}"]
+    if (serving, second.serving) != (wanted, current):
+        problems.append(f"h1 serves {serving} and h2 {second.serving}, not {wanted} and {current}")
+    told = stage.world.command("status", "--stack", STACK, "--json")
+    if f"acp-release rollback --to {wanted}" not in told.output:
+        problems.append(f"status does not say what brings h2 back: {told.tail()}")
+    stage.wait_free()
+    again = went_back(stage, rollback(stage, "--to", wanted), wanted, "h1 went back; asked again, h2 too")
+    return Seen(text=again.text, problems=(*problems, *again.problems))
 
 
 def _target_pruned(stage: Stage) -> Seen:
@@ -192,6 +213,12 @@ def _rows() -> list[Row]:
         Row(name="rollback: two at once", expected="one goes back, the other is refused", act=_two_at_once),
         *killed,
         Row(name="rollback: one host unreachable", expected="refused, nothing changed", act=_host_unreachable, hosts=2),
+        Row(
+            name="rollback: one host unreachable, to be skipped",
+            expected="the other goes back, later it too",
+            act=_host_left_alone,
+            hosts=2,
+        ),
     ]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from infra.errors import HostUnreachableError, ImageMissingError, RegistryError, UsageError
 from infra.rollout import warmth
-from infra.rollout.warmth import HostReturn, host_returns, refuse_impossible, refuse_serving
+from infra.rollout.warmth import HostReturn, host_returns, refuse_impossible, refuse_serving, without_silent
 from tests.support.fake_hostctl import make_stage
 from tests.support.settings import make_settings
 
@@ -96,6 +96,28 @@ def test_a_host_that_does_not_answer_refuses_all(monkeypatch: pytest.MonkeyPatch
 
 def test_what_serves_is_no_target() -> None:
     """Going nowhere is a mistake."""
-    refuse_serving("local", "v1-0", "v2-0")
-    with pytest.raises(UsageError, match="v1-0 is what stack local serves already"):
-        refuse_serving("local", "v1-0", "v1-0")
+    entry = {"release": "v1-0", "hosts": {"h1": "key"}}
+    refuse_serving("local", "v0-0", entry, ["h1"])
+    for recorded in (entry, {"release": "v1-0"}):
+        with pytest.raises(UsageError, match="v1-0 is what stack local serves already"):
+            refuse_serving("local", "v1-0", recorded, ["h1"])
+
+
+def test_what_serves_on_some_hosts_only_may_be_asked_for_again() -> None:
+    """A host that was left alone gets there by the same rollback."""
+    refuse_serving("local", "v1-0", {"release": "v1-0", "hosts": {"h1": "key"}}, ["h1", "h2"])
+
+
+def test_a_silent_host_is_left_alone_where_the_stack_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one that cannot be reached, and never the last one."""
+    use(monkeypatch, FakeRegistry(DIGEST))
+    silent = HostReturn(host="h2", problem="is gone", is_silent=True)
+    skipping = make_settings(rollout={"unreachable_host": "skip"})
+    skipped = without_silent(skipping, [WARM, silent])
+    assert [(item.host, item.how, item.problem) for item in skipped] == [("h1", "warm", ""), ("h2", "skipped", "")]
+    refuse_impossible(skipping, "", ENTRY, skipped)
+    assert without_silent(make_settings(), [WARM, silent]) == [WARM, silent]
+    assert without_silent(skipping, [silent]) == [silent]
+    strange = HostReturn(host="h2", problem="showed another key")
+    with pytest.raises(HostUnreachableError, match="another key"):
+        refuse_impossible(skipping, "", ENTRY, without_silent(skipping, [WARM, strange]))

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from infra.adapters.process import run
 from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
 from infra.settings import load_settings, load_stack_file, one_update_overrides
 from infra.settings.rollout import Rollout
-from tests.support.settings import HOST_KEY, service, services, stack_config, stack_values
+from tests.support.settings import HOST_KEY, make_settings, service, services, stack_config, stack_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -349,3 +350,22 @@ def test_no_stack_file_is_committed_with_a_salt(stack: str) -> None:
     """Pulumi writes the salt of one checkout's passphrase into the file; in another checkout it would fit nothing."""
     argv = ["git", "show", f":stacks/Pulumi.{stack}.yaml"]
     assert "encryptionsalt" not in run(argv, timeout_seconds=20, cwd=PROJECT_ROOT).stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"rollback_to": None}, "only a rollback"),
+        ({"rollout": {"unreachable_host": "refuse"}}, "only a rollback"),
+        ({"skip_hosts": ["h9"]}, "h9 is no host of the stack"),
+        ({"skip_hosts": ["h1", "h2"]}, "names every host"),
+    ],
+)
+def test_hosts_are_left_alone_by_rollbacks_only(changes: dict[str, Any], problem: str) -> None:
+    """A release needs every host, and an update needs one."""
+    skipping = {"rollback_to": "v1-0", "rollout": {"unreachable_host": "skip"}, "skip_hosts": ["h2"]}
+    settings = make_settings(**skipping)
+    assert [host.name for host in settings.hosts] == ["h1", "h2"]
+    assert [host.name for host in settings.without_skipped().hosts] == ["h1"]
+    with pytest.raises(ValidationError, match=problem):
+        make_settings(**{**skipping, **changes})
