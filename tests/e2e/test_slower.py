@@ -1,4 +1,4 @@
-"""Releases that work but are too slow: refused by the comparison before traffic, or by the load before the commit."""
+"""Releases that work, but not well enough: too slow, under load, or with a leak; each is stopped before the commit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from infra.errors import CheckError
 from tests.faults.candidates import with_fault
 from tests.support.host_view import views
+from tests.support.overrides import merged
 from tests.support.traffic import INGEST_PORT, loss, release_at, traffic
 
 if TYPE_CHECKING:
@@ -63,6 +64,30 @@ def test_a_release_that_does_not_stand_its_load_is_reverted(world: World, first:
     assert "missed http_req_duration{scenario:smoke,name:health,release:" in result.output, result.tail(40)
     assert "candidate compared with the current release" in result.output
     assert release_at(host, INGEST_PORT) == before
+
+
+def test_a_release_that_leaks_is_reverted(world: World, first: FirstRelease) -> None:
+    """Memory that grows while the release is under load is a leak, long before it is used up; the report says so."""
+    (host,) = world.settings.hosts
+    before = release_at(host, INGEST_PORT)
+    scenario = {"rate": 10, "max_p95_ms": {"search": 30_000}, "max_failed_rate": 0.5}
+    soak = {"duration_seconds": 40, "scenarios": {"search": scenario}}
+    watched = {
+        "load": {"after_release": "soak", "profiles": {"soak": soak}},
+        "resources": {"interval_seconds": 1, "soak_seconds": 20, "soak_samples": 10},
+    }
+    world.configure(merged(with_fault("leak:0.25"), watched))
+    try:
+        with traffic(host, rate=10) as prober:
+            result = world.up()
+    finally:
+        world.configure()
+    assert not result.good
+    assert "breach: growth of acp-" in result.output, result.tail(40)
+    assert release_at(host, INGEST_PORT) == before
+    assert loss(prober.answers).lost == 0, loss(prober.answers).shown
+    page = max((world.path / "reports" / "releases" / "local").glob("*.html"), key=lambda path: path.stat().st_mtime)
+    assert "breach: growth of acp-" in page.read_text(encoding="utf-8")
 
 
 def test_the_serving_release_is_put_under_load_by_hand(world: World, first: FirstRelease) -> None:

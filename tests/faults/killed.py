@@ -46,6 +46,14 @@ REVERT_STEPS = (
 COMMITTED_FROM = ("commit/state/end", *(f"{step}/{mark}" for step in STEPS[10:] for mark in ("begin", "end")))
 """From here on the new release serves, and only the next update can record it."""
 
+IN_COMMIT = tuple(
+    f"{step}/{mark}"
+    for step in ("commit/restart_policy", "commit/committed_routes", "commit/state")
+    for mark in ("begin", "end")
+    if f"{step}/{mark}" not in COMMITTED_FROM
+)
+"""Here the commit is asked for but not done: hostctl finishes it, or ends with the connection, whichever is sooner."""
+
 REACH_SECONDS = 150.0
 IN_SUBSET = ("start/up/begin", "cutover/weights/end")
 
@@ -62,7 +70,7 @@ def _driver_killed(point: str, overrides: Mapping[str, object]) -> Callable[[Sta
             if not reached:
                 return Seen(text="not reached", problems=(f"hostctl never came to {point}: {update.wait().tail()}",))
             seconds = stage.view.wait_settled()
-        is_new = point in COMMITTED_FROM
+        is_new = is_committed(stage) if point in IN_COMMIT else point in COMMITTED_FROM
         return Seen(text=f"host at rest after {seconds:.0f} s", serves="new" if is_new else "old", record_lags=is_new)
 
     return act
@@ -78,11 +86,17 @@ def _hostctl_killed(point: str, overrides: Mapping[str, object]) -> Callable[[St
             if not fault.reached:
                 return Seen(text="not reached", problems=(f"hostctl never came to {point}: {result.tail()}",))
             seconds = stage.view.wait_settled()
-        is_new = stage.view.status()["last_trial"]["outcome"] == "committed"
+        is_new = is_committed(stage)
         text = f"update {'succeeded' if result.good else 'failed'}; host at rest after {seconds:.0f} s"
         return Seen(text=text, serves="new" if is_new else "old", record_lags=is_new and not result.good)
 
     return act
+
+
+def is_committed(stage: Stage) -> bool:
+    """Say whether the last trial of the first host ended with its commit."""
+    outcome: str = stage.view.status()["last_trial"]["outcome"]
+    return outcome == "committed"
 
 
 def _rows() -> list[Row]:
@@ -92,7 +106,7 @@ def _rows() -> list[Row]:
     for step in STEPS:
         for mark, word in (("begin", "before"), ("end", "after")):
             point = f"{step}/{mark}"
-            kept = "new" if point in COMMITTED_FROM else "old"
+            kept = "one" if point in IN_COMMIT else "new" if point in COMMITTED_FROM else "old"
             found.append(
                 Row(
                     name=f"driver killed {word} {step}",
