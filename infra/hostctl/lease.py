@@ -102,6 +102,11 @@ class Leases:
             return None
         return lease.public(self._clock)
 
+    def is_forsaken(self) -> bool:
+        """Return whether a deployer took the lease and was not heard of in time."""
+        lease = self.current()
+        return lease is not None and lease.holder is not None and not lease.is_call and not lease.is_live(self._clock)
+
     def acquire(self, holder: str, purpose: str, ttl_seconds: int) -> tuple[Lease, Lease | None]:
         """Take the lease, also from a holder that was not heard of in time; return it and the one it was taken from."""
         return self._take(holder, purpose, ttl_seconds, is_call=False)

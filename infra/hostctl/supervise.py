@@ -54,11 +54,12 @@ def _trial_reason(host: Host, state: State, *, looks_deep: bool = True) -> str |
 
 
 def _is_overdue(host: Host, state: State) -> bool:
-    """Return whether the old release waits too long for its parking."""
+    """Return whether the old release waits too long for its parking, or for somebody who is gone."""
     retiring = state.retiring
     if retiring is None:
         return False
-    return retiring.boot_id != host.clock.boot_id() or host.clock.monotonic() - retiring.since > RETIRING_SECONDS
+    is_late = host.clock.monotonic() - retiring.since > RETIRING_SECONDS
+    return is_late or retiring.boot_id != host.clock.boot_id() or host.leases.is_forsaken()
 
 
 def _act(host: Host) -> None:

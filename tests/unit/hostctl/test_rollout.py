@@ -367,6 +367,23 @@ def test_an_old_release_that_nobody_parks_is_parked_by_the_host(world: FakeHost)
     assert world.call("status")["parked"] == [V1]
 
 
+def test_an_old_release_is_parked_as_soon_as_its_deployers_lease_is_over(world: FakeHost) -> None:
+    """A deployer that died after the commit is not waited for; one that is alive is."""
+    world.release("v1.0.0-a")
+    lease = world.call("lease", action="acquire", holder="ci-1", purpose="p", ttl_seconds=10)["lease"]
+    held = {"lease": {"holder": "ci-1", "fence": lease["fence"]}}
+    world.start("v2.0.0-b", **held)
+    for command in ("cutover", "commit"):
+        world.call(command, release="v2.0.0-b", **held)
+    world.clock.sleep(9)
+    act_if_due(world.host, wait_seconds=0)
+    assert world.host.state.retiring is not None
+    world.clock.sleep(2)
+    act_if_due(world.host, wait_seconds=0)
+    assert world.host.state.retiring is None
+    assert world.call("status")["parked"] == ["v1.0.0-a"]
+
+
 @pytest.mark.parametrize("who", ["driver", "watchdog"])
 def test_a_full_disk_stops_a_rollout_but_not_its_revert(
     world: FakeHost, monkeypatch: pytest.MonkeyPatch, who: str
