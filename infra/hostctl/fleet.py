@@ -85,15 +85,12 @@ def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:
     _each(lambda name: host.engine.set_restart_policy(name, policy), changed)
 
 
-def stop(host: Host, spec: ReleaseSpec, *, role: str | None = None) -> None:
-    """Stop containers of a release, all or those of one role; workers get the time to finish their task."""
+def stop(host: Host, spec: ReleaseSpec) -> None:
+    """Stop the containers of a release side by side; workers get the time to finish their task."""
     limits = {}
     for container in containers(host, spec):
         service = spec.service_of(container.service)
-        if role is None or (service and service.role == role):
-            limits[container.name] = (
-                service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
-            )
+        limits[container.name] = service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
     _each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
 
 

@@ -127,13 +127,16 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
 
 
 def drain(host: Host, retiring: Retiring) -> list[Left]:
-    """Let the running requests of the old release finish and stop its workers; return what was cut."""
+    """Let the running requests of the old release finish, then its workers; return what was cut.
+
+    Services that have no requests left end beside the workers, which get the time to finish their task.
+    """
     spec = fleet.load_spec(host, retiring.release)
     with host.journal.step("drain", "requests", release=spec.release):
         cut = wait_drained(host, spec)
     with host.journal.step("drain", "workers", release=spec.release):
         fleet.keep_running(host, spec, is_kept=False)
-        fleet.stop(host, spec, role="worker")
+        fleet.stop(host, spec)
     return cut
 
 

@@ -63,7 +63,8 @@ def test_traffic_moves_by_weight_and_the_old_release_is_parked(world: FakeHost) 
     world.call("commit", release=V2)
     world.call("drain", release=V2)
     assert ("acp-v1-0-0-a-worker-1", 120.0) in world.engine.stopped
-    assert "acp-v1-0-0-a" in world.running()
+    assert "acp-v1-0-0-a" not in world.running()
+    assert world.call("status")["parked"] == []
     world.call("park", release=V2)
     assert world.running() == {"acp-v1-1-0-b"}
     status = world.call("status")
