@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 PASTE, INGESTED, SEARCH, AGENTS = "smoke paste", "smoke ingest", "smoke search", "smoke agents"
 
 
-async def walk(inquiry: Inquiry) -> list[CheckResult]:
-    """Walk the path on every host, documents and agents side by side."""
-    checks, subject = inquiry.settings.checks, inquiry.subject
-    found = await asyncio.gather(
-        *(_documents(inquiry, target) for target in subject.targets_of(checks.ingest_service)),
-        *(_answer(inquiry, target) for target in subject.targets_of(checks.agents_service)),
-    )
+async def walk_documents(inquiry: Inquiry) -> list[CheckResult]:
+    """Walk the way of a document on every host."""
+    targets = inquiry.subject.targets_of(inquiry.settings.checks.ingest_service)
+    found = await asyncio.gather(*(_documents(inquiry, target) for target in targets))
+    return [result for results in found for result in results]
+
+
+async def ask_agents(inquiry: Inquiry) -> list[CheckResult]:
+    """Have the agents of every host answer; most of the time this waits for the model."""
+    targets = inquiry.subject.targets_of(inquiry.settings.checks.agents_service)
+    found = await asyncio.gather(*(_answer(inquiry, target) for target in targets))
     return [result for results in found for result in results]
 
 

@@ -22,12 +22,12 @@ from infra.checks.model_endpoints import check_embedding_endpoint, check_llm_end
 from infra.checks.public import check_metrics, check_redirect
 from infra.checks.replicas import check_replicas
 from infra.checks.result import CheckResult
-from infra.checks.smoke import walk
+from infra.checks.smoke import ask_agents, walk_documents
 from infra.checks.tls import check_tls, trust
 from infra.checks.version import check_version
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from infra.checks.occasion import Occasion
     from infra.checks.subject import Subject
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 CLEANUP_SECONDS = 8.0
 MOST_AT_ONCE = 32
-SMOKE = "smoke"
 
 CHECKS: dict[str, Check] = {
     "replicas": check_replicas,
@@ -59,6 +58,10 @@ CHECKS: dict[str, Check] = {
 }
 """Every check that `checks.suite` has."""
 
+ANSWER = "smoke agents"
+SMOKE: dict[str, Check] = {"smoke documents": walk_documents, ANSWER: ask_agents}
+"""The parts of the smoke test."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
@@ -69,12 +72,19 @@ class Examination:
     seconds: float = 0.0
 
 
-def examine(subject: Subject, occasion: Occasion) -> Examination:
-    """Ask everything of the occasion side by side and return what came, with what is at fault."""
-    return asyncio.run(_examine(subject, occasion))
+def examine(
+    subject: Subject, occasion: Occasion, *, on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None
+) -> Examination:
+    """Ask everything of the occasion side by side and return what came, with what is at fault.
+
+    `on_quiet` is called, with the results so far, when nothing but the answer of the agents is waited for.
+    """
+    return asyncio.run(_examine(subject, occasion, on_quiet))
 
 
-async def _examine(subject: Subject, occasion: Occasion) -> Examination:
+async def _examine(
+    subject: Subject, occasion: Occasion, on_quiet: Callable[[Sequence[CheckResult]], None]
+) -> Examination:
     start, settings = time.monotonic(), subject.settings
     limit = min(settings.checks.timeout_seconds, occasion.at_most_seconds)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=MOST_AT_ONCE))
@@ -82,8 +92,10 @@ async def _examine(subject: Subject, occasion: Occasion) -> Examination:
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=trust(settings))) as http:
         inquiry = Inquiry(subject, http, passes=occasion.passes or settings.checks.passes, timeout_seconds=limit)
         wanted = _wanted(subject, occasion)
-        found = await asyncio.gather(*(_run(inquiry, name, check, limit) for name, check in wanted.items()))
-        results = [result for results in found for result in results]
+        tasks = {name: asyncio.create_task(_run(inquiry, name, check, limit)) for name, check in wanted.items()}
+        found = await asyncio.gather(*(task for name, task in tasks.items() if name != ANSWER))
+        on_quiet([result for results in found for result in results])
+        results = [result for task in tasks.values() for result in await task]
         is_good = not any(result.fails_release for result in results)
         jobs = inquiry.answered if occasion.keeps_jobs and is_good else {}
         # The checks may have used up their time: what they made is removed all the same.
@@ -105,7 +117,7 @@ def _wanted(subject: Subject, occasion: Occasion) -> dict[str, Check]:
     """Return the checks that the occasion asks and the stack does not ignore."""
     suite = subject.settings.checks.suite
     wanted = {name: CHECKS[name] for name in occasion.checks if suite.check(name).severity != "ignore"}
-    return {**wanted, SMOKE: walk} if occasion.walks else wanted
+    return {**wanted, **SMOKE} if occasion.walks else wanted
 
 
 async def _run(inquiry: Inquiry, name: str, check: Check, limit_seconds: float) -> list[CheckResult]:
@@ -118,7 +130,7 @@ async def _run(inquiry: Inquiry, name: str, check: Check, limit_seconds: float) 
         results = [_broken(name, f"no verdict in {time.monotonic() - start:.0f} s")]
     except Exception as error:  # noqa: BLE001 - a bug in one check must neither hide the others nor pass
         results = [_broken(name, f"the check itself failed: {type(error).__name__}")]
-    if name == SMOKE:
+    if name in SMOKE:
         return results
     severity = inquiry.settings.checks.suite.check(name).severity
     return [replace(result, severity=severity) for result in results]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError, RolloutError
@@ -24,11 +26,12 @@ from infra.rollout.verification import (
 from infra.rollout.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.result import CheckResult
     from infra.checks.suite import Examination
+    from infra.domain.regression import Judgement
     from infra.rollout.context import RolloutContext
     from infra.rollout.hosts import HostGroup
 
@@ -91,7 +94,6 @@ class Rollout:
             with self._heartbeat(trial) as heartbeat:
                 if verify:
                     self._verify_candidates(verify)
-                    self._compare()
                     heartbeat.check()
                     self._shift(trial, heartbeat)
                 self._verify_public()
@@ -147,20 +149,33 @@ class Rollout:
         return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
-        """Check each candidate alone, through SSH, before it gets any traffic."""
-        is_returning = self._is_rollback and all(self._warm.values())
-        self._judge(examine_candidate(self._context, verify, is_returning=is_returning), "the candidate")
-        self._mark("candidate verified")
+        """Check each candidate alone, through SSH, before it gets any traffic, and compare it with what serves.
 
-    def _compare(self) -> None:
-        """Compare the candidate with the current release, where there is one and it is not what is taken back."""
-        if self._is_rollback:
-            return
-        verdicts = compare_releases(self._context, self._answers, self._show)
-        self._regression = [verdict.to_json() for verdict in verdicts]
+        The agents' answer waits for the model, and the comparison uses that time.
+        """
+        is_returning = self._is_rollback and all(self._warm.values())
+        quiet: Queue[Sequence[CheckResult] | None] = Queue()
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="candidate") as pool:
+            examining = pool.submit(
+                examine_candidate, self._context, verify, is_returning=is_returning, on_quiet=quiet.put
+            )
+            examining.add_done_callback(lambda _: quiet.put(None))
+            so_far = quiet.get()
+            is_well = so_far is not None and not any(result.fails_release for result in so_far)
+            verdicts = self._compare() if is_well else []
+            self._judge(examining.result(), "the candidate")
+        self._mark("candidate verified")
         require_as_good(self._context, verdicts)
         if verdicts:
             self._mark("candidate compared with the current release")
+
+    def _compare(self) -> list[Judgement]:
+        """Return how the candidate compares with the current release, unless it is what is taken back."""
+        if self._is_rollback:
+            return []
+        verdicts = compare_releases(self._context, self._answers, self._show)
+        self._regression = [verdict.to_json() for verdict in verdicts]
+        return verdicts
 
     def _shift(self, trial: HostGroup, heartbeat: Heartbeat) -> None:
         """Move the traffic: by judged steps for a canary that has something to be judged against, else at once.

@@ -12,7 +12,7 @@ from infra.checks.suite import examine
 from infra.errors import CheckError, HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from infra.checks.result import CheckResult
     from infra.checks.suite import Examination
@@ -53,19 +53,23 @@ def refuse_unhealthy(results: Sequence[CheckResult]) -> None:
 
 
 def examine_candidate(
-    context: RolloutContext, verify: Mapping[str, Mapping[str, int]], *, is_returning: bool = False
+    context: RolloutContext,
+    verify: Mapping[str, Mapping[str, int]],
+    *,
+    is_returning: bool = False,
+    on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None,
 ) -> Examination:
     """Return what each candidate answers alone, through SSH, before it gets any traffic.
 
     One that is returning in its kept containers has walked a user's path before: it does so again at the public
-    address, where users wait for it.
+    address, where users wait for it. `on_quiet`: see `examine`.
     """
     hosts = [client for client in context.group.clients if client.host.name in verify]
     occasion = replace(CANDIDATE, walks=False, keeps_jobs=False, passes=1) if is_returning else CANDIDATE
     with candidate_subject(
         context.settings, hosts, spec=context.spec, secrets=context.secrets.values, verify=verify
     ) as subject:
-        return examine(subject, occasion)
+        return examine(subject, occasion, on_quiet=on_quiet)
 
 
 def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examination:

@@ -15,9 +15,10 @@ from tests.support.overrides import merged
 from tests.support.subject import PROJECT, good_resources, good_status, make_subject, quick_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from infra.checks.occasion import Occasion
+    from infra.checks.result import CheckResult
 
 KEY = "s3cr3t-model-key"
 GOOD_MODEL = {"choices": [{"message": {"content": "ready"}}], "data": [{"embedding": [0.1, 0.2]}]}
@@ -30,6 +31,7 @@ def run(
     *,
     checks: dict[str, Any] | None = None,
     model: Callable[[str, str, Any], tuple[int, Any, dict[str, str]]] | None = None,
+    on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None,
     **subject: Any,
 ) -> Examination:
     """Examine the fake app, with a model endpoint that works unless the app's is broken."""
@@ -38,7 +40,7 @@ def run(
         url = f"http://127.0.0.1:{reached}/{KEY}/v1"
         secrets = {"LLM_ENDPOINT": url, "EMBEDDING_ENDPOINT": url, "OPENAI_API_KEY": KEY}
         settings = quick_settings(ports, checks=checks)
-        return examine(make_subject(settings, **{"secrets": secrets, **subject}), occasion)
+        return examine(make_subject(settings, **{"secrets": secrets, **subject}), occasion, on_quiet=on_quiet)
 
 
 def failing(found: Examination) -> set[str]:
@@ -316,6 +318,19 @@ class TestSmoke:
         found = run(FakeApp(broken={broken}), SMOKE_BY_HAND)
         assert [result.check for result in found.results if result.fails_release] == [red]
         assert at_fault(found.results) == [fault]
+
+    def test_what_is_known_is_told_while_the_agents_answer_is_waited_for(self) -> None:
+        """Everything but the answer of the agents, before that comes; the rest of the time others may measure."""
+        told: list[list[str]] = []
+        app = FakeApp(broken={"agents hang"})
+
+        def on_quiet(results: Sequence[CheckResult]) -> None:
+            told.append([result.check for result in results])
+            app.broken.discard("agents hang")
+
+        found = run(app, SMOKE_BY_HAND, on_quiet=on_quiet)
+        assert told == [["smoke paste", "smoke ingest", "smoke search"]]
+        assert [result.check for result in found.results if result.fails_release] == []
 
     def test_the_candidates_job_is_kept_and_asked_for_again(self) -> None:
         """What the candidate's agents answered stays until the public address has shown it, then it is removed."""

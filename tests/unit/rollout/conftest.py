@@ -11,7 +11,7 @@ from infra.checks.suite import Examination
 from tests.support.fake_witness import FakeCertification, FakeWitness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from infra.checks.occasion import Occasion
     from infra.checks.subject import Subject
@@ -30,7 +30,13 @@ class Probes:
     occasions: list[Occasion] = field(default_factory=list)
     subjects: list[Subject] = field(default_factory=list)
 
-    def examine(self, subject: Subject, occasion: Occasion) -> Examination:
+    def examine(
+        self,
+        subject: Subject,
+        occasion: Occasion,
+        *,
+        on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None,
+    ) -> Examination:
         """Answer at once for readiness and health; a target fails when its name begins with one of `failing`."""
         self.occasions.append(occasion)
         self.subjects.append(subject)
@@ -39,6 +45,7 @@ class Probes:
             for check in ("readiness", "health"):
                 self.asked.append((target.name, target.release))
                 results.append(self._result(check, target))
+        on_quiet(results)
         return Examination(results=tuple(results), jobs={"h1": "job-1"} if occasion.keeps_jobs else {})
 
     def _result(self, check: str, target: Target) -> CheckResult:

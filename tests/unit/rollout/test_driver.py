@@ -27,6 +27,8 @@ from tests.support.fake_hostctl import PREVIOUS, Stage, make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
+    from infra.checks.occasion import Occasion
+    from infra.checks.subject import Subject
     from tests.support.fake_witness import FakeWitness
     from tests.unit.rollout.conftest import Probes
 
@@ -239,6 +241,30 @@ class TestGoodRelease:
         assert report["regression"] == [verdict_on_search(Verdict.FINE).to_json()]
         steps = list(report["timeline"])
         assert steps.index("candidate verified") + 1 == steps.index("candidate compared with the current release")
+
+    def test_a_candidate_that_fails_its_checks_is_not_compared(
+        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is refused anyway is not measured, and the checks are the reason."""
+        probes.failing = {"candidate"}
+        monkeypatch.setattr(driver, "compare_releases", lambda *_: pytest.fail("it was compared"))
+        assert "checks of the candidate failed" in failure(make_stage(), shown).what
+
+    def test_a_check_that_fails_last_goes_before_the_comparison(
+        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An answer of the agents that never comes is the reason, however well the candidate compares."""
+        good = probes.examine
+
+        def examine(subject: Subject, occasion: Occasion, *, on_quiet: Any = None) -> Examination:
+            if on_quiet is not None:
+                on_quiet(good(subject, occasion).results)
+                probes.failing = {"candidate"}
+            return good(subject, occasion)
+
+        monkeypatch.setattr("infra.rollout.verification.examine", examine)
+        monkeypatch.setattr(driver, "compare_releases", lambda *_: [verdict_on_search(Verdict.WORSE)])
+        assert "checks of the candidate failed" in failure(make_stage(), shown).what
 
     def test_load_is_put_on_the_release_in_public_before_the_commit(
         self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
@@ -462,7 +488,7 @@ class TestBadRelease:
 
     def test_nothing_to_check_is_no_success(self, probes: Probes, shown: list[str], monkeypatch: Any) -> None:
         """A check that checked nothing does not pass a release."""
-        monkeypatch.setattr("infra.rollout.verification.examine", lambda *_: Examination(results=()))
+        monkeypatch.setattr("infra.rollout.verification.examine", lambda *_, **__: Examination(results=()))
         assert "there was nothing to check of the candidate" in failure(make_stage(), shown).what
 
     def test_no_secret_is_in_the_error(self, probes: Probes, shown: list[str]) -> None:
