@@ -29,7 +29,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage.answer("status", SOUND)
     stage.answer("repair", {"serving": RELEASE, "found": [STOPPED], "left": []})
     prints = {name: fingerprint(KEY, name, value) for name, value in SECRETS.items()}
-    outputs = {"release": RELEASE, "release_entry": {"fingerprints": prints}}
+    outputs = {"release": RELEASE, "release_entry": {"release": RELEASE, "fingerprints": prints}}
     for module in (repair_module, status_module):
         monkeypatch.setattr(module, "host_clients", lambda _settings: stage.context.group.clients)
     monkeypatch.setattr(status_module, "load", lambda _stack: stage.context.settings)

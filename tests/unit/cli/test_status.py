@@ -39,7 +39,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Return two hosts that serve what the record says."""
     stage = make_stage()
     stage.answer("status", answer())
-    outputs = {"release": RELEASE, "previous": "v1-0", "urls": ["http://h1"], "images": {"acp-ingest": "x@sha256:1"}}
+    images = {"acp-ingest": "x@sha256:1"}
+    entry = {"release": RELEASE, "images": images, "hosts": {"h1": "key", "h2": "key"}}
+    outputs = {
+        "release": RELEASE, "previous": "v1-0", "urls": ["http://h1"], "images": images, "release_entry": entry,
+    }  # fmt: skip
     monkeypatch.setattr(status_module, "load", lambda _stack: make_settings())
     monkeypatch.setattr(status_module, "stack_outputs", lambda _stack: outputs)
     monkeypatch.setattr(status_module, "host_clients", lambda _settings: stage.context.group.clients)
@@ -78,6 +82,17 @@ def test_a_host_that_serves_another_release_is_a_difference(stage: Stage) -> Non
     text = status(code=20)
     assert "differs: h2: it serves v1-0, the record says v2-0" in text
     assert "mend:  `pulumi up`" in text
+
+
+def test_a_host_that_a_rollback_left_alone_is_told_what_brings_it_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record names the hosts that have the release; another one gets it by the same rollback."""
+    entry = {"release": RELEASE, "images": {}, "hosts": {"h1": "key"}}
+    outputs = {"release": RELEASE, "release_entry": entry, "history": [entry, {"release": "v3-0"}]}
+    monkeypatch.setattr(status_module, "stack_outputs", lambda _stack: outputs)
+    stage.answer("status", answer(serving="v3-0"), host="h2")
+    assert f"mend:  `acp-release rollback --to {RELEASE} --yes`" in status(code=20)
 
 
 def test_a_host_that_cannot_be_reached_is_a_difference(stage: Stage) -> None:
