@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infra.domain.certificate import certify
 from tests.bench.figure import Figure
 from tests.faults.candidates import with_fault
-from tests.faults.stage import IMPATIENT
+from tests.faults.stage import COMPARED, IMPATIENT
 from tests.support.traffic import loss, traffic
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
         at_rest = list(prober.answers)
         for _ in range(GOOD_RELEASES):
             begun = len(prober.answers)
-            result = stage.release()
+            result = stage.release(COMPARED)
             assert result.good, result.tail()
             during += prober.answers[begun:]
         good = len(prober.answers)

@@ -11,6 +11,7 @@ from infra.adapters.process import run
 from infra.checks.prober import Prober, ProbeRequest
 from infra.lab.seed import derive, read_seed
 from tests.bench.figure import Figure
+from tests.faults.stage import COMPARED
 from tests.support.host_view import BASE
 from tests.support.traffic import loss
 
@@ -37,7 +38,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     try:
         raw.up(0)
         for repeat in range(REPEATS):
-            result = stage.release()
+            result = stage.release(COMPARED)
             assert result.good, result.tail()
             ours.append(result.seconds)
             again = stage.world.up()

@@ -36,6 +36,9 @@ QUICK: dict[str, Any] = {
 }
 """A stack that gives up sooner than a real one, so that the matrix does not wait."""
 
+COMPARED: dict[str, Any] = {"load": {"regression": {"enabled": True}}}
+"""For releases that are measured: with the comparison that a stack has by default."""
+
 IMPATIENT: dict[str, Any] = {
     "services": {name: {"readiness": {"timeout_seconds": GIVE_UP_SECONDS}} for name in ("acp-ingest", "acp-agents")},
 }
