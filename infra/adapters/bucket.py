@@ -1,4 +1,4 @@
-"""A Pulumi backend in an S3-compatible bucket, read with boto3 where that is installed."""
+"""A Pulumi backend in an S3-compatible bucket, read with boto3."""
 
 from __future__ import annotations
 
@@ -54,17 +54,13 @@ class BucketStore:
     def open(cls, url: str) -> BucketStore:
         """Return the bucket behind `url`, with the credentials that the AWS environment gives."""
         address = BucketAddress.parse(url)
-        try:
-            boto3 = importlib.import_module("boto3")
-            config = importlib.import_module("botocore.config").Config(
-                max_pool_connections=CONNECTIONS,
-                s3={"addressing_style": "path" if address.is_path_style else "auto"},
-            )
-        except ImportError:
-            raise ToolError(
-                "the history in an S3 backend is read with boto3, which is not installed", mend="pip install boto3"
-            ) from None
+        # Loaded here: it takes half a second, and few stacks keep their state in a bucket.
+        boto3 = importlib.import_module("boto3")
         exceptions = importlib.import_module("botocore.exceptions")
+        config = importlib.import_module("botocore.config").Config(
+            max_pool_connections=CONNECTIONS,
+            s3={"addressing_style": "path" if address.is_path_style else "auto"},
+        )
         session = boto3.session.Session(profile_name=address.profile, region_name=address.region)
         return cls(
             address=address,
