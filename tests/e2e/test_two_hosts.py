@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 @pytest.fixture
 def two_hosts(world: World, first: FirstRelease) -> Iterator[World]:
-    """Return the world with a second host in its inventory that Pulumi knows nothing of."""
+    """Return the world with a release, and a second host in its inventory that Pulumi knows nothing of."""
+    served = world.up()
+    assert served.good, served.tail(40)
     world.lab_up(hosts=2)
     yield world
     world.lab_up(hosts=1)
