@@ -22,7 +22,7 @@ from infra.checks.model_endpoints import check_embedding_endpoint, check_llm_end
 from infra.checks.public import check_metrics, check_redirect
 from infra.checks.replicas import check_replicas
 from infra.checks.result import CheckResult
-from infra.checks.smoke import ask_agents, walk_documents
+from infra.checks.smoke import AGENTS, ask_agents, walk_documents
 from infra.checks.tls import check_tls, trust
 from infra.checks.version import check_version
 
@@ -58,8 +58,7 @@ CHECKS: dict[str, Check] = {
 }
 """Every check that `checks.suite` has."""
 
-ANSWER = "smoke agents"
-SMOKE: dict[str, Check] = {"smoke documents": walk_documents, ANSWER: ask_agents}
+SMOKE: dict[str, Check] = {"smoke documents": walk_documents, AGENTS: ask_agents}
 """The parts of the smoke test."""
 
 
@@ -93,7 +92,7 @@ async def _examine(
         inquiry = Inquiry(subject, http, passes=occasion.passes or settings.checks.passes, timeout_seconds=limit)
         wanted = _wanted(subject, occasion)
         tasks = {name: asyncio.create_task(_run(inquiry, name, check, limit)) for name, check in wanted.items()}
-        found = await asyncio.gather(*(task for name, task in tasks.items() if name != ANSWER))
+        found = await asyncio.gather(*(task for name, task in tasks.items() if name != AGENTS))
         on_quiet([result for results in found for result in results])
         results = [result for task in tasks.values() for result in await task]
         is_good = not any(result.fails_release for result in results)

@@ -49,6 +49,13 @@ def stack_outputs(world: World) -> dict[str, Any]:
     return outputs
 
 
+def check(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Return exit status and document of `acp-release check`."""
+    result = world.command("check", "--stack", "local", "--json", *arguments)
+    document: dict[str, Any] = json.loads(result.output)
+    return result.exit_status, document
+
+
 @contextlib.contextmanager
 def arguments_watched(planted: Mapping[str, str]) -> Iterator[set[str]]:
     """Yield a set that gets the name of every planted value seen in any process's arguments while the block runs."""

@@ -10,7 +10,7 @@ import pytest
 from junitparser import JUnitXml
 
 from infra.lab.docker import docker
-from tests.e2e.first import TWO_AGENTS
+from tests.e2e.first import TWO_AGENTS, check
 from tests.support.host_view import HostView, views
 from tests.support.overrides import merged
 from tests.support.traffic import AGENTS_PORT, INGEST_PORT, told_health, wait_health
@@ -39,13 +39,6 @@ def view(world: World, first: FirstRelease) -> Iterator[HostView]:
     (found,) = views(world)
     yield found
     world.configure(TWO_AGENTS)
-
-
-def check(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Return exit status and document of `acp-release check`."""
-    result = world.command("check", "--stack", "local", "--json", *arguments)
-    document: dict[str, Any] = json.loads(result.output)
-    return result.exit_status, document
 
 
 def failures(document: dict[str, Any]) -> str:

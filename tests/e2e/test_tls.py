@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from tests.e2e.first import TWO_AGENTS, stack_outputs
+from tests.e2e.first import TWO_AGENTS, check, stack_outputs
 from tests.support.certificates import Authority
 from tests.support.host_view import HostView, views
 from tests.support.overrides import merged
@@ -35,13 +34,6 @@ def place(view: HostView, certificate: Path) -> None:
     text = certificate.read_text(encoding="ascii")
     view.sh(f"install -d -o deploy -m 700 {ON_HOST.rpartition('/')[0]}\ncat > {ON_HOST} <<'END'\n{text}END")
     view.sh(f"chown deploy {ON_HOST} && chmod 600 {ON_HOST}")
-
-
-def check(world: World) -> tuple[int, dict[str, Any]]:
-    """Return exit status and document of `acp-release check`."""
-    result = world.command("check", "--stack", STACK, "--json")
-    document: dict[str, Any] = json.loads(result.output)
-    return result.exit_status, document
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def _driver_killed(point: str, overrides: Mapping[str, object]) -> Callable[[Sta
             if not reached:
                 return Seen(text="not reached", problems=(f"hostctl never came to {point}: {update.wait().tail()}",))
             seconds = stage.view.wait_settled()
-        is_new = is_committed(stage) if point in IN_COMMIT else point in COMMITTED_FROM
+        is_new = took_over(stage, point)
         return Seen(text=f"host at rest after {seconds:.0f} s", serves="new" if is_new else "old", record_lags=is_new)
 
     return act
@@ -91,6 +91,11 @@ def _hostctl_killed(point: str, overrides: Mapping[str, object]) -> Callable[[St
         return Seen(text=text, serves="new" if is_new else "old", record_lags=is_new and not result.good)
 
     return act
+
+
+def took_over(stage: Stage, point: str) -> bool:
+    """Say whether the new release serves after a driver that was killed at `point`, or must."""
+    return is_committed(stage) if point in IN_COMMIT else point in COMMITTED_FROM
 
 
 def is_committed(stage: Stage) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.domain.naming import project_name
 from infra.lab.docker import docker
 from tests.faults.candidates import refused, with_fault
-from tests.faults.killed import COMMITTED_FROM, IN_COMMIT, REACH_SECONDS, STEPS, is_committed
+from tests.faults.killed import REACH_SECONDS, STEPS, took_over
 from tests.faults.row import Row, Seen
 from tests.faults.stage import CANARY
 from tests.support.fault_points import FaultPoint
@@ -88,7 +88,7 @@ def _killed(point: str) -> Callable[[Stage], Seen]:
                 return Seen(text="not reached", problems=(f"hostctl never came to {point}: {update.wait().tail()}",))
             seconds = stage.view.wait_settled()
         text = f"host at rest after {seconds:.0f} s"
-        if not (is_committed(stage) if point in IN_COMMIT else point in COMMITTED_FROM):
+        if not took_over(stage, point):
             return Seen(text=text, serves="new")
         stage.world.unlock()
         stage.wait_free()
