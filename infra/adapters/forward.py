@@ -6,14 +6,16 @@ import contextlib
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from infra.adapters.ssh import forward_argv
-from infra.errors import HostUnreachableError
+from infra.adapters.process import run
+from infra.adapters.ssh import forward_argv, shared_forward_argv
+from infra.errors import HostUnreachableError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from infra.adapters.hostctl import HostctlClient
     from infra.settings.model import Host
 
 OPEN_TIMEOUT_SECONDS = 15.0
@@ -21,16 +23,47 @@ POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def forwarded(host: Host, key_file: str, remote_ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """Yield a local port for each named remote port; the tunnel ends with the context."""
+def forwarded(client: HostctlClient, remote_ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield a local port for each named remote port; the tunnel ends with the context.
+
+    It goes through the client's shared connection, or through one of its own when there is none.
+    """
     local = {name: _free_port() for name in remote_ports}
-    argv = forward_argv(host, key_file, forwards={local[name]: remote_ports[name] for name in remote_ports})
-    process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    forwards = {local[name]: remote_ports[name] for name in remote_ports}
+    if client.control_path and _ask(client, forwards, "forward"):
+        try:
+            yield local
+        finally:
+            _ask(client, forwards, "cancel")
+        return
+    with _tunnel(client.host, client.key_file, forwards):
+        yield local
+
+
+def _ask(client: HostctlClient, forwards: Mapping[int, int], ask: Literal["forward", "cancel"]) -> bool:
+    """Return whether the client's shared connection began, or ended, to forward."""
+    argv = shared_forward_argv(
+        client.host, client.key_file, forwards=forwards, control_path=client.control_path, ask=ask
     )
     try:
-        _wait_until_open(process, host, list(local.values()))
-        yield local
+        return run(argv, timeout_seconds=OPEN_TIMEOUT_SECONDS, check=False).exit_status == 0
+    except ToolError:
+        return False
+
+
+@contextlib.contextmanager
+def _tunnel(host: Host, key_file: str, forwards: Mapping[int, int]) -> Iterator[None]:
+    """Hold a connection of its own that forwards."""
+    process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell
+        forward_argv(host, key_file, forwards=forwards),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _wait_until_open(process, host, list(forwards))
+        yield
     finally:
         process.terminate()
         process.communicate()

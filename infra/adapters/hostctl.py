@@ -44,11 +44,12 @@ def _ignore(_phase: str, _message: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostctlClient:
-    """hostctl on one host, called with the deploy key."""
+    """hostctl on one host, called with the deploy key, through a shared connection where `control_path` has one."""
 
     host: Host
     key_file: str
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    control_path: str = ""
 
     def call(
         self,
@@ -69,7 +70,9 @@ class HostctlClient:
             elif answer.get("event") in {"result", "error"}:
                 answers.append(answer)
 
-        argv = ssh_argv(self.host, self.key_file, command=f"hostctl {command} {label}".strip())
+        argv = ssh_argv(
+            self.host, self.key_file, command=f"hostctl {command} {label}".strip(), control_path=self.control_path
+        )
         body = json.dumps({"command": command, **request})
         try:
             status, errors = stream(argv, stdin=body, timeout_seconds=timeout_seconds, on_line=on_line)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.settings.model import Host
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -38,16 +40,47 @@ def ssh_options(host: Host, key_file: str) -> list[str]:
     ]
 
 
-def ssh_argv(host: Host, key_file: str, *, command: str = "") -> list[str]:
-    """Return the `ssh` command line that runs `command` on `host`."""
-    destination = ["-p", str(host.port), f"{host.user}@{host.address}"]
-    return ["ssh", *ssh_options(host, key_file), *destination, *([command] if command else [])]
+def ssh_argv(
+    host: Host, key_file: str, *, command: str = "", control_path: str = "", is_master: bool = False
+) -> list[str]:
+    """Return the `ssh` command line that runs `command` on `host`.
 
-
-def forward_argv(host: Host, key_file: str, *, forwards: dict[int, int]) -> list[str]:
-    """Return the `ssh` command line that forwards local loopback ports to loopback ports of the host."""
-    lines = [part for local, remote in forwards.items() for part in ("-L", f"127.0.0.1:{local}:127.0.0.1:{remote}")]
+    With `control_path` it goes through the connection that has its socket there, when there is one; as its master it
+    makes that socket.
+    """
+    master = ["-M"] if is_master else []
     return [
-        "ssh", "-N", "-o", "ExitOnForwardFailure=yes", *lines, *ssh_options(host, key_file),
-        "-p", str(host.port), f"{host.user}@{host.address}",
+        "ssh", *master, *ssh_options(host, key_file), *_sharing(control_path), *_destination(host),
+        *([command] if command else []),
     ]  # fmt: skip
+
+
+def forward_argv(host: Host, key_file: str, *, forwards: Mapping[int, int]) -> list[str]:
+    """Return the `ssh` command line that forwards local loopback ports to loopback ports of the host."""
+    return [
+        "ssh", "-N", "-o", "ExitOnForwardFailure=yes", *_forwards(forwards), *ssh_options(host, key_file),
+        *_destination(host),
+    ]  # fmt: skip
+
+
+def shared_forward_argv(
+    host: Host, key_file: str, *, forwards: Mapping[int, int], control_path: str, ask: Literal["forward", "cancel"]
+) -> list[str]:
+    """Return the `ssh` command line that asks the master at `control_path` to begin or to end forwarding ports."""
+    return [
+        "ssh", "-O", ask, *_forwards(forwards), *ssh_options(host, key_file), *_sharing(control_path),
+        *_destination(host),
+    ]  # fmt: skip
+
+
+def _forwards(forwards: Mapping[int, int]) -> list[str]:
+    return [part for local, remote in forwards.items() for part in ("-L", f"127.0.0.1:{local}:127.0.0.1:{remote}")]
+
+
+def _sharing(control_path: str) -> list[str]:
+    # In a path a per cent sign begins a token of ssh's.
+    return ["-o", f"ControlPath={control_path.replace('%', '%%')}"] if control_path else []
+
+
+def _destination(host: Host) -> list[str]:
+    return ["-p", str(host.port), f"{host.user}@{host.address}"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.files import key_path
 from infra.adapters.hostctl import HostctlClient
+from infra.adapters.ssh_sharing import shared
 from infra.domain.numbers import whole_numbers
 from infra.paths import PROJECT_ROOT
 from infra.rollout.hosts import HostGroup
@@ -17,7 +19,7 @@ from infra.settings.model import Settings
 from infra.settings.secrets import SecretValues, read_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,13 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
         before=tuple(props.get("before") or ()),
         audit=whole_numbers(props.get("audit") or {}),
     )
+
+
+@contextlib.contextmanager
+def sharing_connections(context: RolloutContext) -> Iterator[RolloutContext]:
+    """Yield the same context with one connection per host for all that is asked in it."""
+    with shared(context.group.clients) as clients:
+        yield replace(context, group=replace(context.group, clients=clients))
 
 
 def host_clients(settings: Settings, secrets: SecretValues | None = None) -> list[HostctlClient]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.adapters.ssh import forward_argv, ssh_argv, ssh_options
+from infra.adapters.ssh import forward_argv, shared_forward_argv, ssh_argv, ssh_options
 from infra.settings.model import Host
 from tests.support.settings import HOST_KEY
 
@@ -29,6 +29,19 @@ def test_a_command_line_pins_the_host_key_and_uses_one_key() -> None:
     assert ssh_argv(HOST, "/keys/deploy", command="hostctl status") == [
         "ssh", *OPTIONS, "-p", "2222", "deploy@h1.test", "hostctl status",
     ]  # fmt: skip
+
+
+def test_a_shared_connection_has_a_master_and_a_socket() -> None:
+    """The master makes the socket that the others name; both pin the host's key all the same."""
+    sharing = ["-o", "ControlPath=/run/50%%/h1"]
+    rest = [*OPTIONS, *sharing, "-p", "2222", "deploy@h1.test"]
+    path = "/run/50%/h1"
+    assert ssh_argv(HOST, "/keys/deploy", control_path=path) == ["ssh", *rest]
+    assert ssh_argv(HOST, "/keys/deploy", control_path=path, is_master=True) == ["ssh", "-M", *rest]
+    forward = ["-L", "127.0.0.1:40001:127.0.0.1:18000"]
+    assert shared_forward_argv(
+        HOST, "/keys/deploy", forwards={40001: 18000}, control_path=path, ask="cancel"
+    ) == ["ssh", "-O", "cancel", *forward, *rest]  # fmt: skip
 
 
 def test_without_a_command_there_is_no_empty_argument() -> None:

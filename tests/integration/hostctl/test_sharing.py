@@ -1,0 +1,55 @@
+"""One connection for many calls, on a real sshd."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from infra.adapters.forward import forwarded
+from infra.adapters.ssh_sharing import shared
+from infra.lab.wait import comes_true
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.hostctl.site import Site
+
+pytestmark = [pytest.mark.lab]
+SESSION = "^sshd.*: deploy@"
+"""What sshd calls the process of a connection, in any of its versions."""
+VERIFY_PORT = 18000
+CALL_SECONDS = 30.0
+OPEN_SECONDS = 10.0
+
+
+def connections(site: Site) -> int:
+    """Return how many connections the deploy user has open."""
+    return len(site.machine.exec(["pgrep", "-f", SESSION], check=False).stdout.split())
+
+
+def test_calls_and_tunnels_share_one_connection(site: Site, tmp_path: Path) -> None:
+    """However many calls are made, the host sees one connection; it is gone with the context, and so is its socket."""
+    folder = tmp_path / "s"
+    with shared([site.client("deploy")], folder=folder) as (client,):
+        assert comes_true(lambda: any(folder.iterdir()), within_seconds=OPEN_SECONDS), "no shared connection came about"
+        with ThreadPoolExecutor() as pool:
+            calls = [pool.submit(client.call, "status", timeout_seconds=CALL_SECONDS) for _ in range(3)]
+            assert connections(site) == 1
+        assert all(call.result()["event"] == "result" for call in calls)
+        with forwarded(client, {"edge": VERIFY_PORT}) as ports:
+            assert httpx.get(f"http://127.0.0.1:{ports['edge']}/").headers["x-request-id"]
+            assert connections(site) == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_a_lost_connection_costs_no_call(site: Site, tmp_path: Path) -> None:
+    """When the shared connection is cut, the next call opens one of its own."""
+    folder = tmp_path / "s"
+    with shared([site.client("deploy")], folder=folder) as (client,):
+        assert comes_true(lambda: any(folder.iterdir()), within_seconds=OPEN_SECONDS), "no shared connection came about"
+        assert connections(site) > 0
+        site.machine.exec(["pkill", "-f", SESSION])
+        assert client.call("hello", timeout_seconds=CALL_SECONDS)["user"]
