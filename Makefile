@@ -6,7 +6,7 @@ VENV := . .venv/bin/activate &&
 PYTEST := $(VENV) pytest
 STACK := local
 
-.PHONY: help up test unit images lint bench faults down lock set-up
+.PHONY: help up test unit images lint bench faults mutants down lock set-up
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +19,7 @@ up: ## set up this machine, start the lab and release to it
 
 test: set-up ## run all tests, the fast ones first, and leave nothing behind (KEEP=1 keeps the labs warm)
 	@$(PYTEST) tests/components tests/unit
-	@$(PYTEST) --numprocesses 3 --no-loadscope-reorder \
+	@$(PYTEST) --numprocesses logical --maxprocesses 3 --no-loadscope-reorder \
 		tests/e2e tests/workflows tests/faults tests/contract tests/integration; \
 		status=$$?; [ -n "$(KEEP)" ] || { $(VENV) python -m tests.support.take_down; }; exit $$status
 
@@ -39,6 +39,9 @@ bench: set-up ## measure; one JSON line per figure
 
 faults: set-up ## run the fault matrix
 	@$(VENV) python -m tests.faults
+
+mutants: set-up ## break every check in every way; a mutant that no test notices fails
+	@$(VENV) python -m tests.mutants
 
 down: ## remove the lab, the local stack and what set-up made in the checkout
 	@if [ -x .venv/bin/python ] && [ -d .acp/world -o -d .acp/world-2 ]; then $(VENV) python -m tests.support.take_down; fi

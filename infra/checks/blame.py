@@ -76,8 +76,7 @@ def relations(settings: Settings, *, one_model: bool) -> Relations:
     data = {DATABASE, REDIS, VECTOR_STORE, names.get(LLM, LLM), names.get(EMBEDDING, EMBEDDING)}
     relies_on: dict[str, set[str]] = {VECTOR_STORE: store}
     relies_on |= dict.fromkeys(settings.services, data | outside)
-    if checks.agents_service in settings.services:
-        relies_on[checks.agents_service] = data | outside | {checks.ingest_service}
+    relies_on[checks.agents_service] = data | outside | {checks.ingest_service}
     return Relations(names=names, relies_on={name: frozenset(below) for name, below in relies_on.items()})
 
 

@@ -106,8 +106,6 @@ def judged(probe: Probe, answer: Answer) -> CheckResult:
 
 def judge_answer(probe: Probe, answer: Answer) -> Verdict:
     """Return what an answer says: status, body and release must all fit."""
-    if answer.status is None:
-        return Verdict(passed=False, came=answer.came)
     if answer.status != httpx.codes.OK:
         return Verdict(passed=False, came=answer.came, blames=failing_dependencies(answer.document))
     if answer.document is None:

@@ -68,7 +68,7 @@ async def _trip(inquiry: Inquiry, target: Target) -> Trip:
 async def _ingest(inquiry: Inquiry, target: Target) -> CheckResult:
     trip = await _trip(inquiry, target)
     blames = (target.service_name,)
-    if not trip.is_accepted or trip.read is None:
+    if trip.read is None:
         came = trip.pasted.came if not trip.pasted.is_success else f"{trip.pasted.came} without a job_id"
         return trip.pasted.judged("ingest", target.name, passed=False, came=came, blames=blames)
     known = trip.read.value("status")
@@ -83,7 +83,7 @@ async def _database(inquiry: Inquiry, target: Target) -> CheckResult:
     if tells and startup.value("status") != "started":
         came = f"{startup.came}, status is {startup.value('status')!r}: the schema is not said to be ready"
         return startup.judged("database", target.name, passed=False, came=came, blames=blames)
-    if not trip.is_accepted or trip.read is None:
+    if trip.read is None:
         came = f"nothing could be written: {trip.pasted.came}"
         return trip.pasted.judged("database", target.name, passed=False, came=came, blames=blames)
     if not trip.is_kept:
@@ -91,8 +91,8 @@ async def _database(inquiry: Inquiry, target: Target) -> CheckResult:
         came = f"what was written cannot be read: {trip.read.came}"
         fault = (DATABASE,) if lost else blames
         return trip.read.judged("database", target.name, passed=False, came=came, blames=fault, look_at="the database")
-    schema = "schema ready" if tells else "the app does not tell its schema"
-    return trip.read.judged("database", target.name, passed=True, came=f"{schema}, written and read", blames=())
+    came = ("schema ready" if tells else "the app does not tell its schema") + ", written and read"
+    return trip.read.judged("database", target.name, passed=True, came=came, blames=())
 
 
 async def _queue(inquiry: Inquiry, target: Target) -> CheckResult:

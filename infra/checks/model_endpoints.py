@@ -16,6 +16,7 @@ import httpx
 from infra.checks.ask import Answer, send
 from infra.checks.blame import EMBEDDING, LLM
 from infra.checks.health import is_good
+from infra.checks.tls import system_trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,7 @@ async def _call(inquiry: Inquiry, call: Call) -> Answer:
     if not endpoint or not key:
         return Answer(asked=f"POST {shown}", seconds=0.0, failure="not asked from here: its secrets are not set")
     # The way out may lead through a proxy; a private address is asked directly.
-    async with httpx.AsyncClient(trust_env=not is_private(endpoint)) as client:
+    async with httpx.AsyncClient(trust_env=not is_private(endpoint), verify=system_trust()) as client:
         return await send(
             client,
             "POST",

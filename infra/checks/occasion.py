@@ -24,6 +24,10 @@ BEFORE = Occasion(checks=("replicas", "readiness", "health", "disk_space", "tls"
 CANDIDATE = Occasion(checks=("replicas", "readiness", "health", "version"), walks=True, keeps_jobs=True)
 """The candidate alone, before it gets any traffic."""
 
+RETURNING = Occasion(checks=("readiness", "health", "version"), passes=1)
+"""A candidate in its kept containers, each of which its host has just found ready: it has walked a user's path before,
+and does so again at the public address, where users wait for it."""
+
 PUBLIC = Occasion(
     checks=("replicas", "readiness", "health", "version", "disk_space", "tls", "metrics", "redirect"), walks=True
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from infra.settings.regression import Regression, SafeRequest
 
 LANES = 6  # questions under way at once, per request and host: more would be a load of its own
+SPREAD = 0.75  # of the budget: all pairs at once would be a load, too, and users of the current release would notice
 WARM_UP_PAIRS = 3
 WARM_UP_SECONDS = 0.5
 FIRST_LOOK = 16
@@ -96,7 +97,11 @@ class _Run:
 
     async def measure(self) -> Measured:
         """Ask in several lanes per host until it is clear, or enough was asked for."""
-        await asyncio.gather(*(self._lane(way) for way in self.comparison.ways for _ in range(LANES)))
+        lanes = [way for way in self.comparison.ways for _ in range(LANES)]
+        every_seconds = SPREAD * self.settings.budget_seconds / self.settings.max_pairs
+        await asyncio.gather(
+            *(self._lane(way, index * every_seconds, len(lanes) * every_seconds) for index, way in enumerate(lanes))
+        )
         return self._measured()
 
     def _measured(self) -> Measured:
@@ -110,15 +115,16 @@ class _Run:
             current_failures=self.current_failures,
         )
 
-    async def _lane(self, way: Way) -> None:
-        """Ask pair after pair; the first ones, of cold caches and new connections, do not count."""
+    async def _lane(self, way: Way, first_seconds: float, every_seconds: float) -> None:
+        """Ask a pair every so many seconds; the first ones, of cold caches and new connections, do not count."""
+        await asyncio.sleep(first_seconds)
         warm_until = time.monotonic() + WARM_UP_SECONDS
         for _ in range(WARM_UP_PAIRS):
             await self._pair(way)
             if time.monotonic() > warm_until:
                 break
         while not self._is_done():
-            candidate, current = await self._pair(way)
+            (candidate, current), _ = await asyncio.gather(self._pair(way), asyncio.sleep(every_seconds))
             self.candidate_failures += [candidate] if isinstance(candidate, str) else []
             self.current_failures += [current] if isinstance(current, str) else []
             if isinstance(candidate, float) and isinstance(current, float):

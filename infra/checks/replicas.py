@@ -95,9 +95,9 @@ def unreachable(check: str, host: str, asked: str, error: ReleaseError) -> Check
 
 def judge_status(status: Mapping[str, Any], subject: Subject, host: str) -> list[CheckResult]:
     """Return a result for each service of the release, and for each data service that is not well."""
-    wanted = subject.release or status.get("serving")
+    wanted = str(subject.release or status.get("serving") or "")
     containers = status["releases"].get(wanted)
-    if not wanted or not containers:
+    if not containers:
         serving = status.get("serving") or "nothing"
         came = f"the host serves {serving} and has no containers of {wanted or 'any release'}"
         return [_result(host, came, (RELEASE,))]
@@ -146,8 +146,8 @@ def _is_well(container: Mapping[str, Any]) -> bool:
 
 
 def _state(container: Mapping[str, Any]) -> str:
-    health = container["health"]
-    return f"is {container['state']}" + (f" ({health})" if health and container["state"] == "running" else "")
+    word = f" ({container['health']})" if container["health"] and container["state"] == "running" else ""
+    return f"is {container['state']}{word}"
 
 
 def _result(target: str, came: str, blames: tuple[str, ...]) -> CheckResult:

@@ -82,7 +82,7 @@ def candidate_subject(
             for target in candidate_targets(
                 settings,
                 client.host,
-                stack.enter_context(forwarded(client.host, client.key_file, verify[client.host.name])),
+                stack.enter_context(forwarded(client, verify[client.host.name])),
                 release,
             )
         ]

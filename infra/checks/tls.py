@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import time
@@ -49,14 +50,21 @@ def trust(settings: Settings) -> ssl.SSLContext:
 
 def trusting(authority: Path | None) -> ssl.SSLContext:
     """Return the system's trust, and in the authority of a file; raise `SettingsError` when that cannot be read."""
-    # By default nothing older than TLS 1.2 is spoken.
+    if authority is None:
+        return system_trust()
     context = ssl.create_default_context()
-    if authority is not None:
-        try:
-            context.load_verify_locations(cafile=str(authority))
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError("the stack", [f"edge.tls.ca_file: {authority}: {error.strerror or error}"]) from None
+    try:
+        context.load_verify_locations(cafile=str(authority))
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError("the stack", [f"edge.tls.ca_file: {authority}: {error.strerror or error}"]) from None
     return context
+
+
+@functools.cache
+def system_trust() -> ssl.SSLContext:
+    """Return trust in the system's authorities, read once: that takes longer than many a check."""
+    # By default nothing older than TLS 1.2 is spoken.
+    return ssl.create_default_context()
 
 
 async def check_tls(inquiry: Inquiry) -> list[CheckResult]:

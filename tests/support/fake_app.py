@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RELEASE = "v1.4.2-1a2b3c4d"
 VERSION = "v1.4.2"
+LOOKS_OF_A_WHILE = 2
 TOLD = {
     "acp-ingest": ("database", "redis", "chroma", "llm_endpoint", "embedding_endpoint", "disk_space"),
     "acp-agents": ("redis", "knowledge_service", "llm_endpoint"),
@@ -56,7 +57,7 @@ class FakeApp:
                 "/version",
                 lambda *_: (200, {"version": self.version, **({} if self.bare else {"release": self.release})}),
             ),
-            ("/metrics", lambda *_: (200, "" if "metrics" in self.broken else "acp_requests_total 1")),
+            ("/metrics", lambda *_: self._metrics()),
         ]
         if service == "acp-agents":
             return [*health, ("/api/v1/jobs", self._job)]
@@ -67,6 +68,9 @@ class FakeApp:
             ("/api/v1/ingest/documents/", self._remove),
             ("/api/v1/search", self._search),
         ]
+
+    def _metrics(self) -> tuple[int, Any]:
+        return 500 if "metrics fail" in self.broken else 200, "" if "metrics" in self.broken else "acp_requests_total 1"
 
     def _is_down(self, name: str) -> bool:
         return name in self.broken or (name == "knowledge_service" and bool({"database", "redis"} & self.broken))
@@ -95,6 +99,8 @@ class FakeApp:
         if {"database", "redis", "paste"} & self.broken:
             return 503, {"detail": "out of reach"}
         job = f"d{len(self.documents)}"
+        if "paste fails with a job" in self.broken:
+            return 500, {"job_id": job}
         self.documents[job] = body["text"]
         if "paste without a job" in self.broken:
             return 200, {"status": "pending"}
@@ -106,19 +112,30 @@ class FakeApp:
             return 404, {}
         if "status" in self.broken:
             return 500, {}
+        if "another document" in self.broken:
+            return 200, {"id": "d-other", "status": "completed"}
+        if "odd status" in self.broken:
+            return 200, {"id": job, "status": "odd"}
         if "error quotes" in self.broken:
             return 200, {"id": job, "status": "failed", "error": "cannot use s3cr3t-model-key"}
-        waits = {"worker", "embedding_endpoint"} & self.broken
+        waits = {"worker", "embedding_endpoint"} & self.broken or self._takes_a_while("documents", path)
         status = "failed" if "jobs fail" in self.broken else "pending" if waits else "completed"
         return 200, {"id": job, "status": status, "progress": 100}
+
+    def _takes_a_while(self, what: str, path: str) -> bool:
+        return f"{what} take a while" in self.broken and self.asked.count(f"GET {path}") <= LOOKS_OF_A_WHILE
 
     def _search(self, _method: str, _path: str, body: Any) -> tuple[int, Any]:
         if {"database", "embedding_endpoint", "search"} & self.broken:
             return 503, {}
         if "search shape" in self.broken:
             return 200, {"hits": []}
+        if "search finds others" in self.broken:
+            return 200, {"results": [{"chunk": {"content": "of another document"}}]}
         found = [text for text in self.documents.values() if text == body["query"] and "chroma" not in self.broken]
         results = [{"chunk": {"content": text}, "similarity_score": 1.0, "rank": 1} for text in found]
+        if "search fails with results" in self.broken:
+            return 500, {"results": results}
         return 200, {"query": body["query"], "results": results, "total_results": len(results)}
 
     def _remove(self, method: str, path: str, _body: Any) -> tuple[int, Any]:
@@ -141,10 +158,12 @@ class FakeApp:
         job = path.rpartition("/")[2]
         if job not in self.jobs or "jobs are lost" in self.broken:
             return 404, {}
-        status = (
-            "failed" if "agents fail" in self.broken else "running" if "agents hang" in self.broken else "completed"
-        )
-        return 200, {"id": job, "status": status}
+        broken = {"agents fail": "failed", "agents hang": "running", "no status": None}
+        status = next((status for name, status in broken.items() if name in self.broken), "completed")
+        if self._takes_a_while("jobs", path):
+            status = "running"
+        told = {"id": "j-other" if "another job" in self.broken else job, "status": status}
+        return 500 if "jobs fail with an answer" in self.broken else 200, told
 
 
 @contextlib.contextmanager

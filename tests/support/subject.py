@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 PROJECT = "acp-v1-4-2-1a2b3c4d"
 QUICK: dict[str, Any] = {
     "passes": 2,
-    "interval_seconds": 0.01,
-    "timeout_seconds": 5.0,
+    "interval_seconds": 0.03,
+    "timeout_seconds": 2.5,
     "suite": {
-        "queue": {"within_seconds": 1.5},
-        "vector_store": {"within_seconds": 1.5, "kept_in": "database"},
+        "queue": {"within_seconds": 0.8},
+        "vector_store": {"within_seconds": 0.8, "kept_in": "database"},
         "metrics": {"severity": "critical"},
     },
-    "smoke": {"within_seconds": 1.5},
+    "smoke": {"within_seconds": 0.8},
 }
 """Checks that give up at once."""
 

@@ -141,10 +141,11 @@ def test_a_host_without_an_address_is_named() -> None:
         addresses_of(make_settings(edge=TLS, hosts=hosts))
 
 
-def test_a_service_that_is_not_there_is_named() -> None:
-    """A stack whose services have other names must say so."""
-    with pytest.raises(UsageError, match="no web service 'acp-worker'"):
-        addresses_of(make_settings(checks={"ingest_service": "acp-worker"}))
+@pytest.mark.parametrize("name", ["acp-worker", "acp-nothing"])
+def test_a_service_that_is_not_there_is_named(name: str) -> None:
+    """A stack whose services have other names must say so, and one without a public port is none to put under load."""
+    with pytest.raises(UsageError, match=f"no web service '{name}'"):
+        addresses_of(make_settings(checks={"ingest_service": name}))
 
 
 def test_a_token_comes_from_the_environment(k6: Callable[..., list[dict[str, Any]]]) -> None:
@@ -166,4 +167,5 @@ def test_reports_are_kept_by_release(k6: Callable[..., list[dict[str, Any]]], tm
     path = keep(report, tmp_path)
     assert path.parent == tmp_path / "local" / RELEASE
     assert path.name.endswith("Z-load-search.json")
+    assert keep(report, tmp_path) == path
     assert json.loads(path.read_text(encoding="utf-8"))["release"] == RELEASE

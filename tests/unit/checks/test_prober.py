@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
 import threading
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from infra.checks.prober import Prober, ProbeRequest, blame_of
+from infra.checks import prober
+from infra.checks.prober import Prober, ProbeRequest, Sender, blame_of
 from tests.support.web import Reply, serving
 
 if TYPE_CHECKING:
@@ -27,22 +29,23 @@ def answers_to(replies: list[Reply | None], *, rate: float = 200) -> list[Answer
     left = itertools.chain(replies, itertools.repeat(replies[-1]))
     with serving(lambda _path: next(left)) as web:
         request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
-        with Prober([request], rate=rate) as prober:
-            while len(prober.answers) < len(replies):
+        with Prober([request], rate=rate) as asking:
+            while len(asking.answers) < len(replies):
                 pass_time()
-    return sorted(prober.answers, key=lambda answer: answer.at)
+    return sorted(asking.answers, key=lambda answer: answer.at)
 
 
 @pytest.mark.parametrize(
     ("reply", "lost"),
     [
         (Reply(headers=RELEASED), None),
+        (Reply(), None),
         (Reply(status=404, headers=RELEASED), None),
         (Reply(status=404), "status 404 of the edge itself"),
         (Reply(status=503, headers=RELEASED), "status 503"),
         (None, "RemoteProtocolError"),
     ],
-    ids=["good", "not found by the app", "not found by the edge", "error", "closed"],
+    ids=["good", "good, of no release", "not found by the app", "not found by the edge", "error", "closed"],
 )
 def test_what_counts_as_an_answer(reply: Reply | None, lost: str | None) -> None:
     """A release's own answer below 500 is one; an error status, the edge's refusal and a closed connection are not."""
@@ -53,8 +56,8 @@ def test_every_other_request_tries_a_new_connection() -> None:
     """Half of the requests end their connection, so that listening is tried as well as keeping connections."""
     with serving(lambda _path: Reply(headers=RELEASED)) as web:
         request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
-        with Prober([request], rate=200) as prober:
-            while len(prober.answers) < 10:
+        with Prober([request], rate=200) as asking:
+            while len(asking.answers) < 10:
                 pass_time()
         closing = [headers.get("Connection") == "close" for _, headers in web.asked]
     assert min(closing.count(True), closing.count(False)) >= 4
@@ -72,12 +75,50 @@ def test_a_silent_server_is_asked_by_all_requests_at_once(monkeypatch: pytest.Mo
 
     with serving(answer, serially=False) as web:
         request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
-        with Prober([request], rate=1000) as prober:
-            while len(asked) < 150 and not prober.answers:
+        with Prober([request], rate=1000) as asking:
+            while len(asked) < 150 and not asking.answers:
                 pass_time()
-            given_up = list(prober.answers)
+            given_up = list(asking.answers)
             silence.set()
     assert given_up == []
+
+
+@pytest.mark.parametrize(("late_seconds", "counts"), [(0.0, True), (60.0, False)])
+def test_a_late_control_target_is_a_hiccup_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, late_seconds: float, counts: bool
+) -> None:
+    """What delays the twin of a request by more than is usual delayed the request; without a target there is none."""
+    monkeypatch.setattr(prober, "HICCUP_SECONDS", late_seconds)
+    with serving(lambda _path: Reply(headers=RELEASED)) as web, serving(lambda _path: Reply()) as control:
+        request = ProbeRequest(name="route", method="GET", url=f"http://127.0.0.1:{web.port}/")
+        sender = Sender([request], rate=1000, control_url=f"http://127.0.0.1:{control.port}/")
+        asyncio.run(send_a_few(sender))
+        assert len(control.asked) == len(web.asked) == len(sender.answers)
+        assert bool(sender.hiccups) is counts
+        asyncio.run(send_a_few(Sender([request], rate=1000)))
+        assert len(web.asked) > len(control.asked)
+
+
+async def send_a_few(sender: Sender) -> None:
+    """Let it send for a moment, and then what it sends at the end."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.05, stop.set)
+    await sender.run(stop)
+
+
+def test_a_prober_that_nobody_stops_keeps_no_process_alive() -> None:
+    """Its thread ends with the process."""
+    with Prober([ProbeRequest(name="route", method="GET", url="http://127.0.0.1:9/")], rate=1):
+        (thread,) = [thread for thread in threading.enumerate() if thread.name == "prober"]
+        assert thread.daemon
+
+
+@pytest.mark.timeout(10)
+def test_errors_that_name_each_other_are_looked_at_once() -> None:
+    """A circle of causes has an end."""
+    error, cause = httpx.ConnectError("refused"), OSError(errno.ECONNREFUSED, "refused")
+    error.__context__, cause.__context__ = cause, error
+    assert blame_of(error) == "server"
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,23 @@ if TYPE_CHECKING:
 NAME = "copilot.example.test"
 
 
-@pytest.mark.parametrize(("is_trusted", "reasons"), [(True, {None}), (False, {"ConnectError"})])
-def test_the_probe_trusts_the_stacks_own_authority(tmp_path: Path, *, is_trusted: bool, reasons: set[str]) -> None:
-    """A certificate of the stack's own authority loses no request; without that trust each one is lost."""
+@pytest.mark.parametrize(
+    ("is_trusted", "name", "reasons"),
+    [
+        pytest.param(True, NAME, {None}, id="trusted"),
+        pytest.param(False, NAME, {"ConnectError"}, id="of an authority that nobody knows"),
+        pytest.param(True, None, {"ConnectError"}, id="of another name"),
+    ],
+)
+def test_the_probe_trusts_the_stacks_own_authority(
+    tmp_path: Path, *, is_trusted: bool, name: str | None, reasons: set[str]
+) -> None:
+    """A certificate of the stack's name and own authority loses no request, whatever address is asked."""
     authority = Authority(tmp_path)
     context = server_context(authority.sign(NAME, days=90), oldest=TLSVersion.TLSv1_2, newest=TLSVersion.TLSv1_3)
     with served(FakeApp(), context) as ports:
         url = f"https://127.0.0.1:{ports['acp-ingest']}/health"
-        request = ProbeRequest(name="health", method="GET", url=url, headers={"Host": NAME}, server_name=NAME)
+        request = ProbeRequest(name="health", method="GET", url=url, headers={"Host": NAME}, server_name=name)
         verify = trusting(authority.ca_file if is_trusted else None)
         answers = asyncio.run(_ask_once(Sender([request], rate=100, verify=verify)))
     assert answers == reasons

@@ -78,3 +78,20 @@ def test_https_that_does_not_ask_to_stay_is_red(hsts: dict[str, str], came: str)
     """No header, or one that takes the promise back, is named."""
     (_, found) = check(hsts=hsts)
     assert found == (False, came)
+
+
+def test_an_app_that_does_not_answer_is_not_the_edges_fault() -> None:
+    """Whether HTTPS asks to stay cannot be told of a service that nobody reaches."""
+    settings = make_settings(
+        hosts=[{"name": "h1", "address": "127.0.0.1", "host_key": HOST_KEY, "ports": {80: 9}}],
+        edge={"tls": {"certificate_file": "/etc/acp/tls.pem", "server_name": NAME}},
+        checks={"timeout_seconds": 1, "suite": {"redirect": {"severity": "critical"}}},
+    )
+    service = settings.services["acp-ingest"]
+    target = Target(
+        name="acp-ingest on h1", service_name="acp-ingest", service=service, base_url="http://127.0.0.1:9",
+        release=RELEASE,
+    )  # fmt: skip
+    subject = replace(make_subject(settings), targets=[target])
+    (stay,) = [r for r in examine(subject, REDIRECT).results if r.target == "acp-ingest on h1"]
+    assert stay.dependencies == ("acp-ingest",)

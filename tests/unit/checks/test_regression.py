@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -125,6 +127,90 @@ def test_looks_before_the_end_are_surer(monkeypatch: pytest.MonkeyPatch) -> None
     assert confidences[:-1] == [pytest.approx(0.999)] * (len(confidences) - 1)
     assert len(confidences) > 1
     assert confidences[-1] == 0.95
+
+
+@pytest.mark.parametrize(("warm_up_seconds", "pairs"), [(0.0, 1), (60.0, regression.WARM_UP_PAIRS)])
+def test_the_first_pairs_of_a_lane_do_not_count(
+    monkeypatch: pytest.MonkeyPatch, warm_up_seconds: float, pairs: int
+) -> None:
+    """Some pairs warm both releases up, fewer where answers are slow."""
+    monkeypatch.setattr(regression, "WARM_UP_SECONDS", warm_up_seconds)
+    monkeypatch.setattr(regression, "looks_slower", lambda *_: False)
+    with serving(lambda _path: Reply(body={})) as both:
+        found = verdict(f"http://127.0.0.1:{both.port}", f"http://127.0.0.1:{both.port}", max_pairs=20)
+    assert len(both.asked) == 2 * (found.pairs + regression.LANES * pairs)
+
+
+@pytest.mark.parametrize(
+    ("first_look_seconds", "looks"), [(0.0, [16, 32, 64]), (60.0, [])], ids=["when doubled", "not too early"]
+)
+def test_it_looks_whenever_the_pairs_have_doubled(
+    monkeypatch: pytest.MonkeyPatch, unclear: list[int], first_look_seconds: float, looks: list[int]
+) -> None:
+    """Looks at the verdict are few, as each may be wrong, and go on while it is unclear."""
+    monkeypatch.setattr(regression, "FIRST_LOOK_SECONDS", first_look_seconds)
+    with serving(lambda _path: Reply(body={})) as both:
+        verdict(f"http://127.0.0.1:{both.port}", f"http://127.0.0.1:{both.port}", max_pairs=100)
+    *early, last = unclear
+    assert last >= 100
+    assert early == [pytest.approx(pairs, abs=2 * regression.LANES) for pairs in looks]
+    assert all(pairs >= wanted for pairs, wanted in zip(early, looks, strict=True))
+
+
+@pytest.fixture
+def unclear(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let no verdict ever be clear; return with how many pairs it was looked at."""
+    looked: list[int] = []
+
+    def judge_nothing(found: Measured, limits: Limits) -> Judgement:
+        looked.append(len(found.pairs))
+        return judge(Measured(service=found.service, request=found.request, pairs=[]), limits)
+
+    monkeypatch.setattr(regression, "judge", judge_nothing)
+    return looked
+
+
+@pytest.mark.parametrize(
+    ("pair_seconds", "pairs"),
+    [
+        pytest.param(0.1, 100, id="the budget ends it"),
+        pytest.param(1.5, 22, id="slow answers are waited for beyond the budget"),
+        pytest.param(4.0, 10, id="but not for ever"),
+    ],
+)
+@pytest.mark.usefixtures("unclear")
+def test_measuring_ends_with_its_budget(monkeypatch: pytest.MonkeyPatch, pair_seconds: float, pairs: int) -> None:
+    """Within a budget of ten seconds there are pairs enough for a verdict, or up to four budgets are spent on them."""
+    monkeypatch.setattr(regression, "WARM_UP_SECONDS", 0.0)
+    with serving(lambda _path: Reply(body={})) as candidate, serving(lambda _path: Reply(body={})) as current:
+        began = time.monotonic()
+        monkeypatch.setattr(
+            regression,
+            "time",
+            SimpleNamespace(
+                monotonic=lambda: began + len(candidate.asked) * pair_seconds, perf_counter=time.perf_counter
+            ),
+        )
+        addresses = [f"http://127.0.0.1:{web.port}" for web in (candidate, current)]
+        verdict(*addresses, max_pairs=1000, budget_seconds=10)
+    assert pairs <= len(candidate.asked) < pairs + 2 * regression.LANES
+
+
+@pytest.mark.usefixtures("unclear")
+def test_the_pairs_are_spread_over_the_budget() -> None:
+    """However fast the answers come: the current release has its users to answer, too."""
+    with serving(lambda _path: Reply(body={})) as both:
+        address = f"http://127.0.0.1:{both.port}"
+        began = time.monotonic()
+        verdict(address, address, max_pairs=100, budget_seconds=1)
+    assert time.monotonic() - began >= 0.9 * regression.SPREAD
+
+
+def test_pairs_are_answered_by_both() -> None:
+    """An answer of the candidate alone compares with nothing."""
+    with jittery(FAST, 1.0) as (candidate,):
+        found = verdict(candidate, NOWHERE, max_pairs=20)
+    assert (found.verdict, found.pairs) == (Verdict.UNKNOWN, 0)
 
 
 def test_a_candidate_that_answers_wrong_is_worse() -> None:

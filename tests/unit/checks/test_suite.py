@@ -1,51 +1,22 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import Any
 
 import pytest
 
 from infra.checks import suite
 from infra.checks.blame import at_fault
 from infra.checks.occasion import BEFORE, BY_HAND, CANDIDATE, PUBLIC, SMOKE_BY_HAND
-from infra.checks.suite import CHECKS, Examination, examine
+from infra.checks.suite import CHECKS
 from infra.errors import HostError, HostUnreachableError
 from infra.settings.suite import Suite
-from tests.support.fake_app import TOLD, FakeApp, answering, served
+from tests.support.examined import GOOD_MODEL, KEY, failing, run
+from tests.support.fake_app import FakeApp
 from tests.support.overrides import merged
-from tests.support.subject import PROJECT, good_resources, good_status, make_subject, quick_settings
+from tests.support.subject import PROJECT, good_resources, good_status
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from infra.checks.occasion import Occasion
-    from infra.checks.result import CheckResult
-
-KEY = "s3cr3t-model-key"
-GOOD_MODEL = {"choices": [{"message": {"content": "ready"}}], "data": [{"embedding": [0.1, 0.2]}]}
 NEEDS_TLS = {"tls", "redirect"}
-
-
-def run(
-    app: FakeApp,
-    occasion: Occasion = BY_HAND,
-    *,
-    checks: dict[str, Any] | None = None,
-    model: Callable[[str, str, Any], tuple[int, Any, dict[str, str]]] | None = None,
-    on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None,
-    **subject: Any,
-) -> Examination:
-    """Examine the fake app, with a model endpoint that works unless the app's is broken."""
-    with served(app) as ports, answering(model or (lambda *_: (200, GOOD_MODEL, {}))) as port:
-        reached = 1 if {"llm_endpoint", "embedding_endpoint"} & app.broken else port
-        url = f"http://127.0.0.1:{reached}/{KEY}/v1"
-        secrets = {"LLM_ENDPOINT": url, "EMBEDDING_ENDPOINT": url, "OPENAI_API_KEY": KEY}
-        settings = quick_settings(ports, checks=checks)
-        return examine(make_subject(settings, **{"secrets": secrets, **subject}), occasion, on_quiet=on_quiet)
-
-
-def failing(found: Examination) -> set[str]:
-    """Return the names of the checks that failed."""
-    return {result.check for result in found.results if not result.passed}
 
 
 def status_with(name: str, index: int = 1, /, **changes: Any) -> dict[str, Any]:
@@ -67,6 +38,12 @@ class TestHealthyStack:
         assert {result.check for result in found.results} == set(CHECKS) - NEEDS_TLS
         assert at_fault(found.results) == []
 
+    def test_without_tls_nothing_of_it_is_asked(self) -> None:
+        """A stack in clear has no certificate to judge, however bad a failure would be."""
+        found = run(FakeApp(), checks={"suite": {name: {"severity": "critical"} for name in NEEDS_TLS}})
+        assert failing(found) == set()
+        assert not {result.check for result in found.results} & NEEDS_TLS
+
     def test_an_app_with_the_contract_alone_passes(self) -> None:
         """Without removal, startup probe, release in its answers and with 200 for all, the app is as good."""
         app = FakeApp(bare=True)
@@ -74,9 +51,15 @@ class TestHealthyStack:
         assert [str(result) for result in found.results if not result.passed] == []
         assert [str(r) for r in run(app, SMOKE_BY_HAND).results if not r.passed] == []
 
-    def test_all_is_asked_side_by_side_in_little_time(self) -> None:
-        """A healthy stack is judged in a fraction of what its deadlines would allow."""
-        assert run(FakeApp()).seconds < 5
+    def test_checks_are_asked_side_by_side(self) -> None:
+        """Model endpoints that each wait until the other is asked, too, are both found well."""
+        meeting = threading.Barrier(2, timeout=2)
+
+        def model(_method: str, _path: str, _body: Any) -> tuple[int, Any, dict[str, str]]:
+            meeting.wait()
+            return 200, GOOD_MODEL, {}
+
+        assert failing(run(FakeApp(), model=model)) == set()
 
     def test_what_was_made_is_removed(self) -> None:
         """Documents and jobs of the checks are taken away again."""
@@ -141,9 +124,22 @@ class TestAtFault:
             pytest.param({"jobs"}, "acp-agents", {"agents"}, id="jobs are refused"),
             pytest.param({"jobs are lost"}, "acp-agents", {"agents"}, id="jobs are lost"),
             pytest.param({"agents fail"}, "acp-agents", {"agents"}, id="agents fail"),
+            pytest.param(
+                {"paste fails with a job"}, "acp-ingest", {"ingest", "database", "queue"}, id="failed, with a job"
+            ),
+            pytest.param({"another document"}, "database", {"ingest", "database"}, id="the job of another document"),
+            pytest.param({"odd status"}, "database", {"ingest", "database", "queue"}, id="a status that is none"),
+            pytest.param(
+                {"search fails with results"}, "acp-ingest", {"search", "vector_store"}, id="failed, with hits"
+            ),
+            pytest.param({"search finds others"}, "vector_store", {"vector_store"}, id="finds other documents"),
+            pytest.param({"jobs fail with an answer"}, "acp-agents", {"agents"}, id="failed, with an answer"),
+            pytest.param({"another job"}, "acp-agents", {"agents"}, id="another job"),
+            pytest.param({"no status"}, "acp-agents", {"agents"}, id="a job without a status"),
             pytest.param({"acp-agents not ready"}, "acp-agents", {"readiness"}, id="not ready with 200"),
             pytest.param({"acp-agents down"}, "acp-agents", {"health"}, id="health with 500"),
             pytest.param({"metrics"}, "acp-ingest", {"metrics"}, id="no metrics"),
+            pytest.param({"metrics fail"}, "acp-ingest", {"metrics"}, id="metrics with an error"),
         ],
     )
     def test_what_the_app_lacks_is_named(self, broken: set[str], fault: str, red: set[str]) -> None:
@@ -152,7 +148,7 @@ class TestAtFault:
         faults = at_fault(found.results)
         assert fault in faults
         assert red <= failing(found)
-        if broken not in ({"metrics"}, {"writes are lost"}):
+        if broken not in ({"metrics"}, {"metrics fail"}, {"writes are lost"}, {"another document"}, {"odd status"}):
             assert faults == [fault], "\n".join(str(r) for r in found.results if not r.passed)
 
     @pytest.mark.parametrize(
@@ -282,117 +278,3 @@ class TestSeverity:
         monkeypatch.setattr(suite, "CLEANUP_SECONDS", 0.1)
         monkeypatch.setitem(suite.CHECKS, "search", endless)
         assert failing(run(FakeApp())) == {"search"}
-
-
-class TestSmoke:
-    """A user's path."""
-
-    def test_the_whole_path_is_walked_and_cleaned_up(self) -> None:
-        """Paste, queue, search and an answer of the agents, and nothing stays behind."""
-        app = FakeApp()
-        found = run(app, SMOKE_BY_HAND)
-        assert [(result.check, result.passed) for result in found.results] == [
-            ("smoke paste", True),
-            ("smoke ingest", True),
-            ("smoke search", True),
-            ("smoke agents", True),
-        ]
-        assert len(app.removed) == 2
-
-    @pytest.mark.parametrize(
-        ("broken", "red", "fault"),
-        [
-            ("paste", "smoke paste", "acp-ingest"),
-            ("paste without a job", "smoke paste", "acp-ingest"),
-            ("worker", "smoke ingest", "acp-worker"),
-            ("jobs fail", "smoke ingest", "acp-worker"),
-            ("search", "smoke search", "acp-ingest"),
-            ("chroma", "smoke search", "vector_store"),
-            ("jobs", "smoke agents", "acp-agents"),
-            ("agents fail", "smoke agents", "acp-agents"),
-            ("agents hang", "smoke agents", "acp-agents"),
-        ],
-    )
-    def test_each_step_can_fail(self, broken: str, red: str, fault: str) -> None:
-        """The first step that does not work is the one that is red, and it fails the release."""
-        found = run(FakeApp(broken={broken}), SMOKE_BY_HAND)
-        assert [result.check for result in found.results if result.fails_release] == [red]
-        assert at_fault(found.results) == [fault]
-
-    def test_what_is_known_is_told_while_the_agents_answer_is_waited_for(self) -> None:
-        """Everything but the answer of the agents, before that comes; the rest of the time others may measure."""
-        told: list[list[str]] = []
-        app = FakeApp(broken={"agents hang"})
-
-        def on_quiet(results: Sequence[CheckResult]) -> None:
-            told.append([result.check for result in results])
-            app.broken.discard("agents hang")
-
-        found = run(app, SMOKE_BY_HAND, on_quiet=on_quiet)
-        assert told == [["smoke paste", "smoke ingest", "smoke search"]]
-        assert [result.check for result in found.results if result.fails_release] == []
-
-    def test_the_candidates_job_is_kept_and_asked_for_again(self) -> None:
-        """What the candidate's agents answered stays until the public address has shown it, then it is removed."""
-        app = FakeApp()
-        alone = run(app, CANDIDATE)
-        assert alone.jobs == {"h1": "j0"}
-        assert not [path for path in app.removed if "jobs" in path]
-        public = run(app, PUBLIC, jobs=alone.jobs)
-        assert list(app.jobs) == ["j0"]
-        assert "DELETE /api/v1/jobs/j0" in app.removed
-        assert [r.came for r in public.results if r.check == "smoke agents"] == ["the candidate's answer: completed"]
-
-    def test_an_answer_that_the_public_does_not_get_is_red(self) -> None:
-        """A job that the candidate answered but the public address does not know fails the release."""
-        found = run(FakeApp(), PUBLIC, jobs={"h1": "j0"})
-        assert [result.check for result in found.results if result.fails_release] == ["smoke agents"]
-
-
-class TestModelEndpoints:
-    """A real call with the stack's key, or the app's word."""
-
-    ENDPOINTS = ("llm_endpoint", "embedding_endpoint")
-
-    @pytest.mark.parametrize(
-        ("status", "document", "came"),
-        [
-            pytest.param(401, {"error": "key"}, "status 401", id="key refused"),
-            pytest.param(500, GOOD_MODEL, "status 500", id="error"),
-            pytest.param(200, {"choices": []}, "an answer of another shape", id="empty answer"),
-            pytest.param(200, "<html>", "an answer of another shape", id="another server"),
-        ],
-    )
-    def test_a_bad_answer_is_red_whatever_the_app_says(self, status: int, document: Any, came: str) -> None:
-        """An endpoint that answers us wrongly is at fault although the app thinks that it is well."""
-        found = run(FakeApp(), model=lambda *_: (status, document, {}))
-        failed = [result for result in found.results if not result.passed]
-        assert {(result.check, result.came) for result in failed} == {(name, came) for name in self.ENDPOINTS}
-
-    def test_an_endpoint_out_of_reach_is_judged_by_the_app(self) -> None:
-        """Where only the hosts reach it, the app's word counts, and the result says that nobody asked from here."""
-        secrets = {"LLM_ENDPOINT": "http://127.0.0.1:1", "EMBEDDING_ENDPOINT": "http://127.0.0.1:1"}
-        found = run(FakeApp(), secrets={**secrets, "OPENAI_API_KEY": KEY})
-        told = {r.check: (r.passed, r.came) for r in found.results if r.check in self.ENDPOINTS}
-        assert told == dict.fromkeys(self.ENDPOINTS, (True, "no answer (ConnectError); the app says it is well"))
-
-    def test_without_secrets_the_app_is_asked(self) -> None:
-        """On a machine without the key the result says so."""
-        found = run(FakeApp(), secrets={})
-        came = {r.came for r in found.results if r.check in self.ENDPOINTS}
-        assert came == {"not asked from here: its secrets are not set; the app says it is well"}
-
-    def test_an_endpoint_that_nobody_has_seen_is_red(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """When neither we nor the app can tell, that is no pass."""
-        monkeypatch.setitem(TOLD, "acp-ingest", ("database",))
-        found = run(FakeApp(), secrets={})
-        assert failing(found) == set(self.ENDPOINTS)
-        assert {r.came.partition("; ")[2] for r in found.results if r.check in self.ENDPOINTS} == {
-            "the app says nothing"
-        }
-
-    def test_two_servers_are_two_dependencies(self) -> None:
-        """Where LLM and embeddings come from different servers, each is named by itself."""
-        secrets = {"LLM_ENDPOINT": "http://127.0.0.1:1", "EMBEDDING_ENDPOINT": "http://127.0.0.1:2"}
-        found = run(FakeApp(broken={"embedding_endpoint"}), secrets={**secrets, "OPENAI_API_KEY": KEY})
-        assert at_fault(found.results) == ["embedding_endpoint"]
