@@ -61,7 +61,7 @@ def sickness(host: Host, state: State) -> str | None:
         return None
     if host.edge.routes_in_use() == "committed":  # an edge that does not answer just now decides nothing
         return "the edge was restarted during the trial and is back on the committed routes"
-    found = fleet.trouble(host, fleet.load_spec(host, current.release))
+    found = trial.trouble_of(host, current, fleet.load_spec(host, current.release))
     if found:
         return found
     if current.weight:

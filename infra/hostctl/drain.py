@@ -44,12 +44,14 @@ def wait_drained(host: Host, spec: ReleaseSpec, *, limit_seconds: float | None =
     began = host.clock.monotonic()
     while True:
         try:
-            left = left_over(host.edge.readings(), spec.release)
+            survey = host.edge.survey()
         except HostctlError:
             return []  # no edge: nobody's requests
+        left = left_over(survey.readings, spec.release)
         taken = host.clock.monotonic() - began
         waiting = [item for item in left if taken < min(longest, limits.get(item.service, longest))]
-        if not waiting:
+        may_have_some = survey.silent and taken < longest
+        if not waiting and not may_have_some:
             return left
         host.clock.sleep(POLL_SECONDS)
 

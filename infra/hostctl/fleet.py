@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from .errors import HostctlError
 from .fields import Fields
 from .files import read_json, write_json
-from .spec import ReleaseSpec, read_spec
+from .spec import ReleaseSpec, Service, read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from .engine import Container
     from .host import Host
@@ -53,29 +53,40 @@ def containers(host: Host, spec: ReleaseSpec) -> list[Container]:
 def has_all(host: Host, spec: ReleaseSpec) -> bool:
     """Return whether every replica's container exists."""
     existing = {container.name for container in containers(host, spec)}
-    return all(name in existing for service in spec.services for name in spec.containers(service))
+    return all(name in existing for name in names(spec, spec.services))
+
+
+def names(spec: ReleaseSpec, services: Iterable[Service]) -> list[str]:
+    """Return the names of all containers of some services of a release."""
+    return [name for service in services for name in spec.containers(service)]
 
 
 def stopped(host: Host, spec: ReleaseSpec) -> list[str]:
     """Return the replicas that do not run."""
     running = {container.name for container in containers(host, spec) if container.is_running}
-    return [name for service in spec.services for name in spec.containers(service) if name not in running]
+    return [name for name in names(spec, spec.services) if name not in running]
 
 
-def trouble(host: Host, spec: ReleaseSpec) -> str:
-    """Return what became of the release's containers by itself, empty when all run."""
-    for container in containers(host, spec):
+def trouble(host: Host, spec: ReleaseSpec, services: Sequence[Service]) -> str:
+    """Return what became of the containers of some services of a release by itself, empty when all run."""
+    wanted = names(spec, services)
+    found = {container.name: container for container in containers(host, spec) if container.name in wanted}
+    for name, container in found.items():
         if container.is_oom_killed:
-            return f"{container.name} was killed: it used more memory than its limit"
-    down = stopped(host, spec)
+            return f"{name} was killed: it used more memory than its limit"
+    down = [name for name in wanted if name not in found or not found[name].is_running]
     return f"{', '.join(down)} ended by itself" if down else ""
 
 
 def start(host: Host, spec: ReleaseSpec) -> None:
     """Start every kept container of a release, those first that requests wait for."""
-    for is_web in (True, False):
-        services = [service for service in spec.services if service.is_web is is_web]
-        _each(host.engine.start, [name for service in services for name in spec.containers(service)])
+    start_services(host, spec, spec.web_services)
+    start_services(host, spec, spec.workers)
+
+
+def start_services(host: Host, spec: ReleaseSpec, services: Iterable[Service]) -> None:
+    """Start the kept containers of some services of a release."""
+    _each(host.engine.start, names(spec, services))
 
 
 def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:
@@ -102,15 +113,15 @@ def remove(host: Host, spec: ReleaseSpec) -> None:
 
 def know_secrets(host: Host, spec: ReleaseSpec) -> None:
     """Teach the redactor the secret values that the release's containers have."""
-    names = set(spec.secret_names)
+    secret_names = set(spec.secret_names)
     for container in containers(host, spec):
         pairs = (entry.partition("=") for entry in container.environment)
-        host.redactor.add(value for name, _, value in pairs if name in names)
+        host.redactor.add(value for name, _, value in pairs if name in secret_names)
 
 
-def _each(action: Callable[[str], None], names: Iterable[str]) -> None:
+def _each(action: Callable[[str], None], containers_named: Iterable[str]) -> None:
     """Do something with several containers at once; raise the first error when all are done."""
-    chosen = list(names)
+    chosen = list(containers_named)
     with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:
         futures = [pool.submit(action, name) for name in chosen]
     for future in futures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import fleet, trial
@@ -53,9 +54,13 @@ def launch(
     confirm_seconds: float,
     up: Callable[[], None],
     *,
-    fastest_seconds: float | None = None,
+    is_kept: bool = False,
 ) -> None:
-    """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all."""
+    """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all.
+
+    Of a release that is kept from before only what requests wait for is started; its workers are with the cutover, and
+    up to then those of the release that serves take the tasks.
+    """
     with host.journal.step("start", "begin", release=spec.release):
         trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
     try:
@@ -64,9 +69,10 @@ def launch(
             up()
         with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
             host.progress("ready", f"waiting until {spec.release} is ready")
-            host.prober().wait(spec, fastest_seconds=fastest_seconds)
+            started = replace(spec, services=spec.web_services) if is_kept else spec
+            host.prober().wait(started, fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None)
         with host.journal.step("ready", "trial_routes", release=spec.release):
-            trial.settle(host, spec)
+            trial.settle(host, spec, waits_for_workers=is_kept)
     except HostctlError as error:
         fleet.know_secrets(host, spec)
         host.progress("revert", f"{spec.release} did not start: {error.message}")
@@ -78,7 +84,12 @@ def launch(
 def launch_kept(host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float) -> None:
     """Launch a parked release: its own containers, the environment they ran with, nothing asked of the registry."""
     launch(
-        host, spec, timer, confirm_seconds, lambda: fleet.start(host, spec), fastest_seconds=trial.WARM_INTERVAL_SECONDS
+        host,
+        spec,
+        timer,
+        confirm_seconds,
+        lambda: fleet.start_services(host, spec, spec.web_services),
+        is_kept=True,
     )
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 3.0
 LONGEST_BODY_BYTES = 262144
 WORKER_SECONDS = 1.0
-WARM_WORKER_SECONDS = 0.5
 WORKER_LIMIT_SECONDS = 60.0
 WORKER_INTERVAL_SECONDS = 0.25
 LOG_LINES = 25
@@ -131,10 +130,10 @@ class Prober:
     def _wait_worker(self, name: str, *, is_warm: bool, over: threading.Event) -> Passed:
         """Wait until a container without a port is healthy, or without a health check has run for a moment.
 
-        One that was healthy before it was parked need only run: no request goes to it, and those that do go somewhere
-        must not wait for its health check. The checks before the commit ask for that.
+        One that was healthy before it was parked need only run. The checks before the commit ask for its health, and
+        every phase looks for what has ended.
         """
-        settle_seconds = WARM_WORKER_SECONDS if is_warm else WORKER_SECONDS
+        settle_seconds = 0.0 if is_warm else WORKER_SECONDS
         began = self._clock.monotonic()
         while True:
             container = self._running(name, over)

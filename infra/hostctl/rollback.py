@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import fleet, trial
 from .errors import HostctlError
-from .launch import Timer, launch
+from .launch import Timer, launch_kept
 
 if TYPE_CHECKING:
     from .host import Host
@@ -25,17 +25,10 @@ def return_to_previous(host: Host, release: str, previous: str, reason: str) -> 
     state = host.state
     if state.retiring is not None:
         host.store.save(state.with_(retiring=None).park(previous))
-    launch(
-        host,
-        spec,
-        Timer(host.clock),
-        trial.DEFAULT_CONFIRM_SECONDS,
-        lambda: fleet.start(host, spec),
-        fastest_seconds=trial.WARM_INTERVAL_SECONDS,
-    )
-    current = trial.require(host, previous, ("ready",))
-    trial.commit(host, trial.move(host, current, trial.FULL))
+    launch_kept(host, spec, Timer(host.clock), trial.DEFAULT_CONFIRM_SECONDS)
+    moved = trial.move(host, trial.require(host, previous, ("ready",)), trial.FULL)
     restored = host.clock.monotonic() - began
+    trial.commit(host, moved)
     retiring = host.state.retiring
     if retiring is not None:
         trial.drain(host, retiring)

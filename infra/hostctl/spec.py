@@ -83,6 +83,11 @@ class ReleaseSpec:
         return tuple(service for service in self.services if service.is_web)
 
     @property
+    def workers(self) -> tuple[Service, ...]:
+        """Return the services that no request is sent to, in order."""
+        return tuple(service for service in self.services if not service.is_web)
+
+    @property
     def memory_bytes(self) -> int:
         """Return the memory that all its containers may use."""
         return sum(service.memory_bytes * service.replicas for service in self.services)

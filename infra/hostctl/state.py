@@ -31,6 +31,8 @@ class Trial:
     confirm_timeout_seconds: float
     started_at: str
     reason: str = ""
+    waits_for_workers: bool = False
+    """Whether its workers, kept since it was parked, are still to be started, with the cutover."""
 
 
 @dataclass(frozen=True)

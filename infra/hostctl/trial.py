@@ -41,13 +41,16 @@ def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> T
     return trial
 
 
-def settle(host: Host, spec: ReleaseSpec) -> Trial:
+def settle(host: Host, spec: ReleaseSpec, *, waits_for_workers: bool) -> Trial:
     """Put a ready candidate into the trial routes without traffic; its deadline runs from now."""
     state = host.state
     assert state.trial is not None  # noqa: S101 - begun by the same call
     current = fleet.find_spec(host, state.current)
     host.edge.load_trial(trial_routing(current, spec, 0))
-    return _save_trial(host, state, dataclasses.replace(_renewed(host, state.trial), phase=READY, weight=0))
+    settled = dataclasses.replace(
+        _renewed(host, state.trial), phase=READY, weight=0, waits_for_workers=waits_for_workers
+    )
+    return _save_trial(host, state, settled)
 
 
 def require(host: Host, release: str, phases: tuple[str, ...]) -> Trial:
@@ -84,6 +87,18 @@ def move(host: Host, trial: Trial, weight: int) -> Trial:
     return moved
 
 
+def start_workers(host: Host, trial: Trial) -> Trial:
+    """Start the workers that waited until requests were served again, unless that is done."""
+    if not trial.waits_for_workers:
+        return trial
+    candidate = fleet.load_spec(host, trial.release)
+    with host.journal.step("cutover", "workers", release=trial.release):
+        fleet.start_services(host, candidate, candidate.workers)
+        workers = dataclasses.replace(candidate, services=candidate.workers)
+        host.prober().wait(workers, fastest_seconds=WARM_INTERVAL_SECONDS)
+        return _save_trial(host, host.state, dataclasses.replace(trial, waits_for_workers=False))
+
+
 def renew(host: Host, trial: Trial) -> Trial:
     """Set the deadline anew."""
     return _save_trial(host, host.state, _renewed(host, trial))
@@ -94,6 +109,7 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
 
     `anchor` is the head of the stack's audit chain, kept here where nobody who writes to the stack's backend can.
     """
+    start_workers(host, trial)
     state = host.state
     if anchor is not None:
         host.journal.note("commit", "anchor", release=trial.release, anchor=anchor)
@@ -178,7 +194,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
         if candidate is not None:
             _send_back(host, state.current, candidate)
     restored = host.clock.monotonic() - began
-    trouble = fleet.trouble(host, candidate) if candidate is not None else ""
+    trouble = trouble_of(host, trial, candidate) if candidate is not None else ""
     with host.journal.step("revert", "old_release", release=trial.release):
         problem = _heal_current(host, state.current)
     with host.journal.step("revert", "routes", release=trial.release):
@@ -204,6 +220,11 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
         "restore_seconds": round(restored, 3),
         "seconds": round(host.clock.monotonic() - began, 3),
     }
+
+
+def trouble_of(host: Host, trial: Trial, candidate: ReleaseSpec) -> str:
+    """Return what became of a candidate's containers by itself, of those that were started; empty when all run."""
+    return fleet.trouble(host, candidate, candidate.web_services if trial.waits_for_workers else candidate.services)
 
 
 def _send_back(host: Host, current: str | None, candidate: ReleaseSpec) -> None:

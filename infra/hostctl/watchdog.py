@@ -60,6 +60,7 @@ def _count(host: Host) -> bool:
     """Add up what the workers of HAProxy have counted; return whether an old one still finishes requests."""
     try:
         host.edge.fold_counters()
-        return any(reading.is_old for reading in host.edge.readings())
+        survey = host.edge.survey()
+        return bool(survey.silent) or any(reading.is_old for reading in survey.readings)
     except HostctlError:
         return False

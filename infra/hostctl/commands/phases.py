@@ -94,6 +94,8 @@ def _move(host: Host, fields: Fields, phase: str, weight: int) -> dict[str, Any]
         began = host.clock.monotonic()
         with host.journal.step(phase, "weights", release=release, weight=weight):
             moved = trial.move(host, current, weight)
+        if weight == trial.FULL:
+            moved = trial.start_workers(host, moved)
         return {**_shown(host, moved), "seconds": round(host.clock.monotonic() - began, 3)}
 
 

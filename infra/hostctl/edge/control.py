@@ -30,6 +30,8 @@ RELOAD_SECONDS = 20.0
 READY_SECONDS = 15.0
 POLL_SECONDS = 0.05
 LEDGER_WAIT_SECONDS = 5.0
+ANSWER_END = "\n\n"
+"""HAProxy ends every answer with an empty line; one that was cut off has fewer replicas, or half a number."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,17 @@ class WorkerReading:
     is_old: bool
     stats: tuple[ServerStat, ...]
     client_sessions: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the workers of HAProxy say, and the beginnings of the keys of those that live and did not answer.
+
+    A reload cuts off the questions that are under way: who did not answer once may have requests, and answers later.
+    """
+
+    readings: tuple[WorkerReading, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 class Edge:
@@ -150,20 +163,33 @@ class Edge:
         """Return the replicas as the serving worker sees them; counts are since its start."""
         return parse_stats(ask(self._worker_socket(self.container()), "show stat"))
 
-    def readings(self) -> list[WorkerReading]:
-        """Return what every living worker says, old ones too."""
-        found = []
-        for name in (HOLDER, *RELIEFS):
-            if self._answers(name):
-                found += [reading for worker in self._workers(name) if (reading := self._reading(name, worker))]
-        return found
+    def survey(self) -> Survey:
+        """Ask every living worker, old ones too."""
+        readings, silent = [], []
+        for container in (HOLDER, *RELIEFS):
+            try:
+                workers = parse_workers(ask(self._master_socket(container), "show proc"))
+            except HostctlError as error:
+                if error.code != "edge_missing":
+                    silent.append(f"{container}/")
+                continue
+            if not workers:  # the answer was cut off: a master has a worker
+                silent.append(f"{container}/")
+            for worker in workers:
+                reading = self._reading(container, worker)
+                if reading is None:
+                    silent.append(f"{container}/{worker.pid}/")
+                else:
+                    readings.append(reading)
+        return Survey(tuple(readings), tuple(silent))
 
     def fold_counters(self) -> Ledger:
         """Read all workers, add what is new to the counters on disk, and return them."""
         with locked(self.files.folder / "counters.lock", self._clock, wait_seconds=LEDGER_WAIT_SECONDS):
             ledger = Ledger.from_json(read_json(self.files.counters))
             before = (repr(ledger.totals), repr(ledger.seen))
-            ledger.fold({reading.key: reading.stats for reading in self.readings()})
+            survey = self.survey()
+            ledger.fold({reading.key: reading.stats for reading in survey.readings}, silent=survey.silent)
             if (repr(ledger.totals), repr(ledger.seen)) != before:
                 write_json(self.files.counters, ledger.to_json())
             return ledger
@@ -218,7 +244,7 @@ class Edge:
             )
 
     def _reading(self, container: str, worker: Worker) -> WorkerReading | None:
-        """Return what one worker says, or None when it ends meanwhile."""
+        """Return what one worker says, or None when it does not answer, or not to the end."""
         socket = self._master_socket(container)
         try:
             info = ask(socket, f"@!{worker.pid} show info")
@@ -228,7 +254,7 @@ class Edge:
         start = next(
             (line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("Start_time_sec:")), ""
         )
-        if not start or not text.startswith("# "):
+        if not start or not text.startswith("# ") or not text.endswith(ANSWER_END):
             return None
         serving = (self.files.load() or {}).get("container", HOLDER)
         return WorkerReading(
@@ -237,13 +263,6 @@ class Edge:
             stats=tuple(parse_stats(text)),
             client_sessions=frontend_sessions(text),
         )
-
-    def _workers(self, container: str) -> list[Worker]:
-        """Return the workers of a container's HAProxy."""
-        try:
-            return parse_workers(ask(self._master_socket(container), "show proc"))
-        except HostctlError:
-            return []
 
     def _answers(self, container: str) -> bool:
         """Return whether a container's HAProxy has a worker that answers."""

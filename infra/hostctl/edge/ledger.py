@@ -39,9 +39,13 @@ class Ledger:
         """Return the ledger as JSON."""
         return {"totals": self.totals, "seen": self.seen}
 
-    def fold(self, readings: Mapping[str, Iterable[ServerStat]]) -> None:
-        """Add what is new in the readings of the workers that live; forget the workers that are gone."""
-        seen = {}
+    def fold(self, readings: Mapping[str, Iterable[ServerStat]], *, silent: tuple[str, ...] = ()) -> None:
+        """Add what is new in the readings of the workers that live; forget the workers that are gone.
+
+        Workers whose keys begin with one of `silent` live and could not be read: forgotten, they would be counted
+        again from zero when they answer.
+        """
+        seen = {worker: counts for worker, counts in self.seen.items() if worker.startswith(silent)}
         for worker, stats in readings.items():
             before = self.seen.get(worker, {})
             now = {}

@@ -17,12 +17,17 @@ CHUNK_BYTES = 65536
 
 
 def ask(path: Path, command: str, *, timeout_seconds: float = ANSWER_SECONDS) -> str:
-    """Send one command to a socket of HAProxy and return its whole answer; raise `edge_failed` when nobody answers."""
+    """Send one command to a socket of HAProxy and return its whole answer.
+
+    Raise `edge_missing` when nobody listens, `edge_failed` when whoever does gives no answer in time.
+    """
     try:
         with contextlib.closing(_connect(path, timeout_seconds)) as connection:
             connection.sendall(command.encode() + b"\n")
             connection.shutdown(socket.SHUT_WR)  # the master closes only after the client does
             return _read(connection).decode(errors="replace")
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise HostctlError("edge_missing", f"no edge listens on {path.name}: {error}") from error
     except OSError as error:
         raise HostctlError("edge_failed", f"the edge does not answer on {path.name}: {error}") from error
 

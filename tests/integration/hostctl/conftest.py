@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.adapters.process import run
-from infra.hostctl.build import build_zipapp
+from infra.hostctl.build import ENTRY, build_zipapp
 from infra.lab.docker import docker
 from infra.lab.images import Images
 from infra.lab.push import push_missing
 from infra.toolchain.progress import Progress
 from tests.integration.hostctl.site import NETWORK, Site
-from tests.support.hooks.sitecustomize import ENTRY
+from tests.support.hooks.sitecustomize import observed
 from tests.support.lab import Lab, own_lab
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _images(lab: Lab) -> dict[str, str]:
 
 def _install(site: Site, folder: Path) -> None:
     """Install hostctl with the setup key and bind the deploy key to it."""
-    built = build_zipapp(folder, extra={"fault_points.py": HOOK.read_text(encoding="utf-8")}, entry=ENTRY)
+    built = build_zipapp(folder, extra={"fault_points.py": HOOK.read_text(encoding="utf-8")}, entry=observed(ENTRY))
     docker("cp", str(built.path), f"{site.machine.container}:/hostctl.pyz")
     public = (site.lab.folder.keys / "deploy.pub").read_text(encoding="ascii").strip()
     request = json.dumps({"deploy_keys": [public], "permit_ports": VERIFY_PORTS})

@@ -56,7 +56,7 @@ def test_a_release_replaces_another_without_losing_a_request(site: Site) -> None
     with site.traffic() as prober:
         started = site.start(new)
         assert started["previous"] == old
-        with forwarded(site.host, str(site.lab.folder.keys / "deploy"), started["verify"]) as local:
+        with forwarded(site.client("deploy"), started["verify"]) as local:
             for port in local.values():
                 assert httpx.get(f"http://127.0.0.1:{port}/x").headers["X-ACP-Release"] == new
         before = site.call("counters")["services"]["acp-ingest"][old]["requests"]

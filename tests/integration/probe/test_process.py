@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 30.0
 ROUTES = ("one", "two")
 AWAY_SECONDS = 4.0
+LATE_EVERY = 100
+LATE_TIMES = 3
 STACK = "probe-test"
 
 
@@ -142,17 +145,20 @@ def test_a_probe_that_was_stopped_itself_blames_nobody_else(probe: subprocess.Po
 def test_a_stopped_server_is_not_taken_for_a_pause_of_the_probe(
     probe: subprocess.Popen[str], files: ProbeFiles, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the control target answers, a server that is away for the same time is slow and has a gap."""
+    """While the control target answers, a server that is away for the same time is slow.
+
+    It is away several times: in one of them this machine itself may have been too busy to tell.
+    """
+    asked = itertools.count()
 
     def late(self: Server, _path: str) -> Reply:
-        time.sleep(AWAY_SECONDS if not self.dropped else 0)
-        self.dropped = 1
+        if next(asked) % LATE_EVERY == 0:
+            time.sleep(AWAY_SECONDS)
+            self.dropped += 1
         return Reply(body={}, headers={"X-ACP-Release": "v1-0"})
 
     monkeypatch.setattr(Server, "__call__", late)
-    wait(lambda: server.dropped)
-    before = answered(files)
-    wait(lambda: answered(files) > before + 20)
+    wait(lambda: server.dropped >= LATE_TIMES)
     found = result(probe, files)
     assert found["slow"] >= 1
 

@@ -12,14 +12,12 @@ from pathlib import Path
 
 CLOCK_SETTING = "ACP_TEST_CLOCK_OFFSET_SECONDS"
 POINTS_SETTING = "ACP_TEST_FAULT_POINTS"
-ENTRY = """\
-import sys
 
-from fault_points import observe
-from hostctl.cli import main
 
-sys.exit(main(observe))
-"""
+def observed(entry: str) -> str:
+    """Return the entry of a real hostctl with an observer, which uses compiled modules as that one does."""
+    called = entry.replace("main()", "main(observe)")
+    return called.replace("from hostctl.cli", "from fault_points import observe\nfrom hostctl.cli")
 
 
 def shift_clock(seconds: float) -> None:
@@ -40,7 +38,9 @@ def build_with_fault_points() -> None:
         return
     real_build = build.build_zipapp
     source = Path(__file__).with_name("fault_points.py").read_text(encoding="utf-8")
-    build.build_zipapp = lambda folder: real_build(folder, extra={"fault_points.py": source}, entry=ENTRY)
+    build.build_zipapp = lambda folder: real_build(
+        folder, extra={"fault_points.py": source}, entry=observed(build.ENTRY)
+    )
 
 
 if os.environ.get(CLOCK_SETTING):

@@ -11,7 +11,8 @@ from infra.hostctl import readiness
 from infra.hostctl.clearance import set_signers
 from infra.hostctl.errors import HostctlError
 from infra.lab.keys import ensure_key
-from tests.unit.hostctl.fakes import IMAGE, SECRET, FakeHost, spec
+from tests.unit.hostctl.fake_host import FakeHost
+from tests.unit.hostctl.release_spec import IMAGE, SECRET, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.hostctl import readiness
-from tests.unit.hostctl.fakes import FakeHost
+from tests.unit.hostctl.fake_host import FakeHost
 
 if TYPE_CHECKING:
     from pathlib import Path

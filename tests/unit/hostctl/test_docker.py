@@ -21,7 +21,8 @@ from infra.hostctl.images import RegistryLogin, check_architecture, ensure_image
 from infra.hostctl.redact import MASK, Redactor
 from infra.hostctl.runner import Finished, Runner
 from infra.hostctl.streams import demultiplex
-from tests.unit.hostctl.fakes import IMAGE, SECRET, FakeEngine, spec
+from tests.unit.hostctl.fakes import FakeEngine
+from tests.unit.hostctl.release_spec import IMAGE, SECRET, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -193,4 +193,4 @@ def test_a_socket_with_a_long_path_is_asked(tmp_path: Path) -> None:
     server.close()
     with pytest.raises(HostctlError) as caught:
         ask(folder / "worker.sock", "show info")
-    assert caught.value.code == "edge_failed"
+    assert caught.value.code == "edge_missing"

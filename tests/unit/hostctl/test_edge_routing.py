@@ -13,7 +13,8 @@ from infra.hostctl.edge.weights import spread
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
 from infra.hostctl.spec import ReleaseSpec, read_spec
-from tests.unit.hostctl.fakes import HAPROXY, readiness, spec
+from tests.unit.hostctl.fake_edge import HAPROXY
+from tests.unit.hostctl.release_spec import readiness, spec
 
 if TYPE_CHECKING:
     from tests.conftest import Golden

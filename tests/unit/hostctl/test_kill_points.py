@@ -9,7 +9,8 @@ from infra.hostctl import readiness
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.lease import Leases
 from infra.hostctl.supervise import act_if_due
-from tests.unit.hostctl.fakes import FakeHost, spec
+from tests.unit.hostctl.fake_host import FakeHost
+from tests.unit.hostctl.release_spec import spec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,9 @@ Plan = tuple[tuple[str, dict[str, Any]], ...]
 GOOD: Plan = (("start", {}), ("shift", {"weight": 30}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
 REVERTED: Plan = (("start", {}), ("shift", {"weight": 30}), ("revert", {"reason": "too slow"}))
 TAKEN_BACK: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}), ("revert", {}))
-PLANS = {"good": GOOD, "reverted": REVERTED, "taken_back": TAKEN_BACK}
+WARM: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
+"""Of a release that served before the one that serves now."""
+PLANS = {"good": GOOD, "reverted": REVERTED, "taken_back": TAKEN_BACK, "warm": WARM}
 
 
 class KilledError(BaseException):
@@ -63,10 +66,17 @@ def rollout(world: FakeHost, plan: Plan) -> None:
             world.call(command, release=NEW, **request)
 
 
+def prepare(world: FakeHost, plan: str) -> None:
+    """Bring a host to the release that serves before a plan."""
+    if plan == "warm":
+        world.release(NEW)
+    world.release(OLD)
+
+
 def points(folder: Path, plan: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """Return how many entries a plan writes into the journal."""
     world = host_in(folder / "count", monkeypatch)
-    world.release(OLD)
+    prepare(world, plan)
     seen = kill_at(world, 10_000)
     rollout(world, PLANS[plan])
     return len(seen)
@@ -74,7 +84,7 @@ def points(folder: Path, plan: str, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def killed(world: FakeHost, plan: str, number: int, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a plan until it is killed at an entry; a killed process gives no lease back. Return the entry."""
-    world.release(OLD)
+    prepare(world, plan)
     seen = kill_at(world, number)
     with monkeypatch.context() as patch:
         patch.setattr(Leases, "release", lambda *_: False)
@@ -134,7 +144,7 @@ def test_the_next_release_succeeds_after_a_kill_at_any_journal_entry(
         assert assert_one_release(other, where) == NEXT
 
 
-@pytest.mark.parametrize("plan", ["good", "reverted"])
+@pytest.mark.parametrize("plan", ["good", "reverted", "warm"])
 def test_a_reboot_at_any_journal_entry_brings_the_committed_release_back(
     plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,12 +7,13 @@ import pytest
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.lease import LeaseRef, Leases
 from infra.hostctl.lock import locked
-from tests.unit.hostctl.fakes import FakeClock, FakeHost
+from tests.unit.hostctl.fakes import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.hostctl.clock import Clock
+    from tests.unit.hostctl.fake_host import FakeHost
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from infra.hostctl.fields import Fields
 from infra.hostctl.readiness import Prober, judge, probe, seconds_since
 from infra.hostctl.resources import HostResources, check_disk, check_memory, parse_meminfo, require
 from infra.hostctl.spec import Readiness, read_spec
-from tests.unit.hostctl.fakes import IMAGE, FakeClock, FakeEngine, spec
+from tests.unit.hostctl.fakes import FakeClock, FakeEngine
+from tests.unit.hostctl.release_spec import IMAGE, spec
 
 READY = Readiness(path="/r", field="status", equals="ready", passes=3, interval_seconds=0.5, timeout_seconds=5)
 

@@ -11,13 +11,14 @@ from infra.hostctl.edge.routing import committed_routing
 from infra.hostctl.engine import Container
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fleet import find_spec
-from tests.unit.hostctl.fakes import IMAGE, SECRET, FakeHost
-from tests.unit.hostctl.fakes import spec as make_spec
+from tests.unit.hostctl.release_spec import IMAGE, SECRET, V1, V2
+from tests.unit.hostctl.release_spec import spec as make_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-V1, V2 = "v1.0.0-a", "v1.1.0-b"
+    from tests.unit.hostctl.fake_host import FakeHost
+
 INGEST, PARKED = "acp-v1-1-0-b-ingest-1", "acp-v1-0-0-a-ingest-1"
 OTHER_IMAGE = "registry.test/acp/app:latest"
 

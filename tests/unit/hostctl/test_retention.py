@@ -8,7 +8,8 @@ import pytest
 from infra.hostctl import preflight, readiness
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.resources import HostResources
-from tests.unit.hostctl.fakes import IMAGE, FakeHost, spec
+from tests.unit.hostctl.fake_host import FakeHost
+from tests.unit.hostctl.release_spec import IMAGE, spec
 
 if TYPE_CHECKING:
     from pathlib import Path

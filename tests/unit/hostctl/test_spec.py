@@ -7,7 +7,7 @@ import pytest
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
 from infra.hostctl.spec import ReleaseSpec, read_spec
-from tests.unit.hostctl.fakes import IMAGE, readiness, spec
+from tests.unit.hostctl.release_spec import IMAGE, readiness, spec
 
 
 def read(value: dict[str, Any]) -> ReleaseSpec:
