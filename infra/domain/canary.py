@@ -77,7 +77,7 @@ def judge(service: str, candidate: Sample, current: Sample, thresholds: Threshol
     """Return the verdict on one service; failures are judged even when there is too little for a good verdict."""
     allowed = current.error_rate + thresholds.max_error_rate_increase
     enough = candidate.requests >= thresholds.min_requests
-    if candidate.failures and candidate.error_rate > allowed and (enough or candidate.failures > 1):
+    if candidate.error_rate > allowed and (enough or candidate.failures > 1):
         return Judgement(
             verdict=Verdict.BAD,
             reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "

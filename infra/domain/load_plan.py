@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 LEAST_SHARE = 0.95  # of the arrivals and requests that were planned
 GRACEFUL_STOP_SECONDS = 60
 FOLLOW_SECONDS = 40  # for one document or job; it ends before k6 gives the arrival up
-LEAST_VUS = 5
+SPARE = 4  # times as long as an arrival usually takes; a host that hiccups is not a release that drops arrivals
+LEAST_VUS = 20
 STATISTICS = ("count", "med", "p(95)", "p(99)", "max")
 
 
@@ -41,7 +42,7 @@ def plan_of(profile: Profile, scenarios: Mapping[str, Scenario], addresses: Addr
         thresholds |= thresholds_of(name, scenario, arrivals(profile, scenario.rate), release)
     return {
         "options": {
-            "scenarios": {name: _executor(name, profile, scenario.rate) for name, scenario in scenarios.items()},
+            "scenarios": {name: _executor(name, profile, scenario) for name, scenario in scenarios.items()},
             "thresholds": thresholds,
             "tags": {"release": release},
             "hosts": dict(addresses.hosts),
@@ -89,17 +90,24 @@ def _count(least: float) -> int:
     return max(1, math.floor(least))
 
 
-def _executor(name: str, profile: Profile, rate: float) -> dict[str, Any]:
+def _users(name: str, profile: Profile, scenario: Scenario) -> int:
+    """Return how many virtual users a scenario needs, so that no arrival within its limits finds all of them busy."""
+    within_limits = sum(scenario.max_p95_ms.values()) / 1000
+    return max(LEAST_VUS, math.ceil(scenario.rate * profile.peak * max(SPARE * WORK[name].seconds, within_limits)))
+
+
+def _executor(name: str, profile: Profile, scenario: Scenario) -> dict[str, Any]:
     """Return an open model: arrivals do not wait for answers, so a slow release cannot hide its slowness."""
-    vus = max(LEAST_VUS, math.ceil(rate * profile.peak * WORK[name].seconds))
+    vus = _users(name, profile, scenario)
     shared = {
         "exec": name,
         "timeUnit": "60s",  # arrivals per minute let a rate below one a second be a whole number
+        # All of them before the first arrival: k6 drops the one that it would have to make a user for.
         "preAllocatedVUs": vus,
-        "maxVUs": 4 * vus,
+        "maxVUs": vus,
         "gracefulStop": f"{GRACEFUL_STOP_SECONDS}s",
     }
-    per_minute = max(1, round(rate * 60))
+    per_minute = max(1, round(scenario.rate * 60))
     if profile.peak == 1:
         duration = f"{profile.duration_seconds:g}s"
         return {"executor": "constant-arrival-rate", "rate": per_minute, "duration": duration, **shared}

@@ -209,7 +209,7 @@ def interval(values: Sequence[float], confidence: float) -> Interval | None:
     wild values move it little. None when there are too few values for any interval with this confidence.
     """
     count = len(values)
-    if count == 0 or 2.0 ** (1 - count) > 1 - confidence:
+    if 2.0 ** (1 - count) > 1 - confidence:
         return None
     averages = sorted((values[i] + values[j]) / 2 for i in range(count) for j in range(i, count))
     quantile = statistics.NormalDist().inv_cdf((1 + confidence) / 2)

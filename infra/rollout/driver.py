@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infra.errors import ReleaseError, RolloutError
 from infra.rollout.anchoring import Anchoring, begin_anchoring
 from infra.rollout.canary import bake
-from infra.rollout.context import open_context
+from infra.rollout.context import open_context, sharing_connections
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.load import load_release, require_stood
 from infra.rollout.preflight import give_back
@@ -43,8 +43,8 @@ FULL_WEIGHT = 100
 
 def run_rollout(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
     """Take one release through a whole rollout and return what happened; raise `RolloutError` after a revert."""
-    context = open_context(props)
-    return Rollout(context, show).run()
+    with sharing_connections(open_context(props)) as context:
+        return Rollout(context, show).run()
 
 
 class Rollout:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import HostError
 from infra.rollout.certification import Certification
-from infra.rollout.context import RolloutContext, open_context, who
+from infra.rollout.context import RolloutContext, open_context, sharing_connections, who
 from infra.rollout.hosts import HostGroup
 from infra.rollout.retention import pin_releases
 from infra.rollout.verification import examine_before, faults_to_excuse, refuse_unhealthy
@@ -25,7 +25,12 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
 
     Returns the leases by host, and what is at fault before the rollout.
     """
-    context = open_context(props)
+    with sharing_connections(open_context(props)) as context:
+        return _preflight(context, show)
+
+
+def _preflight(context: RolloutContext, show: Callable[[str], None]) -> dict[str, Any]:
+    """Do it, with one connection per host."""
     certification = Certification(context=context)
     leases: dict[str, Any] = {}
 

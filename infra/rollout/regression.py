@@ -73,7 +73,7 @@ def _ports(answer: Mapping[str, Any]) -> dict[str, int]:
 
 def _ways(stack: contextlib.ExitStack, client: HostctlClient, ports: Mapping[str, int]) -> dict[str, Way]:
     """Return the ways to a host's services, through a tunnel that `stack` closes."""
-    local = stack.enter_context(forwarded(client.host, client.key_file, ports))
+    local = stack.enter_context(forwarded(client, ports))
     services = [name.partition(" ")[2] for name in local if name.startswith("candidate ")]
     return {
         service: Way(

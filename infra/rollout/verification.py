@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.checks.blame import RELEASE, REPLICA, at_fault
-from infra.checks.occasion import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC
+from infra.checks.occasion import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC, RETURNING
 from infra.checks.subject import candidate_subject, public_subject, replicas_of
 from infra.checks.suite import examine
 from infra.errors import CheckError, HostError
@@ -59,17 +59,12 @@ def examine_candidate(
     is_returning: bool = False,
     on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None,
 ) -> Examination:
-    """Return what each candidate answers alone, through SSH, before it gets any traffic.
-
-    One that is returning in its kept containers has walked a user's path before: it does so again at the public
-    address, where users wait for it. `on_quiet`: see `examine`.
-    """
+    """Return what each candidate answers alone, through SSH, before it gets any traffic; `on_quiet`: see `examine`."""
     hosts = [client for client in context.group.clients if client.host.name in verify]
-    occasion = replace(CANDIDATE, walks=False, keeps_jobs=False, passes=1) if is_returning else CANDIDATE
     with candidate_subject(
         context.settings, hosts, spec=context.spec, secrets=context.secrets.values, verify=verify
     ) as subject:
-        return examine(subject, occasion, on_quiet=on_quiet)
+        return examine(subject, RETURNING if is_returning else CANDIDATE, on_quiet=on_quiet)
 
 
 def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examination:

@@ -29,6 +29,7 @@ def seen(requests: int, failures: int = 0, mean_ms: float = 10.0) -> Sample:
         pytest.param(seen(0), seen(900), Verdict.INSUFFICIENT, id="no traffic is no success"),
         pytest.param(seen(100, 1), seen(900), Verdict.GOOD, id="exactly the allowed error rate"),
         pytest.param(seen(100, 2), seen(900), Verdict.BAD, id="more than the allowed error rate"),
+        pytest.param(seen(50, 1), seen(900), Verdict.BAD, id="one failure of just enough requests"),
         pytest.param(seen(100, 5), seen(100, 4), Verdict.GOOD, id="as bad as current plus the allowance"),
         pytest.param(seen(100, 6), seen(100, 4), Verdict.BAD, id="worse than current plus the allowance"),
         pytest.param(seen(10, 1), seen(900), Verdict.INSUFFICIENT, id="one failure of few is no verdict"),

@@ -19,9 +19,10 @@ def answer(at: float, *, milliseconds: float = 10, lost: str | None = None, rele
 
 def test_a_certificate_counts_what_was_lost_and_why() -> None:
     """Sent, failed and the reasons are counted; a lost request has no release."""
-    found = certify([answer(1), answer(2, lost="status 503", release=None), answer(3, release="v2-0")])
-    assert (found.sent, found.failed) == (3, 1)
-    assert found.by_release == {"v1-0": 1, "v2-0": 1}
+    answers = [answer(1), answer(2, lost="status 503", release=None), answer(2.5, release=None)]
+    found = certify([*answers, answer(3, release="v2-0")])
+    assert (found.sent, found.failed) == (4, 1)
+    assert found.by_release == {"v1-0": 1, "unknown": 1, "v2-0": 1}
     assert found.reasons == {"search: status 503": 1}
     assert (found.started_at, found.ended_at) == (1, 3)
 

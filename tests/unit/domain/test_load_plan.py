@@ -35,7 +35,7 @@ def test_a_plan_says_all_that_k6_does() -> None:
                     "duration": "10s",
                     "exec": "search",
                     "timeUnit": "60s",
-                    "preAllocatedVUs": 6,
+                    "preAllocatedVUs": 24,
                     "maxVUs": 24,
                     "gracefulStop": "60s",
                 }
@@ -75,6 +75,17 @@ def test_a_peak_is_reached_at_half_time_and_kept() -> None:
     }
     assert arrivals(profile(peak=4), 20) == 5 * 50 + 5 * 80
     assert made["thresholds"]["iterations{scenario:search}"] == ["count>=617"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "limit_ms", "peak", "users"),
+    [(1, 300, 1, 20), (100, 300, 1, 120), (100, 1000, 1, 120), (100, 3000, 1, 300), (100, 3000, 2, 600)],
+)
+def test_no_arrival_within_its_limit_finds_all_users_busy(rate: int, limit_ms: int, peak: int, users: int) -> None:
+    """Enough users for answers as slow as the limit, made beforehand: k6 drops an arrival that waits for one."""
+    slow = {"search": {"rate": rate, "max_p95_ms": {"search": limit_ms}}}
+    made = plan(profile(scenarios=slow, peak=peak))["options"]["scenarios"]["search"]
+    assert (made["preAllocatedVUs"], made["maxVUs"]) == (users, users)
 
 
 def test_what_may_fail_is_allowed_everywhere_alike() -> None:

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from infra.checks.regression import FIRST_LOOK, limits_of
-from infra.domain.regression import Limits, Measured, Pair, Verdict, confirm, interval, judge
+from infra.domain.regression import Interval, Limits, Measured, Pair, Verdict, confirm, interval, judge, looks_slower
 from infra.settings.regression import Regression
 from tests.support.jittery import Jitter
 
@@ -74,6 +74,12 @@ def test_the_verdict_is_taken_from_the_limits(candidate: float, current: float, 
     assert judge(measured(steady(candidate), steady(current)), LIMITS).verdict is verdict
 
 
+def test_a_candidate_about_as_slow_as_the_limit_is_not_fine() -> None:
+    """Where the limit lies within its interval it may be above it, however close to the current release it is."""
+    about = [480.0, 515.0] * 6
+    assert judge(measured(about, about), LIMITS).verdict is Verdict.UNKNOWN
+
+
 def test_noise_that_hides_the_truth_is_said() -> None:
     """Where the interval reaches from nothing to far too slow, there is no verdict, and the interval is shown."""
     noisy = [100.0, 40.0, 90.0, 45.0, 80.0, 50.0, 130.0, 35.0] * 2
@@ -128,8 +134,10 @@ def test_what_looks_worse_must_look_so_again(again: float, verdict: Verdict) -> 
 def test_all_pairs_together_must_leave_little_doubt() -> None:
     """Two measurements that agree, but leave as much doubt together as one may, are no verdict."""
     assert LIMITS.again() == replace(LIMITS, confidence=pytest.approx(0.995))
-    first, second = measured(steady(60, count=6), steady(50, count=6)), measured([60.0], [50.0])
+    first = measured(steady(60, count=6), steady(50, count=6))
+    second = measured([*steady(60, count=5), 40.0], steady(50, count=6))
     assert judge(first + second, LIMITS).verdict is Verdict.WORSE
+    assert looks_slower(judge(second, LIMITS), LIMITS)
     assert confirm(first, second, LIMITS).verdict is Verdict.UNKNOWN
 
 
@@ -191,3 +199,28 @@ def test_the_report_has_all_that_the_verdict_rests_on() -> None:
     assert (found["pairs"], found["confidence"]) == (20, 0.95)
     assert found["difference_ms"] == [400.0, 400.0, 400.0]
     assert found["candidate_ms"] == pytest.approx(410.01, abs=0.01)
+
+
+ABOVE, BELOW = Interval(low=0, estimate=1.07, high=2), Interval(low=0, estimate=1.04, high=2)
+MUCH, LITTLE = Interval(low=0, estimate=2.1, high=9), Interval(low=0, estimate=1.9, high=9)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ratio", "difference", "expected"),
+    [
+        pytest.param(Verdict.WORSE, None, None, True, id="worse for its failures"),
+        pytest.param(Verdict.WORSE, BELOW, LITTLE, True, id="worse for the absolute limit"),
+        pytest.param(Verdict.FINE, ABOVE, MUCH, False, id="fine, though both estimates are above"),
+        pytest.param(Verdict.UNKNOWN, ABOVE, MUCH, True, id="both estimates above"),
+        pytest.param(Verdict.UNKNOWN, BELOW, MUCH, False, id="the ratio is tolerated"),
+        pytest.param(Verdict.UNKNOWN, ABOVE, LITTLE, False, id="the milliseconds are tolerated"),
+        pytest.param(Verdict.UNKNOWN, None, MUCH, False, id="no ratio"),
+        pytest.param(Verdict.UNKNOWN, ABOVE, None, False, id="no difference"),
+    ],
+)
+def test_what_looks_slower_is_worse_or_would_be_by_its_estimates(
+    verdict: Verdict, ratio: Interval | None, difference: Interval | None, expected: bool
+) -> None:
+    """Only that is worth a second measurement."""
+    found = replace(judge(measured([], []), LIMITS), verdict=verdict, ratio=ratio, difference_ms=difference)
+    assert looks_slower(found, LIMITS) is expected

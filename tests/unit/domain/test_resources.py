@@ -92,6 +92,12 @@ def test_a_report_has_a_bounded_number_of_readings() -> None:
     assert thinned(series[:3]) == series[:3]
 
 
+def test_a_report_has_the_limit_also_of_a_container_that_ended() -> None:
+    """The last limit counts, and where the host tells none any more, the one before."""
+    assert summarise_container([reading(0), reading(2, memory_limit_bytes=900)])["memory_limit_bytes"] == 900
+    assert summarise_container([reading(0), reading(2, memory_limit_bytes=0)])["memory_limit_bytes"] == LIMIT
+
+
 def test_containers_of_equal_name_on_two_hosts_are_two() -> None:
     """Readings are kept apart by host and container and put in order of time."""
     found = by_container([reading(2), reading(0), reading(1, host="h2")])

@@ -13,10 +13,10 @@ from tests.support.fake_witness import FakeCertification, FakeWitness
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from infra.adapters.hostctl import HostctlClient
     from infra.checks.occasion import Occasion
     from infra.checks.subject import Subject
     from infra.checks.target import Target
-    from infra.settings.model import Host
     from infra.settings.suite import Severity
 
 
@@ -68,7 +68,7 @@ def probes(monkeypatch: pytest.MonkeyPatch, witness: FakeWitness, certification:
     fake = Probes()
 
     @contextlib.contextmanager
-    def forwarded(host: Host, key_file: str, remote_ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    def forwarded(client: HostctlClient, remote_ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
         yield {name: port + 20_000 for name, port in remote_ports.items()}
 
     monkeypatch.setattr("infra.rollout.verification.examine", fake.examine)

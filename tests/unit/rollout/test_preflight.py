@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 def use(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Let the preflight find this stage."""
     monkeypatch.setattr(preflight, "open_context", lambda _props: stage.context)
+    monkeypatch.setattr(preflight, "sharing_connections", contextlib.nullcontext)
     return stage
 
 

@@ -15,8 +15,9 @@ from tests.support.settings import make_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from infra.adapters.hostctl import HostctlClient
     from infra.checks.regression import Comparison
-    from infra.settings.model import Host, Settings
+    from infra.settings.model import Settings
 
 CANDIDATE = {"acp-ingest": 18000, "acp-agents": 18001}
 CURRENT = {"acp-ingest": 18002, "acp-agents": 18003}
@@ -33,7 +34,7 @@ class Measuring:
         self.compared: list[Comparison] = []
 
     @contextlib.contextmanager
-    def forwarded(self, host: Host, key_file: str, ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    def forwarded(self, client: HostctlClient, ports: Mapping[str, int]) -> Iterator[dict[str, int]]:
         """Give each remote port a local one, 20,000 higher."""
         yield {name: port + 20_000 for name, port in ports.items()}
 
