@@ -15,7 +15,6 @@ import pulumi
 from pulumi import automation
 
 from infra.components.images import PublishedImages
-from infra.domain.naming import tag_of
 from infra.errors import ImageMissingError, ReleaseError, ToolError
 from infra.sources import build_image, image_version, sources_of
 
@@ -51,17 +50,18 @@ def build_images(settings: Settings, password: str, show: Callable[[str], None])
 
 def build_tag(settings: Settings) -> str:
     """Return the one tag that all images of this checkout get: the stack's version, or `git describe` over them all."""
-    return settings.version or tag_of(sources_of(settings).version)
+    return image_version(settings, sources_of(settings.images.values()))
 
 
 def _declare(settings: Settings, password: pulumi.Output[str], show: Callable[[str], None]) -> None:
     published = PublishedImages(settings.registry, password)
     for name, image in settings.images.items():
-        version = image_version(settings, image)
+        sources = sources_of([image])
+        version = image_version(settings, sources)
         try:
             ref = published.resolve(name, version)
         except ImageMissingError:
-            ref = build_image(settings, name, version, password).ref
+            ref = build_image(settings, name, sources, password).ref
         else:
             show(f"{name}: {version} is in the registry already")
         pulumi.export(name, ref.apply(lambda known: known.pinned))

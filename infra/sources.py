@@ -18,7 +18,7 @@ from infra.errors import SettingsError, UsageError
 from infra.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from infra.release import Earlier
     from infra.settings import Settings
@@ -48,10 +48,11 @@ def find_source(
         images = {name: published.resolve(name, tag) for name in settings.images}
         versions, version, commit = dict.fromkeys(settings.images, tag), tag, commit_of(PROJECT_ROOT, tag)
     else:
-        versions = {name: image_version(settings, image) for name, image in settings.images.items()}
-        whole = sources_of(settings)
-        version, commit = settings.version or tag_of(whole.version), whole.commit
-        images = {name: build_image(settings, name, versions[name], password).ref for name in settings.images}
+        own = {name: sources_of([image]) for name, image in settings.images.items()}
+        versions = {name: image_version(settings, sources) for name, sources in own.items()}
+        whole = sources_of(settings.images.values())
+        version, commit = image_version(settings, whole), whole.commit
+        images = {name: build_image(settings, name, sources, password).ref for name, sources in own.items()}
     template = app_template(settings)
     release = pulumi.Output.all(**images).apply(
         lambda known: build_release(settings, template, known, version=version, fingerprints=fingerprints)
@@ -86,14 +87,14 @@ def platform_images(settings: Settings) -> dict[str, str]:
     return {"edge": settings.edge.image, **(settings.core.images if settings.core else {})}
 
 
-def image_version(settings: Settings, image: Image) -> str:
-    """Return an image's version: the stack's, or of the last commit that touched the image's sources."""
-    return settings.version or tag_of(describe_sources(PROJECT_ROOT, paths_of(image)).version)
+def image_version(settings: Settings, sources: Sources) -> str:
+    """Return the tag of what is made from `sources`: the stack's version, or that of their last commit."""
+    return settings.version or tag_of(sources.version)
 
 
-def sources_of(settings: Settings) -> Sources:
-    """Return version and commit of all images together."""
-    return describe_sources(PROJECT_ROOT, [path for image in settings.images.values() for path in paths_of(image)])
+def sources_of(images: Iterable[Image]) -> Sources:
+    """Return version and commit of some images together."""
+    return describe_sources(PROJECT_ROOT, [path for image in images for path in paths_of(image)])
 
 
 def paths_of(image: Image) -> list[str]:
@@ -115,8 +116,8 @@ def app_template(settings: Settings) -> dict[str, Any]:
     return template
 
 
-def build_image(settings: Settings, name: str, version: str, password: pulumi.Output[str]) -> ReleaseImage:
-    """Declare the build of one image."""
+def build_image(settings: Settings, name: str, sources: Sources, password: pulumi.Output[str]) -> ReleaseImage:
+    """Declare the build of one image from its own `sources`."""
     image = settings.images[name]
     return ReleaseImage(
         name,
@@ -124,8 +125,8 @@ def build_image(settings: Settings, name: str, version: str, password: pulumi.Ou
             image=image,
             registry=settings.registry,
             password=password,
-            version=version,
-            commit=describe_sources(PROJECT_ROOT, paths_of(image)).commit,
+            version=image_version(settings, sources),
+            commit=sources.commit,
             root=PROJECT_ROOT,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rich.live import Live
 from rich.table import Table
 
+from infra.adapters.ssh_sharing import shared
 from infra.cli.options import console
 from infra.errors import ReleaseError
 from infra.rollout.context import host_clients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from infra.adapters.hostctl import HostctlClient
     from infra.settings import Settings
@@ -25,8 +27,8 @@ CALL_TIMEOUT_SECONDS = 10.0
 
 def watch(settings: Settings, emit: Callable[[list[dict[str, Any]]], None] | None = None) -> None:
     """Show the hosts until interrupted; with `emit`, hand over each reading instead of drawing it."""
-    readings = read_forever(host_clients(settings))
-    try:
+    with contextlib.suppress(KeyboardInterrupt), shared(host_clients(settings)) as clients:
+        readings = read_forever(clients)
         if emit is not None:
             for reading in readings:
                 emit(reading)
@@ -34,11 +36,9 @@ def watch(settings: Settings, emit: Callable[[list[dict[str, Any]]], None] | Non
         with Live(console=console(), screen=False, auto_refresh=False) as live:
             for reading in readings:
                 live.update(draw(reading), refresh=True)
-    except KeyboardInterrupt:
-        return
 
 
-def read_forever(clients: list[HostctlClient]) -> Iterator[list[dict[str, Any]]]:
+def read_forever(clients: Sequence[HostctlClient]) -> Iterator[list[dict[str, Any]]]:
     """Yield one row per host, service and release, every second; rates are over the time since the last reading."""
     before: dict[tuple[str, str, str], tuple[float, int]] = {}
     with ThreadPoolExecutor(max_workers=len(clients)) as pool:

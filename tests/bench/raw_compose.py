@@ -1,4 +1,4 @@
-"""Figures of raw Compose with the same images on the same host, and of our release against it."""
+"""Figures of raw Compose with the same images on the same host, and of our release and cold rollback against it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.bench.figure import Figure
 from tests.faults.stage import COMPARED
 from tests.support.host_view import BASE
 from tests.support.traffic import loss
+from tests.support.world import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +27,14 @@ PORTS = {"ingest": (8000, 18100), "agents": (8001, 18101)}
 PROJECT = "acp-raw"
 CONFIG = "/run/acp-raw"
 RATE = 100.0
+STOP_SECONDS = 60.0
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
-    """Yield `release_ratio`, its parts, and what raw Compose loses while it replaces the same containers."""
+    """Yield `release_ratio`, `cold_rollback_ratio`, their parts, and what raw Compose loses meanwhile."""
     stage.make_good()
     raw = _RawCompose(stage)
-    ours, empty, theirs = [], [], []
+    ours, cold, empty, theirs = [], [], [], []
     answers = []
     raw.prepare()
     try:
@@ -44,6 +46,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
             again = stage.world.up()
             assert again.good, again.tail()
             empty.append(again.seconds)
+            cold.append(_cold_rollback(stage))
             with Prober(raw.requests(), rate=RATE) as prober:
                 time.sleep(1)
                 theirs.append(raw.up(repeat + 1))
@@ -51,12 +54,24 @@ def measure(stage: Stage) -> Iterator[Figure]:
             answers += prober.answers
     finally:
         raw.down()
-    ratio = statistics.median(ours) / (statistics.median(empty) + statistics.median(theirs))
+    least = statistics.median(empty) + statistics.median(theirs)
     yield Figure(metric="release_seconds", value=statistics.median(ours), unit="s", n=REPEATS)
     yield Figure(metric="raw_compose_seconds", value=statistics.median(theirs), unit="s", n=REPEATS)
-    yield Figure(metric="release_ratio", value=ratio, unit="ratio", n=REPEATS)
+    yield Figure(metric="release_ratio", value=statistics.median(ours) / least, unit="ratio", n=REPEATS)
+    yield Figure(metric="cold_rollback_seconds", value=statistics.median(cold), unit="s", n=REPEATS)
+    yield Figure(metric="cold_rollback_ratio", value=statistics.median(cold) / least, unit="ratio", n=REPEATS)
     lost = loss(answers)
     yield Figure(metric="raw_compose_lost_requests", value=lost.lost, unit="requests", n=lost.sent)
+
+
+def _cold_rollback(stage: Stage) -> float:
+    """Go back to a release that is no longer kept on the host, and return the seconds from command to prompt."""
+    stage.view.wait_settled()
+    target = str(stage.view.status()["previous"])
+    stage.view.call("stop", release=target, remove=True, timeout_seconds=STOP_SECONDS)
+    stage.wait_free()
+    result = stage.world.command("rollback", "--stack", STACK, "--to", target, "--yes", check=True)
+    return result.seconds
 
 
 class _RawCompose:

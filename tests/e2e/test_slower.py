@@ -89,8 +89,7 @@ def test_a_release_that_leaks_is_reverted(world: World, first: FirstRelease) -> 
     assert "breach: growth of acp-" in result.output, result.tail(40)
     assert release_at(host, INGEST_PORT) == before
     assert loss(prober.answers).lost == 0, loss(prober.answers).shown
-    page = max((world.path / "reports" / "releases" / "local").glob("*.html"), key=lambda path: path.stat().st_mtime)
-    assert "breach: growth of acp-" in page.read_text(encoding="utf-8")
+    assert "breach: growth of acp-" in world.newest_report("html")
 
 
 def test_the_serving_release_is_put_under_load_by_hand(world: World, first: FirstRelease) -> None:

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 ROLLBACK = ("acp-release", "rollback", "--stack", STACK, "--yes")
 ROLLBACK_SECONDS = 240.0
-WARM_STEPS = tuple(step for step in STEPS if step not in {"start/pull", "shift/weights"})
-"""Every journal step of a warm rollback, in order: nothing is pulled, and it goes at once."""
+_SERVES = STEPS.index("cutover/weights") + 1
+WARM_STEPS = tuple(
+    step
+    for step in (*STEPS[:_SERVES], "cutover/workers", *STEPS[_SERVES:])
+    if step not in {"start/pull", "shift/weights"}
+)
+"""Every journal step of a warm rollback, in order: nothing is pulled, it goes at once, and the workers come last."""
 
 
 def start_rollback(stage: Stage, *arguments: str) -> Update:

@@ -26,7 +26,6 @@ def run_row(stage: Stage, row: Row) -> Result:
     probers: list[Prober] = []
     try:
         stage.make_good()
-        stage.is_good = False
         olds = [view.serving for view in stage.views]
         with ExitStack() as stack:
             probers = [
@@ -37,7 +36,7 @@ def run_row(stage: Stage, row: Row) -> Result:
             problems += [*seen.problems, *_judge(stage, seen, olds)]
             stage.mend()
             if row.follow:
-                problems += _follow(stage)
+                problems += stage.follow()
     except (AssertionError, ReleaseError, OSError) as error:
         problems.append(f"{type(error).__name__}: {error}")
     finally:
@@ -72,17 +71,6 @@ def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
         if not again.good:
             problems.append(f"the update after it failed: {again.tail()}")
     return problems + stage.record_problems()
-
-
-def _follow(stage: Stage) -> list[str]:
-    """Make a good release and return what was wrong with it."""
-    stage.wait_free()
-    result = stage.release()
-    if not result.good:
-        return [f"the good release after it failed: {result.tail()}"]
-    problems = [*stage.at_rest(), *stage.record_problems()]
-    stage.is_good = not problems
-    return [f"after the good release: {problem}" for problem in problems]
 
 
 def _lost_problems(lost: Loss, row: Row) -> list[str]:

@@ -65,7 +65,7 @@ class Stage:
         """Act in `world`, which is prepared."""
         self.world = world
         self._marks = itertools.count(int(time.time()))
-        self.is_good = False
+        self._is_good = False
         """Whether the last thing that happened here was a good release after which everything was in order."""
         self.views = views(world)
 
@@ -132,8 +132,12 @@ class Stage:
         return [] if result.good else [f"acp-release status: exit {result.exit_status}: {result.tail(12)}"]
 
     def make_good(self) -> None:
-        """Bring the stage to a good release at rest, if it is not there; raise `AssertionError` when that fails."""
-        if self.is_good:
+        """Bring the stage to a good release at rest, if it is not there; raise `AssertionError` when that fails.
+
+        What comes next may disturb it: it is looked at again the next time, unless `follow` has been called since.
+        """
+        if self._is_good:
+            self._is_good = False
             return
         self.wait_free()
         with contextlib.suppress(ReleaseError, AssertionError):
@@ -144,6 +148,16 @@ class Stage:
         assert result.good, f"no good release to begin with: {result.tail()}"
         problems = self.at_rest()
         assert not problems, f"the stage is not in order: {problems}"
+
+    def follow(self) -> list[str]:
+        """Make a good release after whatever was done here, and return what was wrong with it."""
+        self.wait_free()
+        result = self.release()
+        if not result.good:
+            return [f"the good release after it failed: {result.tail()}"]
+        problems = [*self.at_rest(), *self.record_problems()]
+        self._is_good = not problems
+        return [f"after the good release: {problem}" for problem in problems]
 
     def mend(self) -> None:
         """Undo every fault that a row may have left, so that the next one begins on a sound host."""

@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -269,6 +269,11 @@ class World:
         return Update(
             argv if preview else [*argv, "--skip-preview"], cwd=self.path, env=self.env, log=self.folder / "up.log"
         )
+
+    def newest_report(self, form: Literal["json", "html"]) -> str:
+        """Return the text of the report on the release that was tried last."""
+        pages = (self.path / "reports" / "releases" / STACK).glob(f"*.{form}")
+        return max(pages, key=lambda path: path.stat().st_mtime).read_text(encoding="utf-8")
 
     def up(self, *, preview: bool = False, timeout_seconds: float = UP_SECONDS) -> UpResult:
         """Run `pulumi up` to its end."""

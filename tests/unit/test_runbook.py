@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DOCS = PROJECT_ROOT / "docs"
 RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-NOT_OURS = {"the stack is currently locked", "incorrect passphrase"}
+NOT_OURS = {"the stack is currently locked", "incorrect passphrase", "pending operations from previous deployment"}
 """What Pulumi says."""
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.github_server import REPOSITORY, github_server
 from tests.support.traffic import release_at
+from tests.support.vulnerability_database import set_database
 from tests.support.workflow.job import StepFailedError
 from tests.support.workflow.lab import Going
 
@@ -72,6 +73,34 @@ def test_a_tag_that_cannot_be_released_ends_at_the_scan(
     assert reason in log
     assert f"exit status {status}" in log
     assert repository.outputs("staging")["release"] == before
+
+
+def test_a_scan_that_blocks_touches_no_stack(repository: LabRepository, tag: str) -> None:
+    """An image with a CRITICAL that has a fix ends the run at the scan; its SARIF is shown all the same."""
+    before = repository.outputs("staging")["release"]
+    set_database(repository.world.lab.trivy, critical=True)
+    try:
+        result = repository.run(environment="production", image_tag=tag)
+    finally:
+        set_database(repository.world.lab.trivy)
+    assert result.outcomes["scan"] == "failure", str(result)
+    assert {result.outcomes[name] for name in ("staging", "plan", "production")} == {"skipped"}, str(result)
+    scan = result.jobs["scan"]
+    assert "is blocked" in scan.step("Scan and judge").log
+    assert scan.step("Show the findings under code scanning").outcome == "success"
+    assert repository.outputs("staging")["release"] == before
+    assert release_at(repository.host("staging"), INGEST_PORT) == before
+
+
+def test_production_that_is_not_approved_is_not_touched(repository: LabRepository, tag: str) -> None:
+    """The reviewers refuse what was planned: production serves what it served, and no rollback is tried."""
+    before = repository.outputs("production")["release"]
+    result = repository.run(going=Going(rejected=frozenset({"production"})), environment="production", image_tag=tag)
+    assert result.outcomes["plan"] == "success", str(result)
+    assert result.outcomes["production"] == "failure", str(result)
+    assert result.jobs["production"].steps == []
+    assert repository.outputs("production")["release"] == before
+    assert release_at(repository.host("production"), INGEST_PORT) == before
 
 
 def test_a_pull_request_gets_one_comment_per_stack(repository: LabRepository, released: RunResult) -> None:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.lab.trivy_database import SOURCES, date_database, make_database
 from tests.e2e.first import stack_outputs
 from tests.support.host_view import HostView
+from tests.support.vulnerability_database import set_database
 from tests.support.world import UpResult, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
-CRITICAL = Path(__file__).parents[2] / "integration" / "gate" / "vulnerabilities.yaml"
 LOOK = (
     "docker ps -a --no-trunc --format '{{.ID}} {{.Image}} {{.State}}' | sort; docker images -q --no-trunc | sort;"
     " wc -l < /home/deploy/acp/journal.jsonl; cat /home/deploy/acp/state.json; ls /home/deploy/acp/releases"
@@ -44,9 +42,7 @@ class GatedStack:
 
     def database(self, *, critical: bool = False, moment: datetime | None = None) -> None:
         """Make the database anew: with a CRITICAL in openssl or without, as old as `moment` says."""
-        folder = self.world.lab.trivy
-        make_database(folder / "db" / "trivy.db", [CRITICAL] if critical else sorted(SOURCES.glob("*.yaml")))
-        date_database(folder, moment or datetime.now(UTC))
+        set_database(self.world.lab.trivy, critical=critical, moment=moment)
 
     def up(self, *arguments: str, **environment: str) -> UpResult:
         """Run `pulumi up` with variables for this update alone."""

@@ -32,12 +32,16 @@ GIT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Going:
-    """What is special about one run: its event, what happens before a job, what stands for a step, the runner."""
+    """What is special about one run: its event, what happens before a job, what stands for a step, the runner.
+
+    `rejected` has the Environments whose reviewers say no.
+    """
 
     event: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     instead: Mapping[str, Equivalent] = field(default_factory=dict)
     runner: Mapping[str, str] = field(default_factory=dict)
+    rejected: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class LabRepository:
                 **going.instead,
             },
             before=going.before,
+            rejected=going.rejected,
         )
         github = {"repository": "example/analyst-copilot", "sha": sha, "ref": "refs/heads/main", "event": going.event}
         return Run(workflow=read, setting=setting, github=github, inputs=inputs).complete()

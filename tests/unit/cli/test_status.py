@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -48,6 +49,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(status_module, "stack_outputs", lambda _stack: outputs)
     monkeypatch.setattr(status_module, "host_clients", lambda _settings: stage.context.group.clients)
     monkeypatch.setattr(watch_module, "host_clients", lambda _settings: stage.context.group.clients)
+    monkeypatch.setattr(watch_module, "shared", contextlib.nullcontext)
     return stage
 
 
