@@ -36,6 +36,7 @@ class Container:
     restart_policy: str
     started_at: str
     addresses: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: tuple[str, ...] = ()
     error: str = ""
     health_check: tuple[str, ...] = ()
@@ -122,6 +123,10 @@ class Engine:
         """Put a container on a network, under these names."""
         body = {"Container": name, "EndpointConfig": {"Aliases": aliases}}
         self._socket.call("POST", f"/networks/{quote(network)}/connect", body=body)
+
+    def disconnect(self, name: str, network: str) -> None:
+        """Take a container off a network."""
+        self._socket.call("POST", f"/networks/{quote(network)}/disconnect", body={"Container": name, "Force": True})
 
     def stop(self, name: str, *, timeout_seconds: float) -> None:
         """Send the stop signal, wait, then kill; one that is stopped or gone is left alone."""
@@ -264,6 +269,7 @@ def parse_container(raw: dict[str, Any]) -> Container:
         restart_policy=(host.get("RestartPolicy") or {}).get("Name") or "no",
         started_at=str(state.get("StartedAt", "")),
         addresses={name: network["IPAddress"] for name, network in networks.items() if network.get("IPAddress")},
+        aliases={name: tuple(network.get("Aliases") or ()) for name, network in networks.items()},
         environment=tuple(config.get("Env") or ()),
         error=str(state.get("Error") or ""),
         health_check=_health_check((config.get("Healthcheck") or {}).get("Test") or []),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import fleet
 from .compose import on_trial
-from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX, is_replaced, service_projects, wanted, wanted_networks
+from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX, is_replaced, misplaced, service_projects, wanted
 from .edge.apply import apply_edge
 from .edge.container import HOLDER
 from .errors import HostctlError
@@ -102,11 +102,13 @@ def _rename(host: Host, spec: ReleaseSpec, compose_service: str, names: tuple[st
 
 
 def _connect(host: Host, spec: ReleaseSpec) -> None:
-    """Put replicas back on the networks that they were taken off."""
+    """Put replicas back on the networks that they were taken off, under the names by which others look for them."""
     for container in fleet.containers(host, spec):
-        for network in sorted(wanted_networks(spec, container.service) - set(container.addresses)):
+        for network, names in misplaced(spec, container).items():
             host.progress("repair", f"connecting {container.name} to {network}")
-            host.engine.connect(container.name, network, [container.service, container.name])
+            if network in container.addresses:
+                host.engine.disconnect(container.name, network)
+            host.engine.connect(container.name, network, [container.name, *names])
 
 
 def _remove_false_edge(host: Host) -> None:

@@ -10,7 +10,7 @@ import pytest
 from infra.domain.naming import front_network, project_name
 from tests.e2e.first import stack_outputs
 from tests.support.host_view import BASE, HostView, views
-from tests.support.traffic import use
+from tests.support.traffic import AGENTS_PORT, use, wait_health
 from tests.support.world import STACK
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_hand_made_changes_are_named_and_repaired(world: World, first: FirstRele
 
 
 def test_a_replica_that_was_taken_off_its_network_is_put_back(world: World, first: FirstRelease) -> None:
-    """A network that somebody changed is a difference, and the replica answers again after the repair."""
+    """A network that somebody changed is a difference; after the repair all of the release finds the replica again."""
     (view,) = views(world)
     ingest = f"{project_name(stack_outputs(world)['release'])}-ingest-1"
     view.docker("network", "disconnect", front_network(STACK), ingest)
@@ -71,4 +71,6 @@ def test_a_replica_that_was_taken_off_its_network_is_put_back(world: World, firs
     assert any("is not on the network" in difference["what"] for difference in found), found
     repaired = world.command("status", "--stack", STACK, "--repair", timeout_seconds=240)
     assert repaired.good, repaired.output
-    assert use(world.settings.hosts[0])["ingested"] == "completed"
+    used = use(world.settings.hosts[0])
+    assert (used["ingested"], used["job"]["status"]) == ("completed", "completed")
+    wait_health(world.settings.hosts[0], AGENTS_PORT, healthy=True)

@@ -81,11 +81,28 @@ def wanted(spec: ReleaseSpec) -> dict[str, str]:
     }
 
 
-def wanted_networks(spec: ReleaseSpec, compose_service: str) -> set[str]:
-    """Return the host's networks that a service should be on, those that compose itself makes left out."""
+def wanted_networks(spec: ReleaseSpec, compose_service: str) -> dict[str, tuple[str, ...]]:
+    """Return the host's networks that a service should be on, with the names that it has there for others.
+
+    Those that compose itself makes are left out. The service's own name is one of the names, as compose gives it.
+    """
     networks = spec.compose.get("networks") or {}
     named = spec.compose["services"][compose_service].get("networks") or ()
-    return {str(networks[key]["name"]) for key in named if (networks.get(key) or {}).get("external")}
+    options = named if isinstance(named, dict) else dict.fromkeys(named)
+    return {
+        str(networks[key]["name"]): (compose_service, *((options[key] or {}).get("aliases") or ()))
+        for key in options
+        if (networks.get(key) or {}).get("external")
+    }
+
+
+def misplaced(spec: ReleaseSpec, container: Container) -> dict[str, tuple[str, ...]]:
+    """Return the networks of `wanted_networks` that a running container is not on, or not under all its names."""
+    return {
+        network: names
+        for network, names in sorted(wanted_networks(spec, container.service).items())
+        if network not in container.addresses or not {*names} <= {*container.aliases.get(network, ())}
+    }
 
 
 def is_replaced(host: Host, container: Container, image: str) -> bool:
@@ -132,7 +149,9 @@ def _replica(host: Host, state: State, spec: ReleaseSpec, container: Container, 
         return []
     found = [
         Difference(f"{name} is not on the network {network} any more")
-        for network in sorted(wanted_networks(spec, container.service) - set(container.addresses))
+        if network not in container.addresses
+        else Difference(f"{name} is not on the network {network} under all its names: {', '.join(names)}")
+        for network, names in misplaced(spec, container).items()
     ]
     if container.restart_policy != "unless-stopped":
         found.append(Difference(f"{name} would not come back after a reboot: its restart policy was changed"))

@@ -84,7 +84,21 @@ class FakeEngine:
         self.all[new] = dataclasses.replace(self.all.pop(name), name=new)
 
     def connect(self, name: str, network: str, aliases: list[str]) -> None:
-        self.change(name, addresses={**self.all[name].addresses, network: "10.0.1.1"})
+        container = self.all[name]
+        assert network not in container.addresses, f"endpoint {name} already exists in network {network}"
+        self.change(
+            name,
+            addresses={**container.addresses, network: "10.0.1.1"},
+            aliases={**container.aliases, network: tuple(aliases)},
+        )
+
+    def disconnect(self, name: str, network: str) -> None:
+        container = self.all[name]
+        self.change(
+            name,
+            addresses={key: address for key, address in container.addresses.items() if key != network},
+            aliases={key: names for key, names in container.aliases.items() if key != network},
+        )
 
     def stop(self, name: str, *, timeout_seconds: float) -> None:
         if name in self.all and self.all[name].is_running:
@@ -155,12 +169,15 @@ class FakeCompose:
     def up(self, project: str, document: Mapping[str, Any], **options: Any) -> None:
         self.calls.append((project, dict(document), dict(options.get("secrets") or {})))
         for service, body in document["services"].items():
+            networks = body["networks"]
+            options_of_front = networks["front"] if isinstance(networks, dict) else {}
             for index in range(1, int(body.get("scale", 1)) + 1):
                 name = f"{project}-{service}-{index}"
                 made = Container(
                     id=name, name=name, image=body["image"], project=project, service=service, state="running",
                     health=None, exit_code=0, is_oom_killed=False, restarts=0, restart_policy=body.get("restart", "no"),
                     started_at="", addresses={"acp-local-front": f"10.0.0.{len(self._engine.all) + 1}"},
+                    aliases={"acp-local-front": (name, service, *options_of_front.get("aliases", ()))},
                     environment=(f"DATABASE_URL={SECRET}",),
                 )  # fmt: skip
                 self._engine.all[name] = dataclasses.replace(made, **self.broken.get(service, {}))

@@ -24,6 +24,7 @@ def spec(
     release: str, *, replicas: int = 1, services: Sequence[str] = ("ingest", "agents"), **changes: Any
 ) -> dict[str, Any]:
     """Return a release spec with web services and a worker."""
+    project = "acp-" + release.replace(".", "-")
     body = {
         "image": IMAGE,
         "environment": {"DATABASE_URL": "${DATABASE_URL}"},
@@ -47,9 +48,12 @@ def spec(
     return {
         "release": release,
         "stack": "local",
-        "project": "acp-" + release.replace(".", "-"),
+        "project": project,
         "compose": {
-            "services": {name: dict(body) for name in (*services, "worker")},
+            "services": {
+                **{name: {**body, "networks": {"front": {"aliases": [f"{project}-{name}"]}}} for name in services},
+                "worker": dict(body),
+            },
             "networks": {"front": {"name": "acp-local-front", "external": True}},
         },
         "images": [IMAGE],

@@ -81,6 +81,10 @@ CHANGES: dict[str, tuple[Callable[[FakeHost], object], str]] = {
         lambda world: world.engine.change(INGEST, addresses={"bridge": "172.17.0.2"}),
         f"{INGEST} is not on the network acp-local-front any more",
     ),
+    "another name on the network": (
+        lambda world: world.engine.change(INGEST, aliases={"acp-local-front": ("ingest",)}),
+        f"{INGEST} is not on the network acp-local-front under all its names: ingest, acp-v1-1-0-b-ingest",
+    ),
     "restart policy": (
         lambda world: world.engine.change(INGEST, restart_policy="no"),
         f"{INGEST} would not come back after a reboot: its restart policy was changed",
