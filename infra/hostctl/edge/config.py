@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .settings import EdgeSettings
 
 HARD_STOP_SECONDS = 900
+KEPT_ADDRESS = "24h"
 REQUEST_ID = "^[A-Za-z0-9._-]{1,128}$"
 CERTIFICATE = "/edge/certs/edge.pem"
 
@@ -68,6 +69,10 @@ def _defaults(settings: EdgeSettings) -> str:
 
 
 def _resolvers() -> str:
+    """Return how a replica's address is found again after a restart.
+
+    The engine is the one who is asked: while it does not answer, the last address stays, and readiness alone judges.
+    """
     return section(
         "resolvers docker",
         [
@@ -78,9 +83,9 @@ def _resolvers() -> str:
             "hold valid 2s",
             "hold obsolete 5s",
             "hold nx 5s",
-            "hold other 10s",
-            "hold timeout 10s",
-            "hold refused 10s",
+            f"hold other {KEPT_ADDRESS}",
+            f"hold timeout {KEPT_ADDRESS}",
+            f"hold refused {KEPT_ADDRESS}",
         ],
     )
 

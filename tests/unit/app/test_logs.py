@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
+from typing import TYPE_CHECKING
 
-from acp_reference.core.logs import LineFormatter
+from acp_reference.core import logs
+from acp_reference.core.logs import LineFormatter, WaitingLines
 
 from tests.unit.app.environment import settings
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def line(message: str, *arguments: object, **extra: object) -> str:
@@ -52,3 +58,19 @@ def test_a_secret_with_quotes_is_redacted_in_json() -> None:
     record = logging.LogRecord("acp.test", logging.INFO, __file__, 1, 'got pa"ss\\word', (), None)
 
     assert "word" not in LineFormatter(settings(SECRET_KEY='pa"ss\\word')).format(record)
+
+
+def test_lines_wait_for_their_reader_and_not_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nobody reading, lines wait up to a limit, then are dropped; the next line that fits says how many."""
+    monkeypatch.setattr(logs, "MOST_WAITING", 2)
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    handler = WaitingLines(lines)
+    handler.setFormatter(LineFormatter(settings()))
+    for number in range(5):
+        handler.emit(logging.LogRecord("acp.test", logging.INFO, __file__, 1, "line %s", (number,), None))
+    kept = [json.loads(lines.get().getMessage())["message"] for _ in range(lines.qsize())]
+    handler.emit(logging.LogRecord("acp.test", logging.INFO, __file__, 1, "pa55word jwt-key-value", (), None))
+    later = [json.loads(lines.get().getMessage())["message"] for _ in range(lines.qsize())]
+
+    assert kept == ["line 0", "line 1"]
+    assert later == ["3 log lines were dropped: nobody read standard output", "pa55word [secret]"]

@@ -1,17 +1,24 @@
-"""Log lines on standard output, as JSON or text, with secret values blanked out."""
+"""Log lines on standard output, as JSON or text, with secret values blanked out.
+
+Whoever reads standard output may be slow, or hang: a thread of its own waits for that, never the one that answers requests.
+"""
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
+import queue
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from logging.handlers import QueueHandler, QueueListener
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from acp_reference.core.settings import Settings
 
 _BLANK = "[secret]"
+MOST_WAITING: Final = 10_000
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:
@@ -55,10 +62,33 @@ class LineFormatter(logging.Formatter):
         return redact(line, self._secrets)
 
 
+class WaitingLines(QueueHandler):
+    """Puts finished lines where a writer takes them, without ever waiting; too many are dropped, and counted."""
+
+    def __init__(self, lines: queue.SimpleQueue[logging.LogRecord]) -> None:
+        super().__init__(lines)
+        self.dropped = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Put a finished record in line, after a word on those that were dropped before it."""
+        if self.queue.qsize() >= MOST_WAITING:
+            self.dropped += 1
+            return
+        if self.dropped:
+            text = f"{self.dropped} log lines were dropped: nobody read standard output"
+            self.queue.put(self.prepare(logging.makeLogRecord({**vars(record), "msg": text, "fields": {}})))
+            self.dropped = 0
+        self.queue.put(record)
+
+
 def configure_logging(settings: Settings) -> None:
     """Send all loggers through the one handler, at the level the settings ask for."""
-    handler = logging.StreamHandler(sys.stdout)
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    handler = WaitingLines(lines)
     handler.setFormatter(LineFormatter(settings))
+    writer = QueueListener(lines, logging.StreamHandler(sys.stdout))
+    writer.start()
+    atexit.register(writer.stop)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
