@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 LONG_SECONDS = 60
+HANG_SECONDS = 25
 LONG_DRAIN: dict[str, Any] = {"services": {"acp-agents": {"drain_timeout_seconds": 120}}}
 MARGIN_SECONDS = 0.2
 
@@ -67,6 +68,16 @@ def _engine_restarted_at_rest(stage: Stage) -> Seen:
     return Seen(
         text=f"serves again after {up - down:.1f} s", downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),)
     )
+
+
+def _engine_hangs(stage: Stage) -> Seen:
+    """Let the engine hang: whoever asks it gets no answer, nobody reads what the containers write; requests go on."""
+    stage.view.sh("pkill -STOP -x dockerd")
+    try:
+        time.sleep(HANG_SECONDS)
+    finally:
+        stage.view.sh("pkill -CONT -x dockerd")
+    return Seen(text=f"no engine for {HANG_SECONDS} s")
 
 
 def _rebooted(stage: Stage) -> Seen:
@@ -122,6 +133,7 @@ ROWS = (
     Row(name="edge container killed at rest", expected="serves again by itself", act=_edge_container_killed),
     Row(name="dockerd restarted during trial", expected="reverts, old serves", act=_engine_restarted),
     Row(name="dockerd restarted at rest", expected="serves again by itself", act=_engine_restarted_at_rest),
+    Row(name="dockerd hangs at rest", expected="goes on serving", act=_engine_hangs, in_subset=True),
     Row(name="host rebooted during trial", expected="old serves again by itself", act=_rebooted),
     Row(name="minute-long request during drain", expected="released, request answered", act=_long_request),
 )

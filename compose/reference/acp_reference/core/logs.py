@@ -1,6 +1,6 @@
 """Log lines on standard output, as JSON or text, with secret values blanked out.
 
-Whoever reads standard output may be slow, or hang: a thread of its own waits for that, never the one that answers requests.
+Whoever reads standard output may be slow, or hang: a thread of its own waits for that, never what answers requests.
 """
 
 from __future__ import annotations
@@ -67,18 +67,19 @@ class WaitingLines(QueueHandler):
 
     def __init__(self, lines: queue.SimpleQueue[logging.LogRecord]) -> None:
         super().__init__(lines)
+        self._lines = lines
         self.dropped = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Put a finished record in line, after a word on those that were dropped before it."""
-        if self.queue.qsize() >= MOST_WAITING:
+        if self._lines.qsize() >= MOST_WAITING:
             self.dropped += 1
             return
         if self.dropped:
             text = f"{self.dropped} log lines were dropped: nobody read standard output"
-            self.queue.put(self.prepare(logging.makeLogRecord({**vars(record), "msg": text, "fields": {}})))
+            self._lines.put(self.prepare(logging.makeLogRecord({**vars(record), "msg": text, "fields": {}})))
             self.dropped = 0
-        self.queue.put(record)
+        self._lines.put(record)
 
 
 def configure_logging(settings: Settings) -> None:
