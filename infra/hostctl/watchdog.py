@@ -59,8 +59,7 @@ def look(host: Host) -> bool:
 def _count(host: Host) -> bool:
     """Add up what the workers of HAProxy have counted; return whether an old one still finishes requests."""
     try:
-        host.edge.fold_counters()
-        survey = host.edge.survey()
+        _, survey = host.edge.fold_counters()
         return bool(survey.silent) or any(reading.is_old for reading in survey.readings)
     except HostctlError:
         return False

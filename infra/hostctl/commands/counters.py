@@ -15,7 +15,7 @@ FAILURES = ("http_5xx", "response_errors", "connect_errors", "redispatches")
 def run(host: Host, fields: Fields) -> dict[str, Any]:
     """Return whole counts since each release was first routed, and what the edge says of its replicas now."""
     fields.done()
-    ledger = host.edge.fold_counters()
+    ledger, _ = host.edge.fold_counters()
     stats = [stat for stat in host.edge.stats() if not stat.is_verify and not stat.is_fallback]
     services: dict[str, dict[str, dict[str, Any]]] = {}
     for service, releases in ledger.totals.items():

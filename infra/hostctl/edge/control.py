@@ -183,8 +183,8 @@ class Edge:
                     readings.append(reading)
         return Survey(tuple(readings), tuple(silent))
 
-    def fold_counters(self) -> Ledger:
-        """Read all workers, add what is new to the counters on disk, and return them."""
+    def fold_counters(self) -> tuple[Ledger, Survey]:
+        """Read all workers, add what is new to the counters on disk, and return these and what the workers said."""
         with locked(self.files.folder / "counters.lock", self._clock, wait_seconds=LEDGER_WAIT_SECONDS):
             ledger = Ledger.from_json(read_json(self.files.counters))
             before = (repr(ledger.totals), repr(ledger.seen))
@@ -192,7 +192,7 @@ class Edge:
             ledger.fold({reading.key: reading.stats for reading in survey.readings}, silent=survey.silent)
             if (repr(ledger.totals), repr(ledger.seen)) != before:
                 write_json(self.files.counters, ledger.to_json())
-            return ledger
+            return ledger, survey
 
     def forget_counters(self, kept: Iterable[str]) -> None:
         """Drop the counters of releases that are gone."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APP = Path(__file__).with_name("app")
-HOOK = Path(__file__).parents[2] / "support" / "hooks" / "fault_points.py"
 BUILD_SECONDS = 120.0
 VERIFY_PORTS = [18000, 18001, 18002, 18003]
 
@@ -56,7 +55,7 @@ def _images(lab: Lab) -> dict[str, str]:
 
 def _install(site: Site, folder: Path) -> None:
     """Install hostctl with the setup key and bind the deploy key to it."""
-    built = build_zipapp(folder, extra={"fault_points.py": HOOK.read_text(encoding="utf-8")}, entry=observed(ENTRY))
+    built = build_zipapp(folder, **observed(ENTRY))
     docker("cp", str(built.path), f"{site.machine.container}:/hostctl.pyz")
     public = (site.lab.folder.keys / "deploy.pub").read_text(encoding="ascii").strip()
     request = json.dumps({"deploy_keys": [public], "permit_ports": VERIFY_PORTS})

@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 CLOCK_SETTING = "ACP_TEST_CLOCK_OFFSET_SECONDS"
 POINTS_SETTING = "ACP_TEST_FAULT_POINTS"
+POINTS = Path(__file__).with_name("fault_points.py")
 
 
-def observed(entry: str) -> str:
-    """Return the entry of a real hostctl with an observer, which uses compiled modules as that one does."""
+def observed(entry: str) -> dict[str, Any]:
+    """Return what `build_zipapp` makes a hostctl with fault points of, given the entry of the real one."""
     called = entry.replace("main()", "main(observe)")
-    return called.replace("from hostctl.cli", "from fault_points import observe\nfrom hostctl.cli")
+    return {
+        "extra": {POINTS.name: POINTS.read_text(encoding="utf-8")},
+        "entry": called.replace("from hostctl.cli", f"from {POINTS.stem} import observe\nfrom hostctl.cli"),
+    }
 
 
 def shift_clock(seconds: float) -> None:
@@ -37,10 +42,7 @@ def build_with_fault_points() -> None:
     except ImportError:
         return
     real_build = build.build_zipapp
-    source = Path(__file__).with_name("fault_points.py").read_text(encoding="utf-8")
-    build.build_zipapp = lambda folder: real_build(
-        folder, extra={"fault_points.py": source}, entry=observed(build.ENTRY)
-    )
+    build.build_zipapp = lambda folder: real_build(folder, **observed(build.ENTRY))
 
 
 if os.environ.get(CLOCK_SETTING):

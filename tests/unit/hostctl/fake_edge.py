@@ -106,8 +106,8 @@ class FakeEdge:
         current = WorkerReading(key="w", is_old=False, stats=tuple(self.stats()), client_sessions=0)
         return Survey(readings=(current, *self.old_workers))
 
-    def fold_counters(self) -> Ledger:
-        return Ledger()
+    def fold_counters(self) -> tuple[Ledger, Survey]:
+        return Ledger(), self.survey()
 
     def forget_counters(self, kept: object) -> None:
         return None

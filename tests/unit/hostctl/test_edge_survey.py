@@ -87,7 +87,8 @@ def master(edge: Edge) -> Iterator[Master]:
 
 def counted(edge: Edge) -> int:
     """Return what the counters on disk say after another reading."""
-    return edge.fold_counters().totals["acp-ingest"]["v1"]["requests"]
+    ledger, _ = edge.fold_counters()
+    return ledger.totals["acp-ingest"]["v1"]["requests"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_what_an_old_worker_counted_stays_when_it_is_gone(edge: Edge, master: Ma
     master.count(50)
     assert counted(edge) == 53
     assert edge.survey().silent == ()
-    assert len(edge.fold_counters().seen) == 1
+    assert len(edge.fold_counters()[0].seen) == 1
 
 
 def test_an_edge_that_ended_is_not_silent(edge: Edge, master: Master) -> None:
@@ -132,7 +133,7 @@ def test_an_edge_that_ended_is_not_silent(edge: Edge, master: Master) -> None:
     master.close()
     assert edge.survey() == Survey()
     assert counted(edge) == 40
-    assert edge.fold_counters().seen == {}
+    assert edge.fold_counters()[0].seen == {}
     for path in (edge.files.run(HOLDER) / "master.sock", edge.files.run(RELIEFS[0]) / "master.sock"):
         with pytest.raises(HostctlError) as caught:
             ask(path, "show proc")
