@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from tests.faults.stage import CANARY
 from tests.support.traffic import AGENTS_PORT, Downtime
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.faults.stage import Stage
 
 LONG_SECONDS = 60
@@ -70,14 +73,29 @@ def _engine_restarted_at_rest(stage: Stage) -> Seen:
     )
 
 
-def _engine_hangs(stage: Stage) -> Seen:
-    """Let the engine hang: whoever asks it gets no answer, nobody reads what the containers write; requests go on."""
+@contextlib.contextmanager
+def _hanging_engine(stage: Stage) -> Iterator[None]:
+    """Let the engine hang during the block: who asks it gets no answer, nobody reads what the containers write."""
     stage.view.sh("pkill -STOP -x dockerd")
     try:
-        time.sleep(HANG_SECONDS)
+        yield
     finally:
         stage.view.sh("pkill -CONT -x dockerd")
+
+
+def _engine_hangs(stage: Stage) -> Seen:
+    """Let the engine hang while nothing is released."""
+    with _hanging_engine(stage):
+        time.sleep(HANG_SECONDS)
     return Seen(text=f"no engine for {HANG_SECONDS} s")
+
+
+def _engine_hangs_in_trial(stage: Stage) -> Seen:
+    """Let the engine hang in the middle of a canary, until long after the trial's deadline."""
+    update = stage.start(CANARY)
+    with stage.held(update, "shift/weights/end"), _hanging_engine(stage):
+        time.sleep(HANG_SECONDS)
+    return refused(update.wait(), "reverted")
 
 
 def _rebooted(stage: Stage) -> Seen:
@@ -133,6 +151,7 @@ ROWS = (
     Row(name="edge container killed at rest", expected="serves again by itself", act=_edge_container_killed),
     Row(name="dockerd restarted during trial", expected="reverts, old serves", act=_engine_restarted),
     Row(name="dockerd restarted at rest", expected="serves again by itself", act=_engine_restarted_at_rest),
+    Row(name="dockerd hangs during trial", expected="reverts, old serves", act=_engine_hangs_in_trial),
     Row(name="dockerd hangs at rest", expected="goes on serving", act=_engine_hangs, in_subset=True),
     Row(name="host rebooted during trial", expected="old serves again by itself", act=_rebooted),
     Row(name="minute-long request during drain", expected="released, request answered", act=_long_request),
