@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from infra.lab.machine import Machine
 from tests.faults.candidates import refused
 from tests.faults.row import Row, Seen
 from tests.faults.stage import CANARY
 from tests.support.traffic import AGENTS_PORT, Downtime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.faults.stage import Stage
 
@@ -47,20 +48,23 @@ def _edge_container_killed(stage: Stage) -> Seen:
     return Seen(text=f"back after {up - down:.1f} s", downtimes=(Downtime(start=down, end=up),))
 
 
-def _engine_restarted(stage: Stage) -> Seen:
-    """Restart the engine in the middle of a canary."""
-    update = stage.start(CANARY)
-    with stage.held(update, "shift/weights/end"):
-        down = time.time() - MARGIN_SECONDS
-        stage.view.machine.restart_engine()
-    up = stage.wait_answering(stage.view)
-    result = update.wait()
-    text = f"update {'succeeded' if result.good else 'failed'}; down {up - down:.1f} s"
-    return Seen(
-        text=text,
-        problems=("the update succeeded",) if result.good else (),
-        downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),),
-    )
+def _gone_in_trial(take_away: Callable[[Machine], None]) -> Callable[[Stage], Seen]:
+    """Return the act of taking the engine or the whole machine away in the middle of a canary."""
+
+    def act(stage: Stage) -> Seen:
+        update = stage.start(CANARY)
+        with stage.held(update, "shift/weights/end"):
+            down = time.time() - MARGIN_SECONDS
+            take_away(stage.view.machine)
+        up = stage.wait_answering(stage.view)
+        result = update.wait()
+        return Seen(
+            text=f"update {'succeeded' if result.good else 'failed'}; down {up - down:.1f} s",
+            problems=("the update succeeded",) if result.good else (),
+            downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),),
+        )
+
+    return act
 
 
 def _engine_restarted_at_rest(stage: Stage) -> Seen:
@@ -98,22 +102,6 @@ def _engine_hangs_in_trial(stage: Stage) -> Seen:
     return refused(update.wait(), "reverted")
 
 
-def _rebooted(stage: Stage) -> Seen:
-    """Reboot the host in the middle of a canary: the committed release serves again without anybody."""
-    update = stage.start(CANARY)
-    with stage.held(update, "shift/weights/end"):
-        down = time.time() - MARGIN_SECONDS
-        stage.view.machine.reboot()
-    up = stage.wait_answering(stage.view)
-    result = update.wait()
-    text = f"update {'succeeded' if result.good else 'failed'}; down {up - down:.1f} s"
-    return Seen(
-        text=text,
-        problems=("the update succeeded",) if result.good else (),
-        downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),),
-    )
-
-
 def _long_request(stage: Stage) -> Seen:
     """Release while a client waits a minute for a job's result: the old release answers it before it is parked."""
     stage_first = stage.release(LONG_DRAIN)
@@ -149,10 +137,14 @@ def _long_request(stage: Stage) -> Seen:
 ROWS = (
     Row(name="HAProxy killed during shift", expected="reverts, old serves", act=_haproxy_killed, in_subset=True),
     Row(name="edge container killed at rest", expected="serves again by itself", act=_edge_container_killed),
-    Row(name="dockerd restarted during trial", expected="reverts, old serves", act=_engine_restarted),
+    Row(
+        name="dockerd restarted during trial",
+        expected="reverts, old serves",
+        act=_gone_in_trial(Machine.restart_engine),
+    ),
     Row(name="dockerd restarted at rest", expected="serves again by itself", act=_engine_restarted_at_rest),
     Row(name="dockerd hangs during trial", expected="reverts, old serves", act=_engine_hangs_in_trial),
     Row(name="dockerd hangs at rest", expected="goes on serving", act=_engine_hangs, in_subset=True),
-    Row(name="host rebooted during trial", expected="old serves again by itself", act=_rebooted),
+    Row(name="host rebooted during trial", expected="old serves again by itself", act=_gone_in_trial(Machine.reboot)),
     Row(name="minute-long request during drain", expected="released, request answered", act=_long_request),
 )
