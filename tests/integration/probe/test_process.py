@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 30.0
 ROUTES = ("one", "two")
 AWAY_SECONDS = 4.0
-LATE_EVERY = 100
+LATE_EVERY = 20
 LATE_TIMES = 3
 STACK = "probe-test"
 
@@ -77,7 +77,7 @@ def probe(web: WebServer, engine: subprocess.Popen[bytes], files: ProbeFiles) ->
     files.write_plan(
         Plan(
             requests=[ProbeRequest(name=n, method="GET", url=f"http://127.0.0.1:{web.port}/{n}") for n in ROUTES],
-            rate=100,
+            rate=20,
             slow_ms=1000,
             max_seconds=120,
             engine_pid=engine.pid,
