@@ -12,7 +12,7 @@ from infra.toolchain.errors import SetupError
 if TYPE_CHECKING:
     from infra.toolchain.progress import Progress
 
-__all__ = ["answers", "ensure_engine"]
+__all__ = ["answers", "ensure_engine", "favour_containers"]
 
 
 def ensure_engine(progress: Progress) -> None:
@@ -21,3 +21,8 @@ def ensure_engine(progress: Progress) -> None:
         Engine(cache=places.find().cache).apply(progress)
     except SetupError as error:
         raise ToolError(error.what, mend=error.mend) from None
+
+
+def favour_containers() -> None:
+    """Let the lab's machines have their part of the processors beside those who release to them."""
+    Engine(cache=places.find().cache).favour_containers()

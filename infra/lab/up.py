@@ -16,7 +16,7 @@ from infra.lab.catalogue import RECIPES
 from infra.lab.converge import converge
 from infra.lab.docker import docker, labelled, remove
 from infra.lab.down import remove_leftovers
-from infra.lab.engine import ensure_engine
+from infra.lab.engine import ensure_engine, favour_containers
 from infra.lab.folder import LabFolder, Memory, new_identity, read_memory, write_atomically, write_memory
 from infra.lab.images import Images
 from infra.lab.inventory import make_inventory
@@ -106,6 +106,7 @@ class _Up:
         images = Images(self._progress)
         self._run_registry(images, registry.ensure_files(self._folder, self._plan, authority))
         host_keys = self._run_hosts(images, authority.certificate)
+        favour_containers()
         self._push(images, library)
         self._run_model(images)
         inventory = make_inventory(self._folder, self._plan, host_keys)

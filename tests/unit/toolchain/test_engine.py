@@ -84,3 +84,17 @@ def test_engine_with_containers_is_left_running(tmp_path: Path, monkeypatch: pyt
     said = io.StringIO()
     ours.stop(Progress(stream=said))
     assert said.getvalue().endswith("docker engine: left running, 1 containers use it\n")
+
+
+def test_containers_weigh_more_on_an_engine_from_here_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group of an engine that was started from here gets its weight; another's, and a missing group, stay."""
+    there, missing = tmp_path / "cpu.shares", tmp_path / "cpu.weight"
+    there.write_text("1024\n")
+    monkeypatch.setattr(engine, "GROUP_WEIGHTS", {there: 4096, missing: 400})
+    step = engine.Engine(cache=tmp_path)
+    step.favour_containers()
+    assert there.read_text() == "1024\n"
+    step.owned.remember(os.getpid())
+    step.favour_containers()
+    assert there.read_text() == "4096\n"
+    assert not missing.exists()
