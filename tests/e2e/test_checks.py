@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-QUICK = {"checks": {"timeout_seconds": 5, "suite": {"queue": {"within_seconds": 4}}}}
+QUICK = {"checks": {"timeout_seconds": 10, "suite": {"queue": {"within_seconds": 8}}}}
 """A red check gives up sooner than on a real stack."""
 
 SUITE_SECONDS = 10.0

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.first import stack_outputs
 from tests.faults.killed import REVERT_STEPS, STEPS
 from tests.support.host_view import views
-from tests.support.traffic import AGENTS_PORT, INGEST_PORT, loss, release_at, traffic, use
+from tests.support.traffic import AGENTS_PORT, INGEST_PORT, LIGHT_RATE, loss, release_at, traffic, use
 
 if TYPE_CHECKING:
     from tests.e2e.first import FirstRelease
@@ -83,7 +83,7 @@ def test_a_changed_line_of_one_service_replaces_only_what_depends_on_it(world: W
     source.write_text(source.read_text(encoding="utf-8") + "\nCHANGED_BY_A_TEST = True\n", encoding="utf-8")
     world.commit("Change a line of the ingest app")
     (host,) = world.settings.hosts
-    with traffic(host) as prober:
+    with traffic(host, rate=LIGHT_RATE) as prober:
         result = world.up(preview=True)
     assert result.good, result.tail(40)
     updating = result.output.partition("Updating (local)")[2]

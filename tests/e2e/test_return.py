@@ -10,7 +10,7 @@ from infra.domain.naming import project_name
 from infra.lab.docker import docker
 from tests.e2e.first import stack_outputs
 from tests.support.host_view import views
-from tests.support.traffic import AGENTS_PORT, INGEST_PORT, loss, release_at, traffic
+from tests.support.traffic import AGENTS_PORT, INGEST_PORT, LIGHT_RATE, loss, release_at, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def test_a_kept_release_comes_back_without_the_registry(world: World, current: d
     """Its own containers with the environment of then, under traffic, and the record says how it came about."""
     (view,), (host,) = views(world), world.settings.hosts
     before = environments(view, current["previous"])
-    with no_registry(view), traffic(host) as prober:
+    with no_registry(view), traffic(host, rate=LIGHT_RATE) as prober:
         result = world.command("rollback", "--stack", STACK, "--yes", timeout_seconds=300)
     assert result.good, result.output
     assert "warm: its kept containers start again" in result.output

@@ -17,7 +17,7 @@ from tests.faults.rollbacks import WARM_STEPS
 from tests.support.host_view import views
 from tests.support.overrides import merged
 from tests.support.portrait import Portrait, differing, portray
-from tests.support.traffic import loss, traffic
+from tests.support.traffic import LIGHT_RATE, loss, traffic
 from tests.support.world import STACK
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_what_serves_after_a_rollback_is_what_served_then(world: World, portrait
     """Digests, compose, environment of the processes, outputs, record and status are those of then; nothing is lost."""
     then = portraits[-1 - back]
     (view,) = views(world)
-    with traffic(view.host) as prober:
+    with traffic(view.host, rate=LIGHT_RATE) as prober:
         result = world.command(
             "rollback", "--stack", STACK, "--to", then.release, "--yes", timeout_seconds=ROLLBACK_SECONDS
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.host_view import views
-from tests.support.traffic import loss, traffic
+from tests.support.traffic import LIGHT_RATE, loss, traffic
 from tests.support.world import STACK
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_a_host_joins_and_leaves(two_hosts: World) -> None:
     world = two_hosts
     first, second = views(world)
     release, before = first.serving, first.docker("ps", "--quiet", "--no-trunc")
-    with traffic(first.host) as prober:
+    with traffic(first.host, rate=LIGHT_RATE) as prober:
         joined = world.up(preview=True)
         assert joined.good, joined.tail(40)
         assert (first.serving, second.serving) == (release, release)

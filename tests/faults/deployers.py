@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 REFUSED_SECONDS = 1.0
+ATTEMPTS = 3
 TAKE_OVER_SECONDS = 60.0
 TTL_SECONDS = 20
 
@@ -24,15 +25,7 @@ def _two_at_once(stage: Stage) -> Seen:
     with stage.held(first, "ready/probe/begin"):
         twin = stage.world.twin()
         second = twin.up()
-        began = time.monotonic()
-        stage.view.call("hello")
-        connecting = time.monotonic() - began
-        status, began = None, time.monotonic()
-        try:
-            stage.view.call("lease", action="acquire", holder="a third one", purpose="to be refused", ttl_seconds=5)
-        except LeaseHeldError as error:
-            status = error.what
-        took = max(0.0, time.monotonic() - began - connecting)
+        status, took = _time_of_refusal(stage)
     result = first.wait()
     seen = refused(second, "holds this host since")
     problems = list(seen.problems)
@@ -43,6 +36,28 @@ def _two_at_once(stage: Stage) -> Seen:
     return Seen(
         text=f"first released, second refused; lease refused in {took:.2f} s", problems=tuple(problems), serves="new"
     )
+
+
+def _time_of_refusal(stage: Stage) -> tuple[str | None, float]:
+    """Return what a third deployer is told, and the least time in seconds that takes beyond a call that only greets.
+
+    One call alone says more of what else the machine does in that moment than of the lease.
+    """
+    status = None
+    greeting, asking = [], []
+    for _ in range(ATTEMPTS):
+        began = time.monotonic()
+        stage.view.call("hello")
+        greeting.append(time.monotonic() - began)
+        status, began = None, time.monotonic()
+        try:
+            stage.view.call("lease", action="acquire", holder="a third one", purpose="to be refused", ttl_seconds=5)
+        except LeaseHeldError as error:
+            status = error.what
+        asking.append(time.monotonic() - began)
+        if status is None:
+            break
+    return status, max(0.0, min(asking) - min(greeting))
 
 
 def _stale_lease(stage: Stage) -> Seen:

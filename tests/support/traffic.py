@@ -21,6 +21,8 @@ INGEST_PORT = 8000
 AGENTS_PORT = 8001
 RATE = 100.0
 """Requests per second over both services: 50 on each."""
+LIGHT_RATE = 40.0
+"""The same where the traffic shows that nothing is lost beside what the test is about."""
 
 SEARCH = {"query": "what does the release do", "limit": 1}
 PASTE = {"text": "A document that the traffic pastes.", "origin": "traffic", "sensitivity": "public"}
