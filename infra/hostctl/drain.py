@@ -19,20 +19,20 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Left:
-    """Requests of a service that a release has, and connections of old workers that know no other release."""
+    """Requests of a service that a release has, and connections of old workers that would send it the next ones."""
 
     service: str
     sessions: int
 
 
 def left_over(readings: Iterable[WorkerReading], release: str) -> list[Left]:
-    """Return what depends on `release`: its running requests, and clients of old workers that know only it."""
+    """Return what depends on `release`: its running requests, and clients of old workers that would ask it next."""
     found: dict[str, int] = {}
     for reading in readings:
         for stat in reading.stats:
             if stat.release == release and stat.sessions and not stat.is_verify:
                 found[stat.service] = found.get(stat.service, 0) + stat.sessions
-        if reading.is_old and reading.client_sessions and _knows_only(reading, release):
+        if reading.is_old and reading.client_sessions and release in _asked_next(reading):
             found["connections"] = found.get("connections", 0) + reading.client_sessions
     return [Left(service, sessions) for service, sessions in sorted(found.items())]
 
@@ -56,7 +56,15 @@ def wait_drained(host: Host, spec: ReleaseSpec, *, limit_seconds: float | None =
         host.clock.sleep(POLL_SECONDS)
 
 
-def _knows_only(reading: WorkerReading, release: str) -> bool:
-    """Return whether a worker can send requests to no other release than this one."""
-    weighted = {stat.release for stat in reading.stats if stat.weight and not stat.is_verify}
-    return weighted == {release}
+def _asked_next(reading: WorkerReading) -> set[str]:
+    """Return the releases that a worker sends requests to: where no replica is left, those of the fallback."""
+    asked: dict[str, set[str]] = {}
+    fallbacks: dict[str, set[str]] = {}
+    for stat in reading.stats:
+        if stat.is_fallback:
+            fallbacks.setdefault(stat.service, set()).add(stat.release)
+        elif not stat.is_verify:
+            of_service = asked.setdefault(stat.service, set())
+            if stat.weight and stat.is_up:
+                of_service.add(stat.release)
+    return {release for service, found in asked.items() for release in found or fallbacks.get(service, set())}

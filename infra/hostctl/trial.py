@@ -143,11 +143,14 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
 
 
 def drain(host: Host, retiring: Retiring) -> list[Left]:
-    """Let the running requests of the old release finish, then its workers; return what was cut.
+    """Take the old release out of the edge, let its running requests finish, then its workers; return what was cut.
 
-    Services that have no requests left end beside the workers, which get the time to finish their task.
+    The routes come first: those of the trial would send new requests to it for as long as the new release fails its
+    checks. Services that have no requests left end beside the workers, which get the time to finish their task.
     """
     spec = fleet.load_spec(host, retiring.release)
+    with host.journal.step("drain", "routes", release=spec.release):
+        restore_committed(host)
     with host.journal.step("drain", "requests", release=spec.release):
         cut = wait_drained(host, spec)
     with host.journal.step("drain", "workers", release=spec.release):
@@ -157,11 +160,10 @@ def drain(host: Host, retiring: Retiring) -> list[Left]:
 
 
 def park(host: Host, retiring: Retiring) -> None:
-    """Take the old release out of the edge, stop its containers and keep them."""
+    """Stop what is left of the old release and keep its containers; `drain` comes before, but nobody has to call it."""
     spec = fleet.load_spec(host, retiring.release)
-    with host.journal.step("park", "routes", release=spec.release):
-        restore_committed(host)
     with host.journal.step("park", "stop", release=spec.release):
+        restore_committed(host)
         fleet.keep_running(host, spec, is_kept=False)
         fleet.stop(host, spec)
     with host.journal.step("park", "state", release=spec.release):

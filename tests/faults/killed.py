@@ -25,9 +25,9 @@ STEPS = (
     "commit/restart_policy",
     "commit/committed_routes",
     "commit/state",
+    "drain/routes",
     "drain/requests",
     "drain/workers",
-    "park/routes",
     "park/stop",
     "park/state",
 )

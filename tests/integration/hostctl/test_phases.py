@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 NAMES = (f"v2.{number}.0-test" for number in itertools.count())
 QUICK_SWITCH_SECONDS = 2.0
+CHECKED_SECONDS = 5.0
+"""More than the edge needs to take a candidate out that fails its checks."""
 FAULT = "/tmp/acp-fault"  # noqa: S108 - on the lab host
 KILL_POINTS = (
     "start/up/begin",
     "ready/trial_routes/end",
     "cutover/weights/begin",
     "commit/state/end",
-    "park/routes/end",
+    "drain/routes/end",
     "revert/traffic/end",
 )
 
@@ -155,6 +157,26 @@ def test_a_long_request_outlives_its_release(site: Site) -> None:
     nothing_lost(prober)
     assert set(prober.certificate().by_release) == {old, new}
     assert "task finished" in site.docker("logs", f"acp-{old.replace('.', '-')}-worker-1")
+
+
+def test_nothing_is_sent_to_a_release_that_is_drained(site: Site) -> None:
+    """The new release fails its checks for a while after the commit: the old one, which ends, is asked no more."""
+    new = next(NAMES)
+    site.start(new)
+    replicas = [f"acp-{new.replace('.', '-')}-{name}-1" for name in ("ingest", "agents")]
+    with site.traffic() as prober:
+        for phase in ("cutover", "commit"):
+            site.call(phase, release=new)
+        for replica in replicas:
+            site.docker("exec", replica, "touch", "/tmp/unready")  # noqa: S108 - the container's own
+        time.sleep(CHECKED_SECONDS)
+        site.call("drain", release=new)
+        time.sleep(1)
+        site.call("park", release=new)
+        for replica in replicas:
+            site.docker("exec", replica, "rm", "/tmp/unready")  # noqa: S108 - the container's own
+    nothing_lost(prober)
+    assert answers(site) == new
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)

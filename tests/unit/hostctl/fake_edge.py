@@ -14,6 +14,7 @@ from infra.hostctl.edge.stats import ServerStat
 from infra.hostctl.errors import HostctlError
 
 if TYPE_CHECKING:
+    from infra.hostctl.edge.routing import Backend, Server
     from tests.unit.hostctl.fakes import FakeEngine
 
 HAPROXY = "registry.test/library/haproxy@sha256:" + "b" * 64
@@ -34,6 +35,7 @@ class FakeEdge:
         self.running = True
         self.on_disk: Routing | None = None
         self.loaded: Routing | None = None
+        self.before: Routing | None = None
         self.trial_loaded = False
         self.sessions: dict[str, int] = {}
         self.down: set[str] = set()
@@ -64,16 +66,17 @@ class FakeEdge:
 
     def load_committed(self) -> None:
         self.container()
+        self.before = self.loaded
         self.loaded, self.trial_loaded = self.on_disk, False
 
     def load_trial(self, routing: Routing) -> None:
         self.container()
+        self.before = self.loaded
         self.loaded, self.trial_loaded = routing, True
 
     def has_loaded(self, routing: Routing) -> bool:
         def names(value: Routing | None) -> set[tuple[str, str]]:
-            backends = value.backends if value else ()
-            return {(backend.service, server.name) for backend in backends for server in backend.servers}
+            return {(backend.service, server.name) for backend, server in _servers(value)}
 
         return names(self.loaded) == names(routing)
 
@@ -87,6 +90,9 @@ class FakeEdge:
 
     def stats(self) -> list[ServerStat]:
         self.container()
+        return self._stats(self.loaded)
+
+    def _stats(self, routing: Routing | None, known: frozenset[str] = frozenset()) -> list[ServerStat]:
         return [
             server_stat(
                 backend.service,
@@ -95,16 +101,24 @@ class FakeEdge:
                 self._status(server.container),
                 self._sessions(server.release),
             )
-            for backend in (self.loaded.backends if self.loaded else ())
-            for server in backend.servers
+            for backend, server in _servers(routing)
+            if server.release not in known
         ]
+
+    def _finishing(self) -> list[WorkerReading]:
+        """Return the worker of the routes before, as long as releases that left the edge since have requests."""
+        known = frozenset(server.release for _, server in _servers(self.loaded))
+        stats = tuple(self._stats(self.before, known))
+        if not any(stat.sessions for stat in stats):
+            return []
+        return [WorkerReading(key="w-before", is_old=True, stats=stats, client_sessions=0)]
 
     def survey(self) -> Survey:
         if self.silent_for:
             self.silent_for -= 1
             return Survey(silent=("acp-edge/",))
         current = WorkerReading(key="w", is_old=False, stats=tuple(self.stats()), client_sessions=0)
-        return Survey(readings=(current, *self.old_workers))
+        return Survey(readings=(current, *self._finishing(), *self.old_workers))
 
     def fold_counters(self) -> tuple[Ledger, Survey]:
         return Ledger(), self.survey()
@@ -124,6 +138,11 @@ class FakeEdge:
         left = self.sessions.get(release, 0)
         self.sessions[release] = max(0, left - 1)
         return left
+
+
+def _servers(routing: Routing | None) -> list[tuple[Backend, Server]]:
+    """Return the replicas of routes, each with its backend."""
+    return [(backend, server) for backend in (routing.backends if routing else ()) for server in backend.servers]
 
 
 class _NoFiles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from infra.hostctl.edge.control import WorkerReading
@@ -32,6 +33,24 @@ def test_a_drain_waits_for_clients_of_workers_that_know_only_the_old_release(wor
         key="w0", is_old=True, stats=(server_stat("acp-ingest", f"{V1}:1", 256, "UP", 0),), client_sessions=3
     )
     world.edge.old_workers = [blind]
+    assert world.call("drain", release=V2)["cut"] == [{"service": "connections", "sessions": 3}]
+
+
+def test_a_drain_waits_for_clients_of_workers_whose_new_release_is_down(world: FakeHost) -> None:
+    """An old worker of the trial falls back to the old release for a service of which no candidate is left."""
+    world.release(V1)
+    world.commit(V2)
+    ingest = [
+        server_stat("acp-ingest", f"{V1}:1", 0, "UP", 0),
+        server_stat("acp-ingest", f"{V2}:1", 256, "UP", 0),
+        server_stat("acp-ingest:fallback", f"{V1}:1", 1, "no check", 0),
+    ]
+    agents = [server_stat("acp-agents", f"{V2}:1", 256, "UP", 0)]
+    well = WorkerReading(key="w0", is_old=True, stats=(*ingest, *agents), client_sessions=3)
+    world.edge.old_workers = [well]
+    assert world.call("drain", release=V2)["cut"] == []
+    ingest[1] = server_stat("acp-ingest", f"{V2}:1", 256, "DOWN", 0)
+    world.edge.old_workers = [dataclasses.replace(well, stats=(*ingest, *agents))]
     assert world.call("drain", release=V2)["cut"] == [{"service": "connections", "sessions": 3}]
 
 

@@ -10,10 +10,13 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 RELEASE = os.environ["ACP_RELEASE"]
 MODE = os.environ.get("MODE", "good")
+UNREADY = Path("/tmp/unready")  # noqa: S108 - the container's own
+"""While this file exists the release answers, but is not ready."""
 POLL_SECONDS = 0.05
 
 
@@ -27,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, body = 200, {"release": RELEASE}
         if self.path == "/ready":
-            body = {"status": "not_ready" if MODE == "never" else "ready"}
+            body = {"status": "not_ready" if MODE == "never" or UNREADY.exists() else "ready"}
         elif self.path.startswith("/slow/"):
             time.sleep(float(self.path.rpartition("/")[2]))
         elif MODE == "failing":
