@@ -73,7 +73,7 @@ def _taken_out(host: Host, release: str) -> str | None:
     """Return which service's candidates HAProxy has all taken out."""
     by_service: dict[str, list[bool]] = {}
     for stat in host.edge.stats():
-        if stat.release == release and not stat.is_verify and not stat.is_fallback:
+        if stat.release == release and stat.is_routed:
             by_service.setdefault(stat.service, []).append(stat.is_up)
     dead = sorted(service for service, ups in by_service.items() if not any(ups))
     return f"the edge took {', '.join(dead)} of {release} out: it failed too often" if dead else None

@@ -58,13 +58,7 @@ def wait_drained(host: Host, spec: ReleaseSpec, *, limit_seconds: float | None =
 
 def _asked_next(reading: WorkerReading) -> set[str]:
     """Return the releases that a worker sends requests to: where no replica is left, those of the fallback."""
-    asked: dict[str, set[str]] = {}
-    fallbacks: dict[str, set[str]] = {}
-    for stat in reading.stats:
-        if stat.is_fallback:
-            fallbacks.setdefault(stat.service, set()).add(stat.release)
-        elif not stat.is_verify:
-            of_service = asked.setdefault(stat.service, set())
-            if stat.weight and stat.is_up:
-                of_service.add(stat.release)
-    return {release for service, found in asked.items() for release in found or fallbacks.get(service, set())}
+    replicas = [stat for stat in reading.stats if stat.is_routed and stat.weight and stat.is_up]
+    served = {stat.service for stat in replicas}
+    fallbacks = [stat for stat in reading.stats if stat.is_fallback and stat.service not in served]
+    return {stat.release for stat in (*replicas, *fallbacks)}

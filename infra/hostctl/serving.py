@@ -16,7 +16,7 @@ POLL_SECONDS = 0.2
 def public_stats(host: Host) -> list[ServerStat]:
     """Return what the live edge says, nothing when it does not run."""
     try:
-        return [stat for stat in host.edge.stats() if not stat.is_verify and not stat.is_fallback]
+        return [stat for stat in host.edge.stats() if stat.is_routed]
     except HostctlError:
         return []
 

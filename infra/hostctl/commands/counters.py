@@ -16,7 +16,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     """Return whole counts since each release was first routed, and what the edge says of its replicas now."""
     fields.done()
     ledger, _ = host.edge.fold_counters()
-    stats = [stat for stat in host.edge.stats() if not stat.is_verify and not stat.is_fallback]
+    stats = [stat for stat in host.edge.stats() if stat.is_routed]
     services: dict[str, dict[str, dict[str, Any]]] = {}
     for service, releases in ledger.totals.items():
         for release, counts in releases.items():

@@ -133,7 +133,7 @@ class Edge:
     def has_loaded(self, routing: Routing) -> bool:
         """Return whether HAProxy knows exactly the replicas of `routing`."""
         wanted = {(backend.service, server.name) for backend in routing.backends for server in backend.servers}
-        loaded = {(stat.backend, stat.server) for stat in self.stats() if not stat.is_fallback and not stat.is_verify}
+        loaded = {(stat.backend, stat.server) for stat in self.stats() if stat.is_routed}
         return wanted == loaded
 
     def set_weights(self, routing: Routing) -> None:

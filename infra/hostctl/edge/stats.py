@@ -53,6 +53,11 @@ class ServerStat:
         return self.backend.endswith(VERIFY_SUFFIX)
 
     @property
+    def is_routed(self) -> bool:
+        """Return whether this is a replica's own entry, by which requests of users reach it while it is well."""
+        return not self.is_fallback and not self.is_verify
+
+    @property
     def is_up(self) -> bool:
         """Return whether HAProxy would send it requests."""
         return self.status.startswith(("UP", "no check", "DRAIN"))
