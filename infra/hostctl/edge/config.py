@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from .backends import fallback_name, render_backends, verify_name
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from .settings import EdgeSettings
 
 HARD_STOP_SECONDS = 900
+"""How long a worker that a reload replaced may live at least, for clients that keep a connection."""
+HARD_STOP_MARGIN_SECONDS = 60
 KEPT_ADDRESS = "24h"
 REQUEST_ID = "^[A-Za-z0-9._-]{1,128}$"
 CERTIFICATE = "/edge/certs/edge.pem"
@@ -20,7 +23,7 @@ CERTIFICATE = "/edge/certs/edge.pem"
 
 def render_config(settings: EdgeSettings, routing: Routing) -> str:
     """Return the whole configuration for these routes."""
-    sections = [_global(), _defaults(settings), _resolvers(), _metrics()]
+    sections = [_global(routing), _defaults(settings), _resolvers(), _metrics()]
     sections += _frontends(settings, routing)
     sections += [_verify(routing, index, port) for index, port in enumerate(settings.verify_ports)]
     for backend in routing.backends:
@@ -28,14 +31,16 @@ def render_config(settings: EdgeSettings, routing: Routing) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _global() -> str:
+def _global(routing: Routing) -> str:
+    """Return what holds for the whole process; a replaced worker outlives the longest drain, which cuts by itself."""
+    hard_stop = max(HARD_STOP_SECONDS, math.ceil(routing.drain_seconds) + HARD_STOP_MARGIN_SECONDS)
     return section(
         "global",
         [
             "log stdout format raw local0 notice",
             "fd-hard-limit 50000",
             'stats socket "${ACP_RUN}/worker.sock" mode 600 level admin expose-fd listeners',
-            f"hard-stop-after {HARD_STOP_SECONDS}s",
+            f"hard-stop-after {hard_stop}s",
             "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets",
             "ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20",
         ],

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from .weights import spread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..spec import Readiness, ReleaseSpec, Service
 
 FULL = 100
@@ -54,10 +56,14 @@ class Backend:
 
 @dataclass(frozen=True)
 class Routing:
-    """All backends; `is_trial` while a candidate is among them, and then the services that each release has."""
+    """All backends; `is_trial` while a candidate is among them, and then the services that each release has.
+
+    `drain_seconds` is the longest that a request to any of them may take to end.
+    """
 
     backends: tuple[Backend, ...]
     is_trial: bool
+    drain_seconds: float = 0.0
     candidate_services: tuple[str, ...] = ()
     current_services: tuple[str, ...] = ()
 
@@ -65,7 +71,8 @@ class Routing:
 def committed_routing(current: ReleaseSpec | None) -> Routing:
     """Return the routes of a release that has all requests."""
     services = current.web_services if current else ()
-    return Routing(tuple(_backend(service, current, None, None, FULL) for service in services), is_trial=False)
+    backends = tuple(_backend(service, current, None, None, FULL) for service in services)
+    return Routing(backends, is_trial=False, drain_seconds=_longest_drain(services))
 
 
 def trial_routing(current: ReleaseSpec | None, candidate: ReleaseSpec, weight: int) -> Routing:
@@ -74,7 +81,18 @@ def trial_routing(current: ReleaseSpec | None, candidate: ReleaseSpec, weight: i
     new = {service.name: service for service in candidate.web_services}
     merged = [_backend(old.get(name), current, service, candidate, weight) for name, service in new.items()]
     gone = [_backend(service, current, None, None, weight) for name, service in old.items() if name not in new]
-    return Routing((*merged, *gone), is_trial=True, candidate_services=tuple(new), current_services=tuple(old))
+    return Routing(
+        (*merged, *gone),
+        is_trial=True,
+        drain_seconds=_longest_drain((*new.values(), *old.values())),
+        candidate_services=tuple(new),
+        current_services=tuple(old),
+    )
+
+
+def _longest_drain(services: Iterable[Service]) -> float:
+    """Return the longest time in seconds that running requests of these services get."""
+    return max((service.drain_timeout_seconds for service in services), default=0.0)
 
 
 def _backend(

@@ -121,6 +121,17 @@ def test_the_configuration_is_as_it_was_reviewed(name: str, golden: Golden) -> N
     golden(f"{name}.cfg", render_config(edge, routing))
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(30, 900), (840, 900), (1800.5, 1861)])
+def test_a_replaced_worker_outlives_the_longest_drain(seconds: float, expected: int) -> None:
+    """Whatever release has the patient service, the edge does not cut its requests before the drain does."""
+    patient = spec("v1")
+    patient["services"][0]["drain_timeout_seconds"] = seconds
+    before, after = read_spec(Fields(patient)), release("v2")
+    for routing in (committed_routing(before), trial_routing(before, after, 0), trial_routing(after, before, 0)):
+        assert f"hard-stop-after {expected}s" in render_config(settings(), routing)
+    assert "hard-stop-after 900s" in render_config(settings(), committed_routing(after))
+
+
 def test_an_unrepeatable_request_is_never_sent_twice() -> None:
     """Only what is safe to repeat may be retried at layer 7."""
     text = render_config(settings(), committed_routing(release("v1")))
