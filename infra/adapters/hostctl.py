@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from infra.adapters.hostctl_session import Sessions
 from infra.adapters.process import redact, stream
 from infra.adapters.ssh import CONNECTION_FAILED_STATUS, ssh_argv
 from infra.errors import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from infra.settings.model import Host
 
+SESSION = "--session"
 ERRORS_BY_CODE: dict[str, type[HostError | RegistryError | GateError]] = {
     "not_cleared": GateError,
     "lease_held": LeaseHeldError,
@@ -44,12 +46,17 @@ def _ignore(_phase: str, _message: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostctlClient:
-    """hostctl on one host, called with the deploy key, through a shared connection where `control_path` has one."""
+    """hostctl on one host, called with the deploy key.
+
+    It goes through a shared connection where `control_path` has one, and to a program that is there already where
+    `sessions` has one.
+    """
 
     host: Host
     key_file: str
     secrets: tuple[str, ...] = field(default=(), repr=False)
     control_path: str = ""
+    sessions: Sessions | None = field(default=None, repr=False, compare=False)
 
     def call(
         self,
@@ -63,19 +70,21 @@ class HostctlClient:
         """Send one request and return its result; raise the error hostctl answered, or why it could not be asked."""
         answers: list[dict[str, Any]] = []
 
-        def on_line(line: str) -> None:
+        def on_line(line: str) -> bool:
             answer = _parse(line)
             if answer.get("event") == "progress":
                 on_progress(str(answer.get("phase", command)), redact(str(answer.get("message", "")), self.secrets))
             elif answer.get("event") in {"result", "error"}:
                 answers.append(answer)
+            return bool(answers)
 
-        argv = ssh_argv(
-            self.host, self.key_file, command=f"hostctl {command} {label}".strip(), control_path=self.control_path
-        )
         body = json.dumps({"command": command, **request})
         try:
-            status, errors = stream(argv, stdin=body, timeout_seconds=timeout_seconds, on_line=on_line)
+            if self.sessions is not None:
+                status, errors = self.sessions.ask(body, timeout_seconds=timeout_seconds, on_line=on_line)
+            else:
+                argv = self._argv(f"{command} {label}".strip())
+                status, errors = stream(argv, stdin=body, timeout_seconds=timeout_seconds, on_line=on_line)
         except ToolError as error:
             raise HostUnreachableError(
                 f"{self.host.name}: hostctl {command}: {error.what}",
@@ -89,6 +98,10 @@ class HostctlClient:
             raise self.error_of(answer)
         return answer
 
+    def with_sessions(self) -> HostctlClient:
+        """Return the same client with sessions of its own, which the caller closes."""
+        return replace(self, sessions=Sessions(self._argv(SESSION)))
+
     def error_of(self, answer: dict[str, Any]) -> HostError | RegistryError | GateError:
         """Return hostctl's error line as an error of this program."""
         kind = ERRORS_BY_CODE.get(str(answer.get("code")), HostError)
@@ -98,6 +111,9 @@ class HostctlClient:
         if logs:
             text += "\n  last log lines:\n" + "\n".join(f"    {line}" for line in list(logs)[-10:])
         return kind(redact(text, self.secrets), where=self._where, mend=str(answer.get("mend", "")))
+
+    def _argv(self, arguments: str) -> list[str]:
+        return ssh_argv(self.host, self.key_file, command=f"hostctl {arguments}", control_path=self.control_path)
 
     @property
     def _where(self) -> str:

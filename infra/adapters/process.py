@@ -80,48 +80,108 @@ def run(
     return completed
 
 
-def stream(
-    argv: Sequence[str], *, stdin: str, timeout_seconds: float, on_line: Callable[[str], None]
-) -> tuple[int, str]:
-    """Run `argv`, give each line of its output to `on_line` as it comes, and return exit status and standard error."""
-    try:
-        process = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise _not_started(argv[0], error) from None
-    late = threading.Event()
+class Program:
+    """A running program that is spoken to, and heard line by line; raises `ToolError` when it cannot be started."""
 
-    def give_up() -> None:
-        late.set()
-        process.kill()
-
-    deadline = threading.Timer(timeout_seconds, give_up)
-    errors: list[str] = []
-    reader = threading.Thread(
-        target=lambda: errors.append(process.stderr.read() if process.stderr else ""), daemon=True
-    )
-    with process:
-        deadline.start()
-        reader.start()
+    def __init__(self, argv: Sequence[str]) -> None:
+        """Start `argv`."""
+        self._name = argv[0]
         try:
-            _feed(process, stdin)
-            for line in process.stdout or ():
-                on_line(line.rstrip("\n"))
-            status = process.wait()
+            self._process = subprocess.Popen(  # noqa: S603 - argv lists only, never a shell
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            raise _not_started(self._name, error) from None
+        self._errors: list[str] = []
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def say(self, text: str) -> None:
+        """Write `text` to its standard input; one that ended without reading it tells why by its status."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(text)
+                self._process.stdin.flush()
+
+    def say_last(self, text: str) -> None:
+        """Write `text` and end its standard input."""
+        self.say(text)
+        self._end_input()
+
+    def hear(self, on_line: Callable[[str], bool | None], *, timeout_seconds: float) -> bool:
+        """Give each line of its output to `on_line` until that returns True, and return whether it did.
+
+        Without that the program has ended. One that takes longer than `timeout_seconds` is killed: `ToolError`.
+        """
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            self._process.kill()
+
+        deadline = threading.Timer(timeout_seconds, give_up)
+        deadline.start()
+        try:
+            for line in self._process.stdout or ():
+                if on_line(line.rstrip("\n")):
+                    return True
+            self._process.wait()
         finally:
             deadline.cancel()
-            if process.poll() is None:
-                process.kill()
-            reader.join(timeout=1)
-    if late.is_set():
-        raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s")
-    return status, "".join(errors)
+        if late.is_set():
+            raise ToolError(f"{self._name} did not finish in {timeout_seconds:g} s")
+        return False
+
+    def end(self, *, within_seconds: float = 0.0) -> tuple[int, str]:
+        """End its input, kill it unless it ends by itself, and return its exit status and standard error."""
+        self._end_input()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=within_seconds)
+        if self.is_running:
+            self._process.kill()
+        status = self._process.wait()
+        self._reader.join(timeout=1)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return status, "".join(self._errors)
+
+    def _end_input(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def _read_errors(self) -> None:
+        with contextlib.suppress(ValueError):  # it was closed meanwhile
+            self._errors.append(self._process.stderr.read() if self._process.stderr else "")
+
+
+def stream(
+    argv: Sequence[str], *, stdin: str, timeout_seconds: float, on_line: Callable[[str], object]
+) -> tuple[int, str]:
+    """Run `argv`, give each line of its output to `on_line` as it comes, and return exit status and standard error."""
+
+    def pass_on(line: str) -> None:
+        on_line(line)
+
+    program = Program(argv)
+    try:
+        program.say_last(stdin)
+        program.hear(pass_on, timeout_seconds=timeout_seconds)
+    except BaseException:
+        program.end()
+        raise
+    return program.end()
 
 
 def detach(argv: Sequence[str], *, cwd: Path) -> None:
@@ -140,16 +200,6 @@ def detach(argv: Sequence[str], *, cwd: Path) -> None:
     except OSError as error:
         raise _not_started(argv[0], error) from None
     _DETACHED.append(child)
-
-
-def _feed(process: subprocess.Popen[str], text: str) -> None:
-    """Write `text` to the program's standard input; one that ended without reading it tells why by its status."""
-    if process.stdin is None:
-        return
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(text)
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
 
 
 def _not_started(program: str, error: OSError) -> ToolError:

@@ -35,18 +35,21 @@ def sockets_folder() -> Path:
 
 @contextlib.contextmanager
 def shared(clients: Sequence[HostctlClient], *, folder: Path | None = None) -> Iterator[Sequence[HostctlClient]]:
-    """Yield the clients with a connection each that all their calls and tunnels go through.
+    """Yield the clients with a connection each that their tunnels and all their hostctl sessions go through.
 
-    Nobody waits for it: until it is open, and after it was lost, every call opens its own as it would without. So it
-    does where `folder` (by default `sockets_folder()`) is another user's.
+    Nobody waits for it: until it is open, and after it was lost, whatever begins opens its own as it would without. So
+    it does where `folder` (by default `sockets_folder()`) is another user's.
     """
     folder = folder or sockets_folder()
-    if not _is_own(folder):
-        yield clients
-        return
-    _sweep(folder)
+    is_own = _is_own(folder)
+    if is_own:
+        _sweep(folder)
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(_held(client, folder / secrets.token_hex(4))) for client in clients]
+        held = [
+            stack.enter_context(_held(client, folder / secrets.token_hex(4))) if is_own else client
+            for client in clients
+        ]
+        yield [stack.enter_context(_in_sessions(client)) for client in held]
 
 
 def _is_own(folder: Path) -> bool:
@@ -67,6 +70,17 @@ def _sweep(folder: Path) -> None:
                 caller.connect(str(path))
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _in_sessions(client: HostctlClient) -> Iterator[HostctlClient]:
+    """Yield the client with sessions that end with the context."""
+    keeping = client.with_sessions()
+    try:
+        yield keeping
+    finally:
+        if keeping.sessions is not None:
+            keeping.sessions.close()
 
 
 @contextlib.contextmanager

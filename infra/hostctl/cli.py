@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import errors, watchdog
 from .commands import COMMANDS
@@ -16,7 +16,7 @@ from .fields import Fields
 from .files import file_error
 from .host import make_host
 from .paths import Paths, default_base, installed_base
-from .protocol import Answer, read_request
+from .protocol import LARGEST_REQUEST_BYTES, Answer, read_request
 from .redact import Redactor
 from .version import version
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: hostctl                 read one JSON request from stdin, answer in JSON lines
+       hostctl --session       answer one request after another, each a line of stdin, until stdin ends
        hostctl install         install or update hostctl; a JSON request may be on stdin
        hostctl uninstall       remove everything that hostctl made on this host
        hostctl --deploy        the same without set-up commands (the deploy key's forced command)
@@ -33,6 +34,7 @@ usage: hostctl                 read one JSON request from stdin, answer in JSON 
 
 example: echo '{"command": "status"}' | hostctl
 """
+SESSION = "--session"
 SHOWN = {"--help": lambda: USAGE, "--version": lambda: f"{version()}\n", "--errors": errors.as_markdown}
 
 
@@ -40,25 +42,40 @@ def main(observer: Observer | None = None) -> int:
     """Run hostctl; return its exit status."""
     _ignore_hangups()
     arguments = sys.argv[1:]
-    shown = SHOWN.get(_asked(arguments))
-    if shown is not None:
-        sys.stdout.write(shown())
+    asked = _asked(arguments)
+    if asked in SHOWN:
+        sys.stdout.write(SHOWN[asked]())
         return 0
     if arguments[:1] == ["--watchdog"]:
         watchdog.watch(make_host(Paths(Path(arguments[1])), observer=observer))
         return 0
-    return _serve(arguments, observer)
+    is_deploy = "--deploy" in arguments
+    if asked == SESSION:
+        return _serve_session(is_deploy=is_deploy, observer=observer)
+    return _serve(Answer(Redactor()), lambda: _request(arguments), is_deploy=is_deploy, observer=observer)
 
 
-def _serve(arguments: list[str], observer: Observer | None) -> int:
+def _serve_session(*, is_deploy: bool, observer: Observer | None) -> int:
+    """Answer each request as it comes, and first that it is taken: a caller who did not hear that may ask elsewhere."""
+    while line := sys.stdin.buffer.readline(LARGEST_REQUEST_BYTES + 1):
+        answer = Answer(Redactor())
+        answer.taken()
+        _serve(answer, lambda line=line: read_request(io.BytesIO(line)), is_deploy=is_deploy, observer=observer)
+        if not line.endswith(b"\n"):  # too long, or cut off: what comes next is no request
+            break
+    return 0
+
+
+def _serve(
+    answer: Answer, read: Callable[[], dict[str, Any]], *, is_deploy: bool, observer: Observer | None
+) -> int:
     """Answer one request."""
-    redactor = Redactor()
-    answer = Answer(redactor)
+    redactor = answer.redactor
     try:
-        request = _request(arguments)
+        request = read()
         redactor.add(_secret_values(request))
         name = str(request.pop("command", ""))
-        result = _run(name, request, answer, redactor, is_deploy="--deploy" in arguments, observer=observer)
+        result = _run(name, request, answer, is_deploy=is_deploy, observer=observer)
     except HostctlError as error:
         answer.error(error)
         return error.kind.exit_status
@@ -76,13 +93,7 @@ def _serve(arguments: list[str], observer: Observer | None) -> int:
 
 
 def _run(
-    name: str,
-    request: dict[str, Any],
-    answer: Answer,
-    redactor: Redactor,
-    *,
-    is_deploy: bool,
-    observer: Observer | None,
+    name: str, request: dict[str, Any], answer: Answer, *, is_deploy: bool, observer: Observer | None
 ) -> dict[str, Any]:
     """Run one command."""
     command = COMMANDS.get(name)
@@ -93,7 +104,8 @@ def _run(
     if command.is_setup and is_deploy:
         raise HostctlError("not_permitted", f"the deploy key may not call {name}")
     fields = Fields(request)
-    host = make_host(Paths(_base(fields, name)), progress=answer.progress, observer=observer, redactor=redactor)
+    paths = Paths(_base(fields, name))
+    host = make_host(paths, progress=answer.progress, observer=observer, redactor=answer.redactor)
     host.spawn_watchdog = lambda: watchdog.spawn(host.paths.base)
     _check_stack(host, fields, name)
     return command.run(host, fields)

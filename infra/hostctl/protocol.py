@@ -36,9 +36,13 @@ class Answer:
 
     def __init__(self, redactor: Redactor, stream: TextIO | None = None) -> None:
         """Write to `stream`, or stdout."""
-        self._redactor = redactor
+        self.redactor = redactor
         self._stream = stream or sys.stdout
         self._lock = threading.Lock()
+
+    def taken(self) -> None:
+        """Tell that the request has arrived, before anything is done about it."""
+        self._write({"event": "taken"})
 
     def progress(self, phase: str, message: str) -> None:
         """Tell what is being done."""
@@ -54,7 +58,7 @@ class Answer:
 
     def _write(self, event: dict[str, Any]) -> None:
         """Write one line."""
-        line = json.dumps(self._redactor.value(event))
+        line = json.dumps(self.redactor.value(event))
         with self._lock:
             try:
                 self._stream.write(line + "\n")
