@@ -14,7 +14,8 @@ ReleaseError                1   base: what went wrong, where, and the mend; show
 ├── GateError              40   the gate blocked the release
 ├── CheckError             50   a check judged the release bad
 ├── RolloutError           60   the rollout was reverted; the previous release serves
-└── ToolError              70   a program on this machine is missing, failed or ran out of time
+├── ToolError              70   a program on this machine is missing, failed or ran out of time
+└── UnreadableHistoryError 80   the history in a stack's state is not what this program wrote
 
 The base derives from ``pulumi.RunError``, which the Pulumi engine prints as a message instead of a traceback.
 """
@@ -155,3 +156,9 @@ class ToolError(ReleaseError):
     """A program on this machine is missing, failed or ran out of time."""
 
     exit_code = 70
+
+
+class UnreadableHistoryError(ReleaseError):
+    """The history in a stack's state is not what this program writes."""
+
+    exit_code = 80

@@ -18,6 +18,7 @@ from infra.checks.offline import recorded_scan
 from infra.domain.change import describe_change, summarise
 from infra.domain.ledger import settings_services
 from infra.domain.numbers import whole_numbers
+from infra.domain.packed import with_history
 from infra.domain.release import fingerprint
 from infra.errors import UsageError
 from infra.paths import PROJECT_ROOT
@@ -84,8 +85,7 @@ def _outputs_of(stack: str) -> dict[str, Any]:
     """Return the outputs of a stack of this project, empty when there is none yet."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value or {}
-    outputs: dict[str, Any] = found.get("outputs") or {}
-    return outputs
+    return with_history(found.get("outputs") or {})
 
 
 def utc_now() -> str:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from infra.adapters.process import run
+from infra.domain.packed import with_history
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 
@@ -30,8 +31,7 @@ def stack_outputs(stack: str) -> dict[str, Any]:
         if "no stack named" in done.stderr:
             return {}
         raise ToolError(f"pulumi cannot read stack {stack}: {done.stderr.strip()}", mend="`acp-release doctor`")
-    outputs: dict[str, Any] = json.loads(done.stdout or "{}")
-    return outputs
+    return with_history(json.loads(done.stdout or "{}"))
 
 
 def secret_output(stack: str, name: str) -> str:

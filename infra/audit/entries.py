@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.stack_history import find_resource
-from infra.domain.numbers import whole_numbers
+from infra.domain.packed import unpack
+from infra.errors import UnreadableHistoryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,18 +71,19 @@ def recorded(history: StackHistory, updates: Sequence[Update], record: Sequence[
 
 
 def record_of(checkpoint: bytes) -> list[Mapping[str, Any]]:
-    """Return the record in a checkpoint, the newest release first."""
+    """Return the record in a checkpoint, the newest release first; raise `UnreadableHistoryError` for a broken one."""
     outputs = find_resource(checkpoint, RECORD).get("outputs") or {}
-    entries: list[Mapping[str, Any]] = whole_numbers(outputs.get("history") or [])
-    return entries
+    return list(unpack(outputs.get("history")))
 
 
 def _page_before(history: StackHistory, made: list[_Made]) -> tuple[list[Mapping[str, Any]], list[_Made]]:
     """Return the record that the last of the updates left, and the updates that it may say something of."""
     for last in range(len(made), max(0, len(made) - UPDATES_WITHOUT_RECORD), -1):
-        entries = [entry for entry in record_of(history.checkpoint(made[last - 1].update)) if entry.get("started_at")]
-        if entries:
-            return entries, made[:last]
+        with contextlib.suppress(UnreadableHistoryError):  # its digest tells that; what is before it can be read
+            record = record_of(history.checkpoint(made[last - 1].update))
+            entries = [entry for entry in record if entry.get("started_at")]
+            if entries:
+                return entries, made[:last]
     return [], []
 
 

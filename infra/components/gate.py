@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SCAN_KEYS = ("image", "policy", "accept_risk")
 RECENT_SCANS = 5
+PROMOTED = ("version", "images")
+"""What the clearance of a promoted tag needs of each release of the stack before."""
 
 
 class JudgingProvider(ResourceProvider):
@@ -217,7 +219,7 @@ class Gate(pulumi.ComponentResource):
                 "reports": [scan.report for scan in scans],
                 "built": not settings.image_tag and not settings.rollback_to,
                 "commit": source.commit,
-                "history": list(promoted_history),
+                "history": [{key: entry.get(key) for key in PROMOTED} for entry in promoted_history],
                 "recorded": dict(recorded.release),
             },
             options,

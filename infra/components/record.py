@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from infra.domain.ledger import push
+from infra.domain.packed import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,12 +30,12 @@ class RecordProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Record the first release."""
-        return CreateResult(id_=props["stack"], outs={**props, "history": [props["entry"]], "previous": ""})
+        return CreateResult(id_=props["stack"], outs={**props, "history": pack([props["entry"]]), "previous": ""})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Put the release on top of the history."""
-        history = push(_olds.get("history") or [], _news["entry"])
-        return UpdateResult(outs={**_news, "history": history, "previous": previous_release(history)})
+        history = push(unpack(_olds.get("history")), _news["entry"])
+        return UpdateResult(outs={**_news, "history": pack(history), "previous": previous_release(history)})
 
 
 def previous_release(history: list[dict[str, Any]]) -> str:
@@ -44,10 +45,10 @@ def previous_release(history: list[dict[str, Any]]) -> str:
 
 
 class ReleaseRecord(Resource, name="ReleaseRecord", module="acp"):
-    """Current, previous and history of one stack; every stack output comes from here."""
+    """Current, previous and (packed) history of one stack; every stack output comes from here."""
 
     entry: pulumi.Output[Mapping[str, Any]]
-    history: pulumi.Output[list[Mapping[str, Any]]]
+    history: pulumi.Output[str]
     previous: pulumi.Output[str]
     fingerprint_key: pulumi.Output[str]
 

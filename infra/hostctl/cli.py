@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -60,15 +61,13 @@ def _serve_session(*, is_deploy: bool, observer: Observer | None) -> int:
     while line := sys.stdin.buffer.readline(LARGEST_REQUEST_BYTES + 1):
         answer = Answer(Redactor())
         answer.taken()
-        _serve(answer, lambda line=line: read_request(io.BytesIO(line)), is_deploy=is_deploy, observer=observer)
+        _serve(answer, partial(read_request, io.BytesIO(line)), is_deploy=is_deploy, observer=observer)
         if not line.endswith(b"\n"):  # too long, or cut off: what comes next is no request
             break
     return 0
 
 
-def _serve(
-    answer: Answer, read: Callable[[], dict[str, Any]], *, is_deploy: bool, observer: Observer | None
-) -> int:
+def _serve(answer: Answer, read: Callable[[], dict[str, Any]], *, is_deploy: bool, observer: Observer | None) -> int:
     """Answer one request."""
     redactor = answer.redactor
     try:

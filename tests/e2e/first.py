@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.domain.packed import with_history
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -45,8 +47,7 @@ def first_release(world: World, planted: Mapping[str, str]) -> FirstRelease:
 def stack_outputs(world: World) -> dict[str, Any]:
     """Return the outputs of the stack."""
     shown = world.pulumi("stack", "output", "--json", "--stack", "local").output
-    outputs: dict[str, Any] = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
-    return outputs
+    return with_history(json.loads(shown[shown.index("{") : shown.rindex("}") + 1]))
 
 
 def check(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -12,6 +12,7 @@ from infra.adapters.stack_history import StoredHistory
 from infra.audit.anchoring import anchor_release
 from infra.audit.hosts import host_audit
 from infra.domain.ledger import push
+from infra.domain.packed import pack
 from infra.hostctl.chain import problems
 from infra.hostctl.commands import COMMANDS
 from infra.hostctl.fields import Fields
@@ -174,7 +175,7 @@ class AuditWorld:
         """Return the state as Pulumi writes it."""
         record = {
             "urn": f"urn:pulumi:{STACK}::{PROJECT}::pulumi-python:dynamic/acp:ReleaseRecord::record",
-            "outputs": {"stack": STACK, "history": self.record},
+            "outputs": {"stack": STACK, "history": pack(self.record)},
         }
         stack = {
             "urn": f"urn:pulumi:{STACK}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{STACK}",

@@ -17,7 +17,7 @@ from infra.audit.anchoring import anchor_release
 from infra.audit.entries import record_of
 from infra.audit.events import build_events
 from infra.audit.verification import verify
-from infra.domain.numbers import whole_numbers
+from infra.domain.packed import unpack
 from infra.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class Stack:
     def record(self) -> list[dict[str, Any]]:
         """Return the record as the stack's outputs have it."""
         outputs: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", check=False) or "{}")
-        history: list[dict[str, Any]] = whole_numbers(outputs.get("history") or [])
-        return history
+        return unpack(outputs.get("history"))
 
     @property
     def versions(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.adapters.image_tags import ImageTags, copy_argv
 from infra.adapters.process import run
+from infra.domain.packed import with_history
 from infra.lab.seed import derive, read_seed
 from infra.workflows.document import read_workflow
 from tests.support.workflow.equivalents import equivalents
@@ -98,8 +99,7 @@ class LabRepository:
         }
         argv = ["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"]
         found = run(argv, timeout_seconds=GIT_SECONDS, env=environment, cwd=self.world.path).stdout
-        outputs: dict[str, Any] = json.loads(found)
-        return outputs
+        return with_history(json.loads(found))
 
     def move_tag(self, source: str, target: str, tag: str) -> None:
         """Let `tag` of image `target` name what it names of image `source`."""

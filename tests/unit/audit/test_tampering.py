@@ -48,7 +48,7 @@ def test_a_changed_checkpoint_is_named(world: AuditWorld) -> None:
     """One byte of one checkpoint."""
     key = world.ids[1]
     path = world.folder / f"{key}.checkpoint.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("ann", "eve", 1), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('"version": 3', '"version": 4'), encoding="utf-8")
     assert findings(world) == {("changed", key)}
     assert f"{key}: its checkpoint is another one" in str(audit(world).problems[0])
 
@@ -111,6 +111,19 @@ def test_a_record_that_was_rewritten_is_named(world: AuditWorld) -> None:
     found = audit(world).problems
     assert [problem.where for problem in found] == ["state", "record"]
     assert "not the release, author or document that was anchored" in str(found[1])
+
+
+def test_a_history_that_was_made_unreadable_is_named(world: AuditWorld) -> None:
+    """The packed history of the last checkpoint is cut short; what came before it is verified all the same."""
+    path = world.folder / f"{world.ids[-1]}.checkpoint.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    outputs = state["checkpoint"]["latest"]["resources"][1]["outputs"]
+    outputs["history"] = outputs["history"][:-8]
+    path.write_text(json.dumps(state), encoding="utf-8")
+    for record in (world.record, []):
+        found = verify(world.history, record, world.ask)
+        assert found.updates == len(world.ids)
+        assert [problem.where for problem in found.problems][:1] == ["state"]
 
 
 def test_an_anchor_that_was_rewritten_is_named(world: AuditWorld) -> None:

@@ -9,6 +9,7 @@ from infra.components.dynamic import KeyedProvider
 from infra.components.record import RecordProvider, previous_release
 from infra.components.release_rollout import PreflightProvider, RolloutProvider
 from infra.domain.ledger import HISTORY_LENGTH
+from infra.domain.packed import pack, unpack
 from infra.errors import RolloutError
 from tests.support.pulumi_engine import UNKNOWN
 
@@ -103,25 +104,26 @@ class TestRecord:
         made = RecordProvider().create({"stack": "local", "entry": entry("v1-0"), "fingerprint_key": "k"})
         assert made.id == "local"
         assert made.outs is not None
-        assert made.outs["history"] == [entry("v1-0")]
+        assert unpack(made.outs["history"]) == [entry("v1-0")]
         assert made.outs["previous"] == ""
 
     def test_a_later_release_goes_on_top(self) -> None:
         """The newest is first, and the one before is previous."""
-        old = {"entry": entry("v1-0"), "history": [entry("v1-0")], "previous": ""}
+        old = {"entry": entry("v1-0"), "history": pack([entry("v1-0")]), "previous": ""}
         outs = RecordProvider().update("local", old, {"stack": "local", "entry": entry("v2-0", "run-2")}).outs
         assert outs is not None
-        assert [e["release"] for e in outs["history"]] == ["v2-0", "v1-0"]
+        assert [e["release"] for e in unpack(outs["history"])] == ["v2-0", "v1-0"]
         assert outs["previous"] == "v1-0"
         assert outs["entry"] == entry("v2-0", "run-2")
 
     def test_the_history_has_an_end(self) -> None:
         """Old entries fall off."""
-        old = {"history": [entry(f"v{n}-0") for n in range(HISTORY_LENGTH)]}
+        old = {"history": pack([entry(f"v{n}-0") for n in range(HISTORY_LENGTH)])}
         outs = RecordProvider().update("local", old, {"entry": entry("new-0")}).outs
         assert outs is not None
-        assert len(outs["history"]) == HISTORY_LENGTH
-        assert outs["history"][0]["release"] == "new-0"
+        history = unpack(outs["history"])
+        assert len(history) == HISTORY_LENGTH
+        assert history[0]["release"] == "new-0"
 
     @pytest.mark.parametrize(
         ("new", "changes"),

@@ -14,7 +14,7 @@ import pytest
 from infra.hostctl.authorized_keys import bind_keys, bound_line, rebind
 from infra.hostctl.build import build_zipapp
 from infra.hostctl.errors import KINDS, HostctlError
-from infra.hostctl.protocol import Answer, read_request
+from infra.hostctl.protocol import LARGEST_REQUEST_BYTES, Answer, read_request
 from infra.hostctl.redact import Redactor
 
 KEY = "ssh-ed25519 AAAAdeploy deploy@ci"
@@ -136,6 +136,34 @@ def test_help_and_errors_are_shown(tmp_path: Path) -> None:
     path = build_zipapp(tmp_path).path
     assert "example:" in hostctl(path, "--help").stdout
     assert "candidate_not_ready" in hostctl(path, "--errors").stdout
+
+
+def test_a_session_answers_one_request_after_another(tmp_path: Path) -> None:
+    """Each is told to be taken before its one answer; a refused one ends nothing, and no secret reaches the next."""
+    path = build_zipapp(tmp_path).path
+    requests = ['{"command": "nonsense", "secrets": {"A": "s3cr3t-value"}}', "no json", '{"command": "journal"}']
+    done = hostctl(path, "--session", stdin="".join(f"{request}\n" for request in requests))
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["taken", "error", "taken", "error", "taken", "result"]
+    assert events[-1]["command"] == "journal"
+    assert "s3cr3t-value" not in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_deploy_key_opens_a_session_with_its_own_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forced command takes the word from what the caller asked for, and set-up commands stay refused."""
+    monkeypatch.setenv("SSH_ORIGINAL_COMMAND", "hostctl --session")
+    done = hostctl(build_zipapp(tmp_path).path, "--deploy", stdin='{"command": "uninstall"}\n')
+    taken, answer = (json.loads(line) for line in done.stdout.splitlines())
+    assert (taken["event"], answer["code"]) == ("taken", "not_permitted")
+
+
+def test_a_session_ends_with_a_request_that_does_not(tmp_path: Path) -> None:
+    """What was cut off, or is too long, is refused, and what comes after it is not taken for a request."""
+    path = build_zipapp(tmp_path).path
+    for text in ('{"command": "journal"', '"' + "x" * LARGEST_REQUEST_BYTES + '{"command": "journal"}\n'):
+        events = [json.loads(line) for line in hostctl(path, "--session", stdin=text).stdout.splitlines()]
+        assert [event.get("code") for event in events] == [None, "bad_request"]
 
 
 def test_the_oldest_python_of_hosts_can_run_it(tmp_path: Path) -> None:
