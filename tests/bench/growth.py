@@ -57,7 +57,7 @@ def _with_history(state: dict[str, Any], length: int) -> dict[str, Any]:
     changed: dict[str, Any] = json.loads(json.dumps(state))
     for resource in changed["deployment"]["resources"]:
         outputs = resource.get("outputs", {})
-        if HISTORY in outputs:
+        if isinstance(outputs.get(HISTORY), str):
             newest = unpack(outputs[HISTORY])[0]
             others = [{**newest, "release": f"{newest['release']}-{n}"} for n in range(length - 1)]
             outputs[HISTORY] = pack([newest, *others])
