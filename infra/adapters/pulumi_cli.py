@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from infra.adapters.packed_history import with_history
 from infra.adapters.process import run
-from infra.domain.packed import with_history
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from infra.adapters.packed_history import unpack
 from infra.adapters.stack_history import find_resource
-from infra.domain.packed import unpack
 from infra.errors import UnreadableHistoryError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
+from infra.adapters.packed_history import pack, unpack
 from infra.domain.ledger import push
-from infra.domain.packed import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ import json
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from infra.adapters.packed_history import HISTORY, pack, unpack
 from infra.domain.ledger import HISTORY_LENGTH
-from infra.domain.packed import HISTORY, pack, unpack
 from tests.bench.figure import Figure
 from tests.support.world import STACK
 

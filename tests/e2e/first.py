@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.domain.packed import with_history
+from infra.adapters.packed_history import with_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

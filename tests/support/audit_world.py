@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.backend import FolderStore
+from infra.adapters.packed_history import pack
 from infra.adapters.stack_history import StoredHistory
 from infra.audit.anchoring import anchor_release
 from infra.audit.hosts import host_audit
 from infra.domain.ledger import push
-from infra.domain.packed import pack
 from infra.hostctl.chain import problems
 from infra.hostctl.commands import COMMANDS
 from infra.hostctl.fields import Fields

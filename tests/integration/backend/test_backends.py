@@ -11,13 +11,13 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from infra.adapters.packed_history import unpack
 from infra.adapters.process import run
 from infra.adapters.stack_history import find_resource, open_history
 from infra.audit.anchoring import anchor_release
 from infra.audit.entries import record_of
 from infra.audit.events import build_events
 from infra.audit.verification import verify
-from infra.domain.packed import unpack
 from infra.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.image_tags import ImageTags, copy_argv
+from infra.adapters.packed_history import with_history
 from infra.adapters.process import run
-from infra.domain.packed import with_history
 from infra.lab.seed import derive, read_seed
 from infra.workflows.document import read_workflow
 from tests.support.workflow.equivalents import equivalents

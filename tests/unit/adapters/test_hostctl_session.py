@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pytest
 
 from infra.adapters.hostctl_session import Sessions
 from infra.errors import ToolError
+from infra.lab.wait import comes_true
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,6 @@ def test_a_session_that_died_while_it_waited_costs_nothing(asked: Asked) -> None
     """The next call is answered by a new one."""
     asked.ask()
     os.kill(asked.pids[0], signal.SIGKILL)
-    time.sleep(0.1)
     assert asked.ask()[0] == 0
     assert len(asked.pids) == 2
 
@@ -163,8 +162,7 @@ def test_closing_ends_those_that_wait_and_later_those_at_work(asked: Asked) -> N
     asked.ask()
     with ThreadPoolExecutor(2) as pool:
         working = [pool.submit(asked.ask, work=1) for _ in range(2)]
-        while len(asked.pids) < len(working):
-            time.sleep(0.02)
+        assert comes_true(lambda: len(asked.pids) == len(working), within_seconds=SECONDS)
         asked.sessions.close()
         assert [call.result()[0] for call in working] == [0, 0]
     assert all(is_gone(pid) for pid in asked.pids)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from infra.adapters.packed_history import pack, unpack
 from infra.components.dynamic import KeyedProvider
 from infra.components.record import RecordProvider, previous_release
 from infra.components.release_rollout import PreflightProvider, RolloutProvider
 from infra.domain.ledger import HISTORY_LENGTH
-from infra.domain.packed import pack, unpack
 from infra.errors import RolloutError
 from tests.support.pulumi_engine import UNKNOWN
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.domain.packed import pack, unpack, with_history
+from infra.adapters.packed_history import pack, unpack, with_history
 from infra.errors import UnreadableHistoryError
 
 ENTRY = {"release": "v1-0", "spec": {"services": [{"name": "ingest", "cpus": 0.5, "replicas": 2}]}, "who": "Zoë"}
