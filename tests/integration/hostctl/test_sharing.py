@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lab]
 SESSION = "^sshd.*: deploy@"
 """What sshd calls the process of a connection, in any of its versions."""
+HOSTCTL = "^[^ ]*python3[^ ]* .*hostctl --deploy"
 VERIFY_PORT = 18000
 CALL_SECONDS = 30.0
 OPEN_SECONDS = 10.0
@@ -28,6 +29,11 @@ OPEN_SECONDS = 10.0
 def connections(site: Site) -> int:
     """Return how many connections the deploy user has open."""
     return len(site.machine.exec(["pgrep", "-f", SESSION], check=False).stdout.split())
+
+
+def hostctls(site: Site) -> int:
+    """Return how many hostctl processes of the deploy key run on the host."""
+    return len(site.machine.exec(["pgrep", "-f", HOSTCTL], check=False).stdout.split())
 
 
 def test_calls_and_tunnels_share_one_connection(site: Site, tmp_path: Path) -> None:
@@ -53,3 +59,21 @@ def test_a_lost_connection_costs_no_call(site: Site, tmp_path: Path) -> None:
         assert connections(site) > 0
         site.machine.exec(["pkill", "-f", SESSION])
         assert client.call("hello", timeout_seconds=CALL_SECONDS)["user"]
+
+
+def test_calls_are_answered_by_one_hostctl_that_stays(site: Site, tmp_path: Path) -> None:
+    """One process answers all calls that follow each other, and is gone with the context."""
+    with shared([site.client("deploy")], folder=tmp_path / "s") as (client,):
+        assert comes_true(lambda: hostctls(site) == 1, within_seconds=OPEN_SECONDS), "nothing holds the connection"
+        answers = [client.call("status", timeout_seconds=CALL_SECONDS) for _ in range(3)]
+        assert hostctls(site) == 2
+    assert all(answer["event"] == "result" for answer in answers)
+    assert comes_true(lambda: hostctls(site) == 0, within_seconds=OPEN_SECONDS), "a hostctl was left behind"
+
+
+def test_a_hostctl_that_died_while_it_waited_costs_no_call(site: Site, tmp_path: Path) -> None:
+    """The next call is answered by another one."""
+    with shared([site.client("deploy")], folder=tmp_path / "s") as (client,):
+        client.call("status", timeout_seconds=CALL_SECONDS)
+        site.machine.exec(["pkill", "-9", "-f", HOSTCTL])
+        assert client.call("status", timeout_seconds=CALL_SECONDS)["event"] == "result"
