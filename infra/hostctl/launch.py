@@ -55,11 +55,12 @@ def launch(
     up: Callable[[], None],
     *,
     is_kept: bool = False,
+    workers_later: bool = False,
 ) -> None:
     """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all.
 
-    Of a release that is kept from before only what requests wait for is started; its workers are with the cutover, and
-    up to then those of the release that serves take the tasks.
+    With `workers_later` only what requests wait for is waited for: workers are started with the cutover, and up to then
+    those of the release that serves take the tasks.
     """
     with host.journal.step("start", "begin", release=spec.release):
         trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
@@ -69,10 +70,10 @@ def launch(
             up()
         with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
             host.progress("ready", f"waiting until {spec.release} is ready")
-            started = replace(spec, services=spec.web_services) if is_kept else spec
+            started = replace(spec, services=spec.web_services) if workers_later else spec
             host.prober().wait(started, fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None)
         with host.journal.step("ready", "trial_routes", release=spec.release):
-            trial.settle(host, spec, waits_for_workers=is_kept)
+            trial.settle(host, spec, waits_for_workers=workers_later)
     except HostctlError as error:
         fleet.know_secrets(host, spec)
         host.progress("revert", f"{spec.release} did not start: {error.message}")
@@ -81,15 +82,17 @@ def launch(
         raise
 
 
-def launch_kept(host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float) -> None:
+def launch_kept(host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float, *, workers_later: bool) -> None:
     """Launch a parked release: its own containers, the environment they ran with, nothing asked of the registry."""
+    services = spec.web_services if workers_later else spec.services
     launch(
         host,
         spec,
         timer,
         confirm_seconds,
-        lambda: fleet.start_services(host, spec, spec.web_services),
+        lambda: fleet.start_services(host, spec, services),
         is_kept=True,
+        workers_later=workers_later,
     )
 
 

@@ -25,7 +25,7 @@ def return_to_previous(host: Host, release: str, previous: str, reason: str) -> 
     state = host.state
     if state.retiring is not None:
         host.store.save(state.with_(retiring=None).park(previous))
-    launch_kept(host, spec, Timer(host.clock), trial.DEFAULT_CONFIRM_SECONDS)
+    launch_kept(host, spec, Timer(host.clock), trial.DEFAULT_CONFIRM_SECONDS, workers_later=True)
     moved = trial.move(host, trial.require(host, previous, ("ready",)), trial.FULL)
     restored = host.clock.monotonic() - began
     trial.commit(host, moved)

@@ -140,6 +140,7 @@ class Rollout:
             secrets=context.secrets.subset(context.settings.secrets.names),
             registry=context.registry_login,
             confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
+            workers_later=self._is_rollback,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
         )
         self._answers = answers
@@ -151,14 +152,22 @@ class Rollout:
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic, and compare it with what serves.
 
-        The agents' answer waits for the model, and the comparison uses that time.
+        The agents' answer waits for the model, and the comparison uses that time. Where a rollback found its containers
+        kept, they have walked a user's path before, and their workers come with the cutover.
         """
-        is_returning = self._is_rollback and all(self._warm.values())
+        returning = {name: ports for name, ports in verify.items() if self._is_rollback and self._warm[name]}
+        if returning:
+            self._judge(examine_candidate(self._context, returning, is_returning=True), "the candidate")
+        if anew := {name: ports for name, ports in verify.items() if name not in returning}:
+            self._verify_anew(anew)
+        else:
+            self._mark("candidate verified")
+
+    def _verify_anew(self, verify: Mapping[str, Mapping[str, int]]) -> None:
+        """Check candidates in new containers, and compare them with what serves while their agents answer."""
         quiet: Queue[Sequence[CheckResult] | None] = Queue()
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="candidate") as pool:
-            examining = pool.submit(
-                examine_candidate, self._context, verify, is_returning=is_returning, on_quiet=quiet.put
-            )
+            examining = pool.submit(examine_candidate, self._context, verify, on_quiet=quiet.put)
             examining.add_done_callback(lambda _: quiet.put(None))
             so_far = quiet.get()
             is_well = so_far is not None and not any(result.fails_release for result in so_far)

@@ -113,3 +113,22 @@ def test_a_changed_history_is_named(world: World, current: dict[str, Any]) -> No
     assert found.exit_status == 50, found.output
     (problem,) = json.loads(found.output)["problems"]
     assert (problem["finding"], problem["entry"]) == ("changed", checkpoint.name.removesuffix(".checkpoint.json"))
+
+
+def test_an_update_takes_a_kept_release_up_again(world: World, current: dict[str, Any]) -> None:
+    """Settings of before, taken back in git: the kept containers pass every check of a release, workers and all."""
+    (view,), (host,) = views(world), world.settings.hosts
+    made = []
+    for mark in ("kept", "between", "kept"):
+        world.configure({"environment": {"TEST_MARK": mark}})
+        with traffic(host, rate=LIGHT_RATE) as prober:
+            result = world.up()
+        assert result.good, result.tail(40)
+        assert loss(prober.answers).lost == 0, loss(prober.answers).shown
+        made.append(stack_outputs(world))
+    assert [outputs["release"] == made[0]["release"] for outputs in made] == [True, False, True]
+    entry = made[-1]["release_entry"]
+    assert (entry["kind"], entry["warm"]) == ("release", {"h1": True})
+    assert any(check["check"] == "replicas" and "worker" in check["target"] for check in entry["checks"])
+    view.wait_settled()
+    assert view.problems() == []

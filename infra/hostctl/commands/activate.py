@@ -38,5 +38,5 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
         require(check_release(host, spec, 0))
         timer = Timer(host.clock)
-        launch_kept(host, spec, timer, confirm_seconds)
+        launch_kept(host, spec, timer, confirm_seconds, workers_later=True)
         return outcome(host, spec, timer, changed=True)

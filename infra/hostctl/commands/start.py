@@ -32,6 +32,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
     clearance = read_clearance(fields)
     is_later = fields.flag("later_if_kept", default=False)
+    workers_later = fields.flag("workers_later", default=False)
     if spec is not None:
         for name in sorted(set(spec.secret_names) - set(secrets)):
             fields.problem(f"secrets.{name}", "is required by spec.secret_names")
@@ -54,7 +55,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         removed = make_disk_room(host, spec, needed)
         require(check_release(host, spec, needed))
         if fleet.has_all(host, spec):
-            launch_kept(host, spec, timer, confirm_seconds)
+            launch_kept(host, spec, timer, confirm_seconds, workers_later=workers_later)
             return outcome(host, spec, timer, changed=True)
         if is_warm_only:
             raise refuse_cold()

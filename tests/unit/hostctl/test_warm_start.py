@@ -42,6 +42,21 @@ def test_the_workers_of_a_warm_start_wait_for_its_requests(world: FakeHost) -> N
     assert world.call("status")["serving"] == V2
 
 
+def test_an_update_to_a_kept_release_starts_its_workers_with_it(world: FakeHost) -> None:
+    """Its checks ask for every replica before any traffic; only who goes back in a hurry has the workers later."""
+    worker = "acp-v1-0-0-a-worker-1"
+    world.release(V1)
+    world.release(V2)
+    assert world.start(V1)["warm"]
+    assert world.engine.all[worker].is_running
+    world.call("revert", release=V1)
+    assert not world.engine.all[worker].is_running
+    assert world.start(V1, workers_later=True)["warm"]
+    assert not world.engine.all[worker].is_running
+    world.call("cutover", release=V1)
+    assert world.engine.all[worker].is_running
+
+
 def test_a_commit_starts_the_workers_that_a_cutover_did_not(world: FakeHost) -> None:
     """A cutover that was cut off before its workers leaves nothing out."""
     world.release(V1)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.checks.occasion import CANDIDATE, PUBLIC
+from infra.checks.occasion import CANDIDATE, PUBLIC, RETURNING
 from infra.domain.regression import Judgement, Verdict
 from infra.errors import HostUnreachableError
 from infra.rollout import driver
@@ -101,6 +101,23 @@ class TestGoodRelease:
         stage = canary_stage(rollback_to="v1.4.1-00000000")
         run(stage, shown)
         assert "shift" not in stage.journal.steps()
+
+    def test_a_rollback_asks_less_of_kept_containers_than_of_new_ones(self, probes: Probes, shown: list[str]) -> None:
+        """One host kept the release, the other had to pull it; workers of kept containers come with the cutover."""
+        stage = canary_stage(rollback_to="v1.4.1-00000000")
+        stage.answer("start", {**stage.answers["h1"]["start"], "warm": True}, host="h1")
+        run(stage, shown)
+        assert probes.occasions == [RETURNING, CANDIDATE, PUBLIC]
+        assert [{target.host for target in subject.targets} for subject in probes.subjects[:2]] == [{"h1"}, {"h2"}]
+        assert [call.request["workers_later"] for call in stage.journal.of("start")] == [True, True]
+
+    def test_an_update_asks_kept_containers_for_everything(self, probes: Probes, shown: list[str]) -> None:
+        """Settings that were taken back make an earlier release once more; it must pass as a new one does."""
+        stage = make_stage()
+        stage.answer("start", {**stage.answers["h1"]["start"], "warm": True})
+        run(stage, shown)
+        assert probes.occasions == [CANDIDATE, PUBLIC]
+        assert [call.request["workers_later"] for call in stage.journal.of("start")] == [False, False]
 
     def test_the_audit_chain_is_anchored_by_the_commit(self, probes: Probes, shown: list[str]) -> None:
         """Every host gets the head, and the report has it with each host's place in its journal."""
