@@ -51,7 +51,7 @@ class Earlier:
         key = outputs.get("fingerprint_key") or random.token_hex(KEY_BYTES)
         return cls(
             entry=whole_numbers(outputs.get("release_entry") or {}),
-            history=whole_numbers(outputs.get("history") or []),
+            history=outputs.get("history") or [],
             fingerprint_key=key,
         )
 
@@ -78,7 +78,7 @@ def read_earlier() -> Earlier:
 def read_promoted(settings: Settings) -> list[Mapping[str, Any]]:
     """Return what the stack before this one released, the latest first; empty unless a tag is promoted from it."""
     source = settings.gate.promoted_from
-    return whole_numbers(_outputs_of(source).get("history") or []) if settings.image_tag and source else []
+    return (_outputs_of(source).get("history") or []) if settings.image_tag and source else []
 
 
 def _outputs_of(stack: str) -> dict[str, Any]:

@@ -30,14 +30,15 @@ class Sessions:
         one that the program ended with. A session that ended before it said that the request is taken, as when the
         connection was cut since its last call, is no answer: a new one is asked.
         """
-        while program := self._take():
+        while True:
+            waiting = self._take()
+            program = waiting or Program(self._argv)
             answered, is_heard = self._ask(program, request, timeout_seconds, on_line)
             if answered:
                 return 0, ""
             status, errors = program.end()
-            if is_heard:
+            if is_heard or waiting is None:
                 return status, errors
-        return self._ask_new(request, timeout_seconds, on_line)
 
     def close(self) -> None:
         """End all sessions that wait; one that is at work ends with its request."""
@@ -45,11 +46,6 @@ class Sessions:
             self._is_closed = True
         while program := self._take():
             program.end(within_seconds=END_SECONDS)
-
-    def _ask_new(self, request: str, timeout_seconds: float, on_line: Callable[[str], bool]) -> tuple[int, str]:
-        program = Program(self._argv)
-        answered, _ = self._ask(program, request, timeout_seconds, on_line)
-        return (0, "") if answered else program.end()
 
     def _ask(
         self, program: Program, request: str, timeout_seconds: float, on_line: Callable[[str], bool]

@@ -12,7 +12,6 @@ from infra.audit.entries import recorded
 from infra.audit.hosts import ask_hosts
 from infra.domain.chain import Evidence, chain
 from infra.domain.history import Event
-from infra.domain.numbers import whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +38,7 @@ def read_events(stack: str, clients: Sequence[HostctlClient] = (), *, is_chained
     host that does not answer is left out. With `is_chained` every checkpoint is hashed, and each event has its link.
     """
     history = open_history(stack, os.environ)
-    record = whole_numbers(stack_outputs(stack).get("history") or [])
+    record = stack_outputs(stack).get("history") or []
     return build_events(stack, history, record, ask_hosts(clients), is_chained=is_chained)
 
 

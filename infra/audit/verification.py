@@ -13,7 +13,6 @@ from infra.audit.entries import record_of, recorded
 from infra.audit.events import evidence_of
 from infra.audit.hosts import ask_hosts
 from infra.domain.anchor import Anchor
-from infra.domain.numbers import whole_numbers
 from infra.domain.tampering import Problem, tampering, unanchored
 from infra.domain.witness import Witness, is_before, witnessed
 from infra.errors import UnreadableHistoryError
@@ -41,7 +40,7 @@ def verify_stack(stack: str, clients: Sequence[HostctlClient]) -> Verified:
     """Verify the history of a stack with its record and its hosts."""
     history = open_history(stack, os.environ)
     try:
-        record = whole_numbers(stack_outputs(stack).get("history") or [])
+        record = stack_outputs(stack).get("history") or []
     except UnreadableHistoryError:  # is named below, as another record than the last update left
         record = []
     return verify(history, record, lambda positions: ask_hosts(clients, positions))
