@@ -1,4 +1,4 @@
-"""The candidate on a host: pulled by digest, started beside the running release, ready, without traffic."""
+"""The candidate on a host: pulled by digest, started beside the running release, without traffic."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ class CandidateArgs:
 
 
 class Candidate(pulumi.ComponentResource):
-    """One release on one host; a candidate that does not get ready is removed by hostctl and fails the update."""
+    """One release on one host; one that cannot be started is removed by hostctl and fails the update.
+
+    Whether it gets ready is asked by the rollout: what comes in between goes on while the containers start up.
+    """
 
     def __init__(self, name: str, args: CandidateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the start; another release or another run is an update in place, never a delete."""
@@ -49,6 +52,7 @@ class Candidate(pulumi.ComponentResource):
                 **whole_numbers(known["parts"]),
                 **({"clearance": known["clearance"]} if known["clearance"] else {}),
                 "confirm_timeout_seconds": args.confirm_timeout_seconds,
+                "ready_later": True,
                 # What a host has kept is started by the rollout, seconds before it gets the traffic, and not here.
                 **({"later_if_kept": True} if args.is_returning else {}),
             }

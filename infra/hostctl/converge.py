@@ -9,7 +9,7 @@ from . import fleet, trial
 from .docker_socket import DockerError
 from .edge.apply import settle_edge
 from .errors import HostctlError
-from .state import REVERTING, STARTING
+from .state import REVERTING, STARTED, STARTING
 
 if TYPE_CHECKING:
     from .host import Host
@@ -57,7 +57,7 @@ def expiry(host: Host, current: Trial) -> str | None:
 def sickness(host: Host, state: State) -> str | None:
     """Return what broke the candidate or its routes by itself, or None."""
     current = state.trial
-    if current is None or current.phase in {STARTING, REVERTING}:
+    if current is None or current.phase in {STARTING, STARTED, REVERTING}:
         return None
     if host.edge.routes_in_use() == "committed":  # an edge that does not answer just now decides nothing
         return "the edge was restarted during the trial and is back on the committed routes"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import fleet, trial
 from .errors import HostctlError
+from .state import STARTED, STARTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,35 +55,55 @@ def launch(
     confirm_seconds: float,
     up: Callable[[], None],
     *,
-    is_kept: bool = False,
+    ready_later: bool = False,
     workers_later: bool = False,
 ) -> None:
     """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all.
 
-    With `workers_later` only what requests wait for is waited for: workers are started with the cutover, and up to then
-    those of the release that serves take the tasks.
+    With `ready_later` the next call waits (see `take_up`). With `workers_later` only what requests need is waited for:
+    workers are started with the cutover, and up to then those of the release that serves take the tasks.
     """
     with host.journal.step("start", "begin", release=spec.release):
         trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
-    try:
+    with _undone_on_failure(host, spec):
         with host.journal.step("start", "up", release=spec.release), timer.measure("up_seconds"):
             host.progress("start", f"starting {spec.release}")
             up()
-        with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
-            host.progress("ready", f"waiting until {spec.release} is ready")
-            started = replace(spec, services=spec.web_services) if workers_later else spec
-            host.prober().wait(started, fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None)
-        with host.journal.step("ready", "trial_routes", release=spec.release):
-            trial.settle(host, spec, waits_for_workers=workers_later)
-    except HostctlError as error:
-        fleet.know_secrets(host, spec)
-        host.progress("revert", f"{spec.release} did not start: {error.message}")
-        with contextlib.suppress(HostctlError):
-            trial.revert(host, f"{error.code}: {error.message}")
-        raise
+            if ready_later:
+                trial.leave_started(host)
+        if not ready_later:
+            _wait_ready(host, spec, timer, workers_later=workers_later)
 
 
-def launch_kept(host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: float, *, workers_later: bool) -> None:
+def take_up(host: Host, spec: ReleaseSpec, timer: Timer, *, ready_later: bool = False) -> bool | None:
+    """Go on with what an earlier call did for the same release; return whether that changed anything.
+
+    A candidate that was left started is waited for as `launch` does, one that is ready has its time again. None when
+    there is nothing to go on with.
+    """
+    if is_serving(host, spec.release):
+        return False
+    existing = host.state.trial
+    if existing is None or existing.phase == STARTING:
+        return None
+    if existing.phase != STARTED or ready_later:
+        trial.renew(host, existing)
+        return False
+    trial.resume(host)
+    with _undone_on_failure(host, spec):
+        _wait_ready(host, spec, timer, workers_later=False)
+    return True
+
+
+def launch_kept(
+    host: Host,
+    spec: ReleaseSpec,
+    timer: Timer,
+    confirm_seconds: float,
+    *,
+    workers_later: bool,
+    ready_later: bool = False,
+) -> None:
     """Launch a parked release: its own containers, the environment they ran with, nothing asked of the registry."""
     services = spec.web_services if workers_later else spec.services
     launch(
@@ -91,9 +112,33 @@ def launch_kept(host: Host, spec: ReleaseSpec, timer: Timer, confirm_seconds: fl
         timer,
         confirm_seconds,
         lambda: fleet.start_services(host, spec, services),
-        is_kept=True,
+        ready_later=ready_later,
         workers_later=workers_later,
     )
+
+
+def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, *, workers_later: bool) -> None:
+    """Wait for the containers of the trial, sooner asked again where they served before, then route to them."""
+    is_kept = host.state.trial is not None and host.state.trial.was_parked
+    with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
+        host.progress("ready", f"waiting until {spec.release} is ready")
+        started = replace(spec, services=spec.web_services) if workers_later else spec
+        host.prober().wait(started, fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None)
+    with host.journal.step("ready", "trial_routes", release=spec.release):
+        trial.settle(host, spec, waits_for_workers=workers_later)
+
+
+@contextlib.contextmanager
+def _undone_on_failure(host: Host, spec: ReleaseSpec) -> Iterator[None]:
+    """Revert the trial when the block fails; the error goes on, with no secret value of the containers in it."""
+    try:
+        yield
+    except HostctlError as error:
+        fleet.know_secrets(host, spec)
+        host.progress("revert", f"{spec.release} did not start: {error.message}")
+        with contextlib.suppress(HostctlError):
+            trial.revert(host, f"{error.code}: {error.message}")
+        raise
 
 
 def outcome(host: Host, spec: ReleaseSpec, timer: Timer, *, changed: bool) -> dict[str, Any]:

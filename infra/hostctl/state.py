@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STARTING = "starting"
+STARTED = "started"
+"""The containers run; whether they are ready is asked by the next call."""
 READY = "ready"
 SHIFT = "shift"
 CUTOVER = "cutover"

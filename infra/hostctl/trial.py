@@ -10,7 +10,7 @@ from . import fleet
 from .drain import Left, wait_drained
 from .edge.routing import committed_routing, trial_routing
 from .errors import HostctlError
-from .state import CUTOVER, READY, REVERTING, SHIFT, STARTING, Retiring, State, Trial
+from .state import CUTOVER, READY, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
 
 if TYPE_CHECKING:
     from .host import Host
@@ -39,6 +39,16 @@ def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> T
     host.store.save(state.with_(trial=trial).unpark(spec.release))
     host.spawn_watchdog()
     return trial
+
+
+def leave_started(host: Host) -> Trial:
+    """Leave a candidate whose containers run to the next call, which has the trial's whole time to come."""
+    return _in_phase(host, STARTED)
+
+
+def resume(host: Host) -> Trial:
+    """Take up a candidate that was left started; a call that ends from here on is undone at once, as in any start."""
+    return _in_phase(host, STARTING)
 
 
 def settle(host: Host, spec: ReleaseSpec, *, waits_for_workers: bool) -> Trial:
@@ -261,6 +271,13 @@ def _put_away(host: Host, candidate: ReleaseSpec, *, is_kept: bool) -> None:
     if not is_kept:
         fleet.remove(host, candidate)
         host.paths.release(candidate.release).unlink(missing_ok=True)
+
+
+def _in_phase(host: Host, phase: str) -> Trial:
+    """Put the trial into another phase, with its whole time ahead."""
+    state = host.state
+    assert state.trial is not None  # noqa: S101 - begun by this call or the one before
+    return _save_trial(host, state, dataclasses.replace(_renewed(host, state.trial), phase=phase))
 
 
 def _renewed(host: Host, trial: Trial) -> Trial:

@@ -131,17 +131,27 @@ class Rollout:
         return Heartbeat(trial, self._release, interval_seconds=self._context.settings.rollout.heartbeat_seconds)
 
     def _ensure_candidates(self) -> dict[str, dict[str, int]]:
-        """Return each host's verification ports; a candidate that a host gave up meanwhile is started again."""
+        """Wait until every candidate is ready and return each host's verification ports.
+
+        One that a host gave up meanwhile, or has kept for a rollback, is started here.
+        """
         context = self._context
-        answers = self._group.call(
-            "start",
-            timeout_seconds=START_SECONDS,
-            spec=dict(context.spec),
-            secrets=context.secrets.subset(context.settings.secrets.names),
-            registry=context.registry_login,
-            confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
-            workers_later=self._is_rollback,
+        request: dict[str, Any] = {
+            "spec": dict(context.spec),
+            "secrets": context.secrets.subset(context.settings.secrets.names),
+            "registry": context.registry_login,
+            "confirm_timeout_seconds": context.settings.rollout.confirm_timeout_seconds,
+            "workers_later": self._is_rollback,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
+        }
+        answers = self._group.each(
+            lambda client: client.call(
+                "start",
+                timeout_seconds=START_SECONDS,
+                on_progress=lambda _, text: self._show(f"  {client.host.name}: {text}"),
+                lease=self._group.leases.get(client.host.name),
+                **request,
+            )
         )
         self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)

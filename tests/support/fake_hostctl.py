@@ -76,6 +76,8 @@ class FakeClient:
         **request: Any,
     ) -> dict[str, Any]:
         """Answer as the script says; a command it does not have is remembered and fails."""
+        if on_progress is not None:
+            on_progress(command, f"at work on {command}")
         with self.journal.lock:
             self.journal.calls.append(Call(host=self.host.name, command=command, request=request))
             answer = self.answers.get(command)

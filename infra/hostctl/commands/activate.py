@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import fleet, trial
+from .. import fleet
 from ..clearance import read_clearance, require_clearance
 from ..converge import converge
 from ..errors import HostctlError
 from ..files import read_json
-from ..launch import Timer, is_serving, launch_kept, outcome, read_confirm_seconds
+from ..launch import Timer, launch_kept, outcome, read_confirm_seconds, take_up
 from ..lease import read_lease
 from ..preflight import check_release
 from ..resources import require
@@ -29,14 +29,12 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     with host.changing(f"activate {release}", lease):
         converge(host, keep=release, finish_retiring=True)
         spec = fleet.load_spec(host, release)
-        existing = host.state.trial
-        if is_serving(host, release) or (existing is not None and existing.phase != "starting"):
-            if existing is not None:
-                trial.renew(host, existing)
-            return outcome(host, spec, Timer(host.clock), changed=False)
+        timer = Timer(host.clock)
+        changed = take_up(host, spec, timer)
+        if changed is not None:
+            return outcome(host, spec, timer, changed=changed)
         if not fleet.has_all(host, spec):
             raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
         require(check_release(host, spec, 0))
-        timer = Timer(host.clock)
         launch_kept(host, spec, timer, confirm_seconds, workers_later=True)
         return outcome(host, spec, timer, changed=True)

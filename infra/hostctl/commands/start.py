@@ -1,16 +1,16 @@
-"""`start`: a candidate beside the running release, ready and without traffic."""
+"""`start`: a candidate beside the running release, ready and without traffic, in one call or in two."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import fleet, trial
+from .. import fleet
 from ..clearance import read_clearance, refuse_cold, require_clearance
 from ..compose import on_trial
 from ..converge import converge
 from ..files import read_json
 from ..images import ensure_images, read_registry
-from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confirm_seconds
+from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confirm_seconds, take_up
 from ..lease import read_lease
 from ..preflight import check_release, make_disk_room, read_needed
 from ..resources import require
@@ -32,6 +32,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
     clearance = read_clearance(fields)
     is_later = fields.flag("later_if_kept", default=False)
+    ready_later = fields.flag("ready_later", default=False)
     workers_later = fields.flag("workers_later", default=False)
     if spec is not None:
         for name in sorted(set(spec.secret_names) - set(secrets)):
@@ -41,27 +42,24 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     if _is_done(host, spec, raw):
         return outcome(host, spec, Timer(host.clock), changed=False)
     is_warm_only = require_clearance(host, clearance, raw)
-    with host.changing(f"start {spec.release}", lease, is_final_on_failure=True):
+    with host.changing(f"start {spec.release}", lease, is_final_on_failure=ready_later):
         converge(host, keep=spec.release, finish_retiring=True)
-        if is_serving(host, spec.release):
-            return outcome(host, spec, Timer(host.clock), changed=False)
-        existing = host.state.trial
-        if existing is not None and existing.phase != "starting":
-            trial.renew(host, existing)
-            return outcome(host, spec, Timer(host.clock), changed=False)
-        if is_later and existing is None and fleet.has_all(host, spec):
-            return {"release": spec.release, "phase": "kept", "changed": False}
         timer = Timer(host.clock)
+        changed = take_up(host, spec, timer, ready_later=ready_later)
+        if changed is not None:
+            return outcome(host, spec, timer, changed=changed)
+        if is_later and host.state.trial is None and fleet.has_all(host, spec):
+            return {"release": spec.release, "phase": "kept", "changed": False}
         removed = make_disk_room(host, spec, needed)
         require(check_release(host, spec, needed))
         if fleet.has_all(host, spec):
-            launch_kept(host, spec, timer, confirm_seconds, workers_later=workers_later)
+            launch_kept(host, spec, timer, confirm_seconds, workers_later=workers_later, ready_later=ready_later)
             return outcome(host, spec, timer, changed=True)
         if is_warm_only:
             raise refuse_cold()
         with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
             ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
-        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets))
+        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets), ready_later=ready_later)
         return {**outcome(host, spec, timer, changed=True), "removed": removed}
 
 

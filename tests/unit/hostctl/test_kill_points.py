@@ -19,8 +19,21 @@ if TYPE_CHECKING:
 
 OLD, NEW, NEXT = "v1.0.0-old", "v1.1.0-new", "v1.2.0-next"
 Plan = tuple[tuple[str, dict[str, Any]], ...]
-GOOD: Plan = (("start", {}), ("shift", {"weight": 30}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
-REVERTED: Plan = (("start", {}), ("shift", {"weight": 30}), ("revert", {"reason": "too slow"}))
+GOOD: Plan = (
+    ("start", {"ready_later": True}),
+    ("start", {}),
+    ("shift", {"weight": 30}),
+    ("cutover", {}),
+    ("commit", {}),
+    ("drain", {}),
+    ("park", {}),
+)
+REVERTED: Plan = (
+    ("start", {"ready_later": True}),
+    ("start", {}),
+    ("shift", {"weight": 30}),
+    ("revert", {"reason": "too slow"}),
+)
 TAKEN_BACK: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}), ("revert", {}))
 WARM: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
 """Of a release that served before the one that serves now."""
