@@ -13,6 +13,7 @@ from infra.components.host_data import HostData, HostDataArgs
 from infra.domain.compose import render_core
 from infra.domain.core_secrets import core_secrets
 from infra.domain.naming import front_network
+from infra.domain.text_form import from_text
 from infra.hostctl.build import build_zipapp
 from infra.paths import CACHE_FOLDER
 
@@ -97,7 +98,7 @@ def declare_candidates(
                 deploy_key=deploy_key,
                 release_id=keyed["release"],
                 run_id=keyed["run_id"],
-                spec=keyed["spec"],
+                spec=keyed["spec"].apply(from_text),
                 secrets=pulumi.Output.secret(secrets.subset(settings.secrets.names)),
                 registry_login=registry_login(settings, secrets),
                 lease=preflight.leases.apply(lambda leases, name=host.name: lease_of(settings, name, leases)),  # type: ignore[misc]

@@ -12,6 +12,7 @@ from infra.components.gate import Gate
 from infra.components.record import ReleaseRecord
 from infra.components.release_rollout import Preflight, Rollout
 from infra.domain.ledger import Run, entry_of, host_keys
+from infra.domain.text_form import from_text, to_text
 from infra.host_plan import declare_candidates, declare_hosts
 from infra.paths import PROJECT_ROOT
 from infra.release import (
@@ -56,8 +57,8 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         "release": source.release.apply(lambda known: known.id),
         "run_id": run_id,
         "commit": source.commit,
-        "settings": reached.model_dump(mode="json"),
-        "spec": source.release.apply(lambda known: dict(known.spec)),
+        "settings": to_text(reached.model_dump(mode="json")),
+        "spec": source.release.apply(lambda known: to_text(dict(known.spec))),
     }
 
     gate = Gate(
@@ -86,21 +87,23 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     entry = pulumi.Output.all(
         release=source.release,
         run_id=run_id,
-        report=rollout.report,
+        report=rollout.report.apply(from_text),
         platform=pulumi.Output.all(**source.platform),
         gate=gate.record,
     ).apply(
-        lambda known: entry_of(
-            reached,
-            **known,
-            run=Run(
-                origin=origin,
-                started_at=started_at,
-                ended_at=utc_now(),
-                replaced=str(earlier.entry.get("release") or ""),
-                fingerprints=prints,
-                summary=(earlier.find(settings.rollback_to or "") or {}).get("summary") or {},
-            ),
+        lambda known: to_text(
+            entry_of(
+                reached,
+                **known,
+                run=Run(
+                    origin=origin,
+                    started_at=started_at,
+                    ended_at=utc_now(),
+                    replaced=str(earlier.entry.get("release") or ""),
+                    fingerprints=prints,
+                    summary=(earlier.find(settings.rollback_to or "") or {}).get("summary") or {},
+                ),
+            )
         )
     )
     record = ReleaseRecord(
@@ -114,10 +117,11 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
 def export(settings: Settings, record: ReleaseRecord) -> None:
     """Export the record; a failed release leaves every output as it was."""
     scheme, port = ("https", settings.edge.https_port) if settings.edge.tls else ("http", settings.edge.http_port)
-    pulumi.export("release", record.entry.apply(lambda entry: entry["release"]))
+    entry: pulumi.Output[dict[str, Any]] = record.entry.apply(from_text)
+    pulumi.export("release", entry.apply(lambda known: known["release"]))
     pulumi.export("previous", record.previous)
-    pulumi.export("images", record.entry.apply(lambda entry: entry["images"]))
-    pulumi.export("urls", record.entry.apply(lambda _: [f"{scheme}://{host.reach(port)}" for host in settings.hosts]))
-    pulumi.export("release_entry", record.entry)
+    pulumi.export("images", entry.apply(lambda known: known["images"]))
+    pulumi.export("urls", entry.apply(lambda _: [f"{scheme}://{host.reach(port)}" for host in settings.hosts]))
+    pulumi.export("release_entry", entry)
     pulumi.export("history", record.history)
     pulumi.export("fingerprint_key", pulumi.Output.secret(record.fingerprint_key))

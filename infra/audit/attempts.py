@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.stack_history import find_resource
-from infra.domain.numbers import whole_numbers
 from infra.domain.rollback import read_message
+from infra.domain.text_form import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ def _cleared(history: StackHistory, update: Update) -> dict[str, Any]:
     modified = str(clearance.get("modified") or "")
     if not modified or modified[:19] < update.document.started_at.isoformat()[:19]:
         return {}
-    inputs: Mapping[str, Any] = whole_numbers(clearance.get("inputs") or {})
-    release, settings = str(inputs.get("release") or ""), inputs.get("settings") or {}
+    inputs: Mapping[str, Any] = clearance.get("inputs") or {}
+    release, settings = str(inputs.get("release") or ""), from_text(inputs.get("settings") or {})
     kind = next((kind for key, kind in KINDS.items() if settings.get(key)), "release")
     return {"release": release, "version": release.rpartition("-")[0], "kind": kind}
 

@@ -22,17 +22,18 @@ from infra.domain.naming import data_network, front_network
 from infra.domain.numbers import whole_numbers
 from infra.domain.promotion import promotion_problems
 from infra.domain.provenance import provenance
+from infra.domain.text_form import from_text
 from infra.domain.waivers import unused_waivers
 from infra.errors import GateError
 from infra.paths import PROJECT_ROOT
-from infra.settings.load import APPROVED_VARIABLE
-from infra.settings.model import Settings
+from infra.settings.load import APPROVED_VARIABLE, settings_of
 from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from infra.settings.gate import Signing
+    from infra.settings.model import Settings
     from infra.settings.secrets import SecretValues
 
 SBOM_KIND = "cyclonedx"
@@ -46,8 +47,8 @@ def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     this run built the images), `commit`, `history` (of the stack that a tag is promoted from), and for a
     rollback `recorded` (the gate's record of that release, which counts while the registry is down).
     """
-    settings = Settings.model_validate(props["settings"])
-    spec, images = whole_numbers(props["spec"]), props["images"]
+    settings = settings_of(props)
+    spec, images = from_text(props["spec"]), props["images"]
     reports = whole_numbers(props["reports"])
     _refuse(settings, _problems(settings, spec, images, reports, props.get("history")))
     record: dict[str, Any] = {"scans": reports, "signed_by": None, "sbom": [], "provenance": []}

@@ -18,14 +18,16 @@ from infra.checks.offline import registry_is_silent
 from infra.components.dynamic import KEYS, show
 from infra.components.notifications import failure_announced
 from infra.domain.numbers import whole_numbers
+from infra.domain.text_form import from_text, to_text
 from infra.paths import PROJECT_ROOT
-from infra.settings.model import Settings
+from infra.settings.load import settings_of
 from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from infra.release import RecordedGate
+    from infra.settings.model import Settings
     from infra.sources import Source
 
 SCAN_KEYS = ("image", "policy", "accept_risk")
@@ -63,7 +65,7 @@ class ScanProvider(JudgingProvider):
 
     def judge(self, props: dict[str, Any]) -> dict[str, Any]:
         """Return the report."""
-        settings = Settings.model_validate(props["settings"])
+        settings = settings_of(props)
         secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
         known = props.get("recorded")
         if known and registry_is_silent(settings, secrets):
@@ -113,7 +115,7 @@ def _remembered(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _aged(report: Mapping[str, Any], props: Mapping[str, Any]) -> bool:
-    return too_old(report, props["settings"], datetime.now(UTC))
+    return too_old(report, from_text(props["settings"]), datetime.now(UTC))
 
 
 def too_old(report: Mapping[str, Any], settings: Mapping[str, Any], now: datetime) -> bool:
@@ -185,7 +187,7 @@ class Gate(pulumi.ComponentResource):
         """Declare a scan for each image that the stack runs, side by side, and the clearance behind them."""
         super().__init__("acp:gate:Gate", name, None, None)
         options = pulumi.ResourceOptions(parent=self)
-        values = settings.model_dump(mode="json")
+        values = to_text(settings.model_dump(mode="json"))
         images = source.release.apply(lambda known: {ref.name: ref.pinned for ref in known.images})
         own: dict[str, pulumi.Output[str]] = {
             image: images.apply(lambda pinned, image=image: pinned[image])  # type: ignore[misc]
@@ -214,7 +216,7 @@ class Gate(pulumi.ComponentResource):
                 "release": source.release.apply(lambda known: known.id),
                 "run_id": run_id,
                 "settings": values,
-                "spec": source.release.apply(lambda known: dict(known.spec)),
+                "spec": source.release.apply(lambda known: to_text(dict(known.spec))),
                 "images": images,
                 "reports": [scan.report for scan in scans],
                 "built": not settings.image_tag and not settings.rollback_to,

@@ -15,18 +15,19 @@ from infra.notify.announce import put_notice, start_sender
 from infra.notify.channels import wanting
 from infra.notify.outbox import Outbox, lock_name
 from infra.rollout.context import who
-from infra.settings.model import Settings
+from infra.settings.load import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from infra.domain.notices.notice import Event
+    from infra.settings.model import Settings
 
 
 def announce_start(props: Mapping[str, Any]) -> None:
     """Say that a release begins, and start the sender that stays until the update has ended."""
     with _in_passing():
-        settings = Settings.model_validate(props["settings"])
+        settings = settings_of(props)
         if not any(wanting(settings, event, os.environ) for event in ("started", "failed")):
             return
         put_notice(
@@ -44,7 +45,7 @@ def announce_start(props: Mapping[str, Any]) -> None:
 def announce_success(props: Mapping[str, Any], report: Mapping[str, Any]) -> None:
     """Say that the release is committed and serves."""
     with _in_passing():
-        settings = Settings.model_validate(props["settings"])
+        settings = settings_of(props)
         event: Event = "rolled-back" if settings.rollback_to else "succeeded"
         _tell(settings, event, props, replaced=report.get("previous") or "", lost_requests=lost_requests(report))
 
@@ -56,7 +57,7 @@ def failure_announced(props: Mapping[str, Any]) -> Iterator[None]:
         yield
     except ReleaseError as error:
         with _in_passing():
-            settings = Settings.model_validate(props["settings"])
+            settings = settings_of(props)
             event: Event = "reverted" if isinstance(error, RolloutError) and error.restored else "failed"
             reason = error.reason if isinstance(error, RolloutError) and error.reason else error.what
             replaced = error.restored if isinstance(error, RolloutError) else ""

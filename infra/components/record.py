@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from infra.adapters.packed_history import pack, unpack
+from infra.components.dynamic import KEYS
 from infra.domain.ledger import push
+from infra.domain.text_form import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,20 +24,25 @@ class RecordProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Update in place when the release or its run is another one."""
-        old, new = _olds.get("entry") or {}, _news.get("entry") or {}
         # While the engine works out what a replaced rollout takes with it, the entry is unknown.
-        is_known = isinstance(new, dict)
-        changed = not is_known or any(old.get(key) != new.get(key) for key in ("release", "run_id"))
+        is_known = isinstance(_news.get("entry"), str)
+        changed = not is_known or any(_entry(_olds).get(key) != _entry(_news).get(key) for key in KEYS)
         return DiffResult(changes=changed or _olds.get("fingerprint_key") != _news.get("fingerprint_key"))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Record the first release."""
-        return CreateResult(id_=props["stack"], outs={**props, "history": pack([props["entry"]]), "previous": ""})
+        return CreateResult(id_=props["stack"], outs={**props, "history": pack([_entry(props)]), "previous": ""})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Put the release on top of the history."""
-        history = push(unpack(_olds.get("history")), _news["entry"])
+        history = push(unpack(_olds.get("history")), _entry(_news))
         return UpdateResult(outs={**_news, "history": pack(history), "previous": previous_release(history)})
+
+
+def _entry(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry that the record was given, an empty one for a record that was not given any."""
+    entry: dict[str, Any] = from_text(props.get("entry") or {})
+    return entry
 
 
 def previous_release(history: list[dict[str, Any]]) -> str:
@@ -47,7 +54,8 @@ def previous_release(history: list[dict[str, Any]]) -> str:
 class ReleaseRecord(Resource, name="ReleaseRecord", module="acp"):
     """Current, previous and (packed) history of one stack; every stack output comes from here."""
 
-    entry: pulumi.Output[Mapping[str, Any]]
+    entry: pulumi.Output[str]
+    """JSON."""
     history: pulumi.Output[str]
     previous: pulumi.Output[str]
     fingerprint_key: pulumi.Output[str]

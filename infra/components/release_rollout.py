@@ -8,6 +8,7 @@ from pulumi.dynamic import Resource
 
 from infra.components.dynamic import KeyedProvider, show
 from infra.components.notifications import announce_start, announce_success, failure_announced
+from infra.domain.text_form import to_text
 from infra.rollout.driver import run_rollout
 from infra.rollout.preflight import run_preflight
 
@@ -35,7 +36,7 @@ class RolloutProvider(KeyedProvider):
         with failure_announced(props):
             report = run_rollout(props, show)
         announce_success(props, report)
-        return {"report": report}
+        return {"report": to_text(report)}
 
 
 class Preflight(Resource, name="Preflight", module="acp"):
@@ -54,7 +55,8 @@ class Preflight(Resource, name="Preflight", module="acp"):
 class Rollout(Resource, name="Rollout", module="acp"):
     """One release moved, judged and committed on all hosts, or reverted."""
 
-    report: pulumi.Output[Mapping[str, Any]]
+    report: pulumi.Output[str]
+    """JSON."""
 
     provider: ClassVar[KeyedProvider] = RolloutProvider()
 

@@ -13,13 +13,16 @@ from infra.adapters.files import key_path
 from infra.adapters.hostctl import HostctlClient
 from infra.adapters.ssh_sharing import shared
 from infra.domain.numbers import whole_numbers
+from infra.domain.text_form import from_text
 from infra.paths import PROJECT_ROOT
 from infra.rollout.hosts import HostGroup
-from infra.settings.model import Settings
+from infra.settings.load import settings_of
 from infra.settings.secrets import SecretValues, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from infra.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,12 @@ class RolloutContext:
 
 def open_context(props: Mapping[str, Any]) -> RolloutContext:
     """Return the context of a resource; it has `settings`, `spec`, `run_id`, and perhaps more (see the fields)."""
-    settings = Settings.model_validate(props["settings"])
+    settings = settings_of(props)
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     clients = host_clients(settings, secrets)
     return RolloutContext(
         settings=settings,
-        spec=whole_numbers(props["spec"]),
+        spec=from_text(props["spec"]),
         run_id=props["run_id"],
         group=HostGroup(clients=clients, leases=whole_numbers(props.get("leases") or {})),
         secrets=secrets,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from infra.domain.text_form import from_text
 from infra.errors import SettingsError
 from infra.settings.model import Settings
 from infra.settings.references import reference_problems
@@ -53,6 +54,11 @@ def load_stack_file(stack: str, root: Path, overrides: Mapping[str, str] | None 
     names = [name for name, key in OVERRIDES.items() if f"{NAMESPACE}:{key}" in given]
     source = " with ".join([source, *names])
     return load_settings(stack, {**config, **given}, root=root, source=source)
+
+
+def settings_of(props: Mapping[str, Any]) -> Settings:
+    """Return the settings that a resource was given, as the program validated them."""
+    return Settings.model_validate(from_text(props["settings"]))
 
 
 def one_update_overrides(environ: Mapping[str, str]) -> dict[str, str]:

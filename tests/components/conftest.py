@@ -9,6 +9,7 @@ import pytest
 from infra import host_plan, program, sources
 from infra.adapters.git import Sources
 from infra.components.record import RecordProvider
+from infra.domain.text_form import to_text
 from infra.settings.model import SECRET_NAMES, Settings
 from infra.settings.secrets import SecretValues
 from tests.support.pulumi_engine import Recording, run_program, secret
@@ -53,7 +54,7 @@ ANSWERS = {
         "leases": {h: {"holder": f"run-{h}", "fence": 7} for h in ("h1", "h2")},
         "before": [],
     },
-    "pulumi-python:dynamic/acp:Rollout": lambda _: {"report": REPORT},
+    "pulumi-python:dynamic/acp:Rollout": lambda _: {"report": to_text(REPORT)},
     "pulumi-python:dynamic/acp:ReleaseRecord": lambda inputs: RecordProvider().create(inputs).outs,
 }
 

@@ -8,6 +8,7 @@ from infra.components import notifications
 from infra.components.gate import JudgingProvider
 from infra.components.notifications import lost_requests
 from infra.components.release_rollout import PreflightProvider, RolloutProvider
+from infra.domain.text_form import from_text, to_text
 from infra.errors import GateError, LeaseHeldError, RolloutError
 from infra.notify import announce
 from infra.notify.outbox import Outbox
@@ -49,7 +50,7 @@ def props(*channels: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return the inputs of the rollout's resources, for a stack that tells Slack."""
     settings = notifying(*(channels or (channel("slack"),))).model_dump(mode="json")
     settings |= changes.pop("settings", {})
-    return {"release": "v2-1a2b3c4d", "run_id": "run-2", "commit": "c" * 40, "settings": settings, **changes}
+    return {"release": "v2-1a2b3c4d", "run_id": "run-2", "commit": "c" * 40, "settings": to_text(settings), **changes}
 
 
 def use(monkeypatch: pytest.MonkeyPatch, name: str, outcome: Exception | Mapping[str, Any]) -> None:
@@ -94,7 +95,7 @@ def test_a_good_rollout_is_a_success_or_a_rollback(
     """What served before, the duration and the figures are told; a deliberate return has its own event."""
     use(monkeypatch, "run_rollout", {**GOOD, "certificate": {"sent": 900, "failed": 2.0}})
     made = RolloutProvider().create(props(settings={"rollback_to": rollback_to}))
-    assert made.outs["report"]["previous"] == "v1-0"
+    assert from_text(made.outs["report"])["previous"] == "v1-0"
     (notice,) = told.notices()
     assert (notice.event, notice.replaced, notice.lost_requests) == (event, "v1-0", 2)
     assert notice.duration_seconds is not None
@@ -166,7 +167,7 @@ def test_telling_never_fails_a_release(
     use(monkeypatch, "run_rollout", GOOD)
     monkeypatch.setattr(notifications, "put_notice", full)
     PreflightProvider().create(props())
-    assert RolloutProvider().create(props()).outs["report"] == GOOD
+    assert from_text(RolloutProvider().create(props()).outs["report"]) == GOOD
     assert capsys.readouterr().out == "warning: the notice of this step was not made (OSError)\n" * 2
 
 

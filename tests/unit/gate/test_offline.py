@@ -9,6 +9,7 @@ from infra.checks.clearance import clear_release
 from infra.checks.offline import recorded_scan, unsigned_then
 from infra.components import gate as gate_module
 from infra.components.gate import ScanProvider
+from infra.domain.text_form import to_text
 from infra.errors import GateError
 from infra.release import Earlier, recorded_gate
 from tests.support.release import make_release
@@ -86,8 +87,8 @@ def cleared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: dict[str,
     images = {ref.name: ref.pinned for ref in release.images}
     return clear_release(
         {
-            "settings": settings.model_dump(mode="json"),
-            "spec": dict(release.spec),
+            "settings": to_text(settings.model_dump(mode="json")),
+            "spec": to_text(dict(release.spec)),
             "run_id": "run-1",
             "images": images,
             "reports": [{**SCAN, "image": pinned} for pinned in images.values()],

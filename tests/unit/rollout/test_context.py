@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.domain.text_form import to_text
 from infra.rollout.context import host_clients, open_context, who
 from infra.settings.model import SECRET_NAMES
 from infra.settings.secrets import SecretValues
@@ -39,8 +40,8 @@ def test_settings_and_spec_survive_the_engine() -> None:
     release = make_release(settings)
     props = through_the_engine(
         {
-            "settings": settings.model_dump(mode="json"),
-            "spec": dict(release.spec),
+            "settings": to_text(settings.model_dump(mode="json")),
+            "spec": to_text(dict(release.spec)),
             "run_id": "run-1",
             "leases": {"h1": {"holder": "run-1", "fence": 7}},
         }
