@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,11 @@ def find_source(
         images = {name: published.resolve(name, tag) for name in settings.images}
         versions, version, commit = dict.fromkeys(settings.images, tag), tag, commit_of(PROJECT_ROOT, tag)
     else:
-        own = {name: sources_of([image]) for name, image in settings.images.items()}
+        with ThreadPoolExecutor() as pool:  # each asks git five times
+            looking = {name: pool.submit(sources_of, [image]) for name, image in settings.images.items()}
+            whole = sources_of(settings.images.values())
+        own = {name: asked.result() for name, asked in looking.items()}
         versions = {name: image_version(settings, sources) for name, sources in own.items()}
-        whole = sources_of(settings.images.values())
         version, commit = image_version(settings, whole), whole.commit
         images = {name: build_image(settings, name, sources, password).ref for name, sources in own.items()}
     template = app_template(settings)

@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from infra.settings.load import APPROVED_VARIABLE, settings_of
 from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from infra.settings.gate import Signing
     from infra.settings.model import Settings
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 SBOM_KIND = "cyclonedx"
 PROVENANCE_KIND = "slsaprovenance1"
+KINDS = {"sbom": SBOM_KIND, "provenance": PROVENANCE_KIND}
+"""What is attached to an image beside its signature, by the key of the record."""
 
 
 def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
@@ -63,18 +66,23 @@ def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
         show(f"gate: {spec['release']} cleared; this stack asks for no signatures")
         return {"clearance": None, "record": record}
     verifier = verifier_of(signing)
-    if props["built"] and may_sign(signing):
-        sign_images(settings, secrets, images, commit=props["commit"])
-    signatures = unsigned_then(recorded, str(verifier)) if is_offline else unsigned(settings, secrets, verifier, images)
-    _refuse(settings, signatures)
+    if is_offline:
+        found = Vouched(
+            problems=unsigned_then(recorded, str(verifier)),
+            attached={name: recorded.get(name) or [] for name in KINDS},
+        )
+    else:
+        found = vouched(settings, secrets, verifier, images)
+        if props["built"] and may_sign(signing) and not found.is_complete(images):
+            sign_images(settings, secrets, images, commit=props["commit"])
+            found = vouched(settings, secrets, verifier, images)
+    _refuse(settings, found.problems)
     text = clearance_text(spec, run_id=props["run_id"], now_unix_seconds=time.time(), is_warm_only=is_offline)
     signature = sign(text, key_path(signing.release_key_file))
-    then = {name: recorded.get(name) or [] for name in ("sbom", "provenance")}
-    attached = then if is_offline else _attached(settings, secrets, verifier, images)
     show(f"gate: {spec['release']} cleared: {len(reports)} images scanned, {len(images)} signed by {verifier}")
     return {
         "clearance": {"document": text, "signature": signature},
-        "record": {**record, "signed_by": str(verifier), **attached},
+        "record": {**record, "signed_by": str(verifier), **found.attached},
     }
 
 
@@ -186,27 +194,29 @@ def sbom_of(settings: Settings, secrets: SecretValues, name: str, image: str) ->
     return sbom
 
 
-def unsigned(settings: Settings, secrets: SecretValues, verifier: Verifier, images: Mapping[str, str]) -> list[str]:
-    """Return the problem of every image whose signature does not count."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """What the registry has on some images: why signatures do not count, and which images have which statement."""
+
+    problems: list[str]
+    attached: dict[str, list[str]]
+
+    def is_complete(self, images: Collection[str]) -> bool:
+        """Return whether every image has a signature that counts and every statement."""
+        return not self.problems and all(len(names) == len(images) for names in self.attached.values())
+
+
+def vouched(settings: Settings, secrets: SecretValues, verifier: Verifier, images: Mapping[str, str]) -> Vouched:
+    """Look at the signatures and statements of all images, side by side."""
     cosign = _cosign(settings, secrets)
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda image: cosign.problem(image, verifier), images.values())
-        return [
-            f"{name}: {problem} ({image})"
-            for (name, image), problem in zip(images.items(), found, strict=True)
-            if problem
-        ]
-
-
-def _attached(
-    settings: Settings, secrets: SecretValues, verifier: Verifier, images: Mapping[str, str]
-) -> dict[str, list[str]]:
-    """Return which images have a valid SBOM and provenance in the registry."""
-    cosign = _cosign(settings, secrets)
-
-    def ask(kind: str) -> list[str]:
-        return [name for name, image in sorted(images.items()) if cosign.attested(image, verifier, kind=kind)]
-
-    with ThreadPoolExecutor() as pool:
-        sbom, made = pool.map(ask, (SBOM_KIND, PROVENANCE_KIND))
-    return {"sbom": sbom, "provenance": made}
+        signatures = {name: pool.submit(cosign.problem, image, verifier) for name, image in images.items()}
+        statements = {
+            key: {name: pool.submit(cosign.attested, image, verifier, kind=kind) for name, image in images.items()}
+            for key, kind in KINDS.items()
+        }
+    found = {name: asked.result() for name, asked in signatures.items()}
+    return Vouched(
+        problems=[f"{name}: {problem} ({images[name]})" for name, problem in found.items() if problem],
+        attached={key: sorted(name for name, asked in of.items() if asked.result()) for key, of in statements.items()},
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.adapters.trivy import Login
-from infra.checks.clearance import may_sign, sign_images, unsigned, verifier_of
+from infra.checks.clearance import may_sign, sign_images, verifier_of, vouched
 from infra.checks.gate import ScanRequest, recorded_verdict
 from infra.cli.options import emit, json_option, load, stack_option
 from infra.errors import GateError
@@ -53,7 +53,7 @@ def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
         )
     click.echo(f"signing {', '.join(sorted(built.images))}", err=True)
     sign_images(settings, secrets, built.images, commit=built.commit)
-    problems = unsigned(settings, secrets, verifier_of(signing), built.images)
+    problems = vouched(settings, secrets, verifier_of(signing), built.images).problems
     if problems:
         raise GateError("the signatures do not count:\n" + "\n".join(problems), mend="no host was changed")
     document = {"signed": sorted(built.images), "by": str(verifier_of(signing))}

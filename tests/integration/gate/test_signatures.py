@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.checks.clearance import SBOM_KIND, clear_release, unsigned, verifier_of
+from infra.checks.clearance import SBOM_KIND, clear_release, verifier_of, vouched
 from infra.checks.gate import scan_image
 from infra.domain.release import ImageRef, build_release
 from infra.errors import GateError
@@ -143,7 +143,7 @@ def test_the_signature_of_another_digest_is_blocked(
     assert copied.is_success
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     assert settings.gate.signing
-    found = unsigned(settings, secrets, verifier_of(settings.gate.signing), {"acp-ingest": fresh})
+    found = vouched(settings, secrets, verifier_of(settings.gate.signing), {"acp-ingest": fresh}).problems
     assert "another digest" in found[0]
 
 

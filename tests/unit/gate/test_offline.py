@@ -80,7 +80,7 @@ def test_the_recorded_scan_stands_in_while_the_registry_is_silent(
 def cleared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: dict[str, Any]) -> dict[str, Any]:
     """Clear a rollback while the registry is silent."""
     silent(monkeypatch, is_silent=True)
-    monkeypatch.setattr(clearance_module, "unsigned", lambda *_: pytest.fail("the registry was asked"))
+    monkeypatch.setattr(clearance_module, "vouched", lambda *_: pytest.fail("the registry was asked"))
     monkeypatch.setattr(clearance_module, "sign", lambda text, _key: f"signed {len(text)}")
     settings = make_settings(rollback_to="v1-0", gate={"signing": SIGNING})
     release = make_release(settings)
