@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -34,22 +35,98 @@ def sockets_folder() -> Path:
 
 
 @contextlib.contextmanager
-def shared(clients: Sequence[HostctlClient], *, folder: Path | None = None) -> Iterator[Sequence[HostctlClient]]:
+def shared(
+    clients: Sequence[HostctlClient], *, folder: Path | None = None, lingers: bool = False
+) -> Iterator[Sequence[HostctlClient]]:
     """Yield the clients with a connection each that their tunnels and all their hostctl sessions go through.
 
     Nobody waits for it: until it is open, and after it was lost, whatever begins opens its own as it would without. So
-    it does where `folder` (by default `sockets_folder()`) is another user's.
+    it does where `folder` (by default `sockets_folder()`) is another user's. With `lingers` the connections stay when
+    the context ends well, for the next one in this process.
     """
     folder = folder or sockets_folder()
     is_own = _is_own(folder)
     if is_own:
         _sweep(folder)
     with contextlib.ExitStack() as stack:
-        held = [
-            stack.enter_context(_held(client, folder / secrets.token_hex(4))) if is_own else client
-            for client in clients
-        ]
-        yield [stack.enter_context(_in_sessions(client)) for client in held]
+        connections = [_connection(client, folder if is_own else None) for client in clients]
+        for connection in connections:
+            stack.callback(connection.close)
+        yield [connection.reached_by(client) for client, connection in zip(clients, connections, strict=True)]
+        if lingers:
+            stack.pop_all()
+            _lingering.update({_key(client): found for client, found in zip(clients, connections, strict=True)})
+
+
+class _Connection:
+    """A connection to one host, and the hostctl sessions that go through it; without a `folder` the sessions alone."""
+
+    def __init__(self, client: HostctlClient, folder: Path | None) -> None:
+        """Begin to open it."""
+        path = folder / secrets.token_hex(4) if folder else None
+        self._path = path if path and len(str(path).encode()) <= LONGEST_PATH_BYTES else None
+        self._master = _open_master(client, self._path) if self._path else None
+        reached = replace(client, control_path=str(self._path or ""))
+        self._sessions = reached.with_sessions().sessions
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is worth going on with."""
+        return self._master is not None and self._master.poll() is None
+
+    def reached_by(self, client: HostctlClient) -> HostctlClient:
+        """Return a client of this host that goes through it."""
+        return replace(client, control_path=str(self._path or ""), sessions=self._sessions)
+
+    def close(self) -> None:
+        """End it, its sessions first."""
+        if self._sessions is not None:
+            self._sessions.close()
+        if self._master is None or self._path is None:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            self._master.stdin.close() if self._master.stdin else None
+        try:
+            self._master.wait(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._master.terminate()
+            self._master.wait()
+        self._path.unlink(missing_ok=True)
+
+
+_lingering: dict[tuple[str, ...], _Connection] = {}
+"""Connections that wait for the next context, by what leads to their host."""
+
+
+@atexit.register
+def end_lingering() -> None:
+    """End the connections that no context came for."""
+    while _lingering:
+        _lingering.popitem()[1].close()
+
+
+def _key(client: HostctlClient) -> tuple[str, ...]:
+    return tuple(ssh_argv(client.host, client.key_file))
+
+
+def _connection(client: HostctlClient, folder: Path | None) -> _Connection:
+    """Return the connection that was left by the context before and still stands, or a new one."""
+    left = _lingering.pop(_key(client), None)
+    if left is not None and left.is_open:
+        return left
+    if left is not None:
+        left.close()
+    return _Connection(client, folder)
+
+
+def _open_master(client: HostctlClient, path: Path) -> subprocess.Popen[bytes]:
+    """Start what holds a connection and makes its socket; it ends with its input, so with this process."""
+    return subprocess.Popen(  # noqa: S603 - an argv list, never a shell
+        ssh_argv(client.host, client.key_file, command=HOLD, control_path=str(path), is_master=True),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _is_own(folder: Path) -> bool:
@@ -70,39 +147,3 @@ def _sweep(folder: Path) -> None:
                 caller.connect(str(path))
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _in_sessions(client: HostctlClient) -> Iterator[HostctlClient]:
-    """Yield the client with sessions that end with the context."""
-    keeping = client.with_sessions()
-    try:
-        yield keeping
-    finally:
-        if keeping.sessions is not None:
-            keeping.sessions.close()
-
-
-@contextlib.contextmanager
-def _held(client: HostctlClient, path: Path) -> Iterator[HostctlClient]:
-    """Yield the client with the socket of a connection that ends with the context, or with this process."""
-    if len(str(path).encode()) > LONGEST_PATH_BYTES:
-        yield client
-        return
-    process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell
-        ssh_argv(client.host, client.key_file, command=HOLD, control_path=str(path), is_master=True),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield replace(client, control_path=str(path))
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close() if process.stdin else None
-        try:
-            process.wait(timeout=END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            process.wait()
-        path.unlink(missing_ok=True)

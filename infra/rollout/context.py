@@ -75,9 +75,9 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
 
 
 @contextlib.contextmanager
-def sharing_connections(context: RolloutContext) -> Iterator[RolloutContext]:
-    """Yield the same context with one connection per host for all that is asked in it."""
-    with shared(context.group.clients) as clients:
+def sharing_connections(context: RolloutContext, *, lingers: bool = False) -> Iterator[RolloutContext]:
+    """Yield the same context with one connection per host for all that is asked in it; `lingers`: see `shared`."""
+    with shared(context.group.clients, lingers=lingers) as clients:
         yield replace(context, group=replace(context.group, clients=clients))
 
 

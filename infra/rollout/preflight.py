@@ -23,9 +23,9 @@ DISK_BYTES = 1024**3
 def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
     """Take the lease on every host and check it; give back what was taken and raise when one cannot be released to.
 
-    Returns the leases by host, and what is at fault before the rollout.
+    Returns the leases by host, and what is at fault before the rollout. The rollout goes on with its connections.
     """
-    with sharing_connections(open_context(props)) as context:
+    with sharing_connections(open_context(props), lingers=True) as context:
         return _preflight(context, show)
 
 

@@ -51,6 +51,31 @@ def test_calls_and_tunnels_share_one_connection(site: Site, tmp_path: Path) -> N
     assert list(folder.iterdir()) == []
 
 
+def test_the_next_context_goes_on_with_the_same_connection(site: Site, tmp_path: Path) -> None:
+    """Nothing is opened or started for it, and it takes both away."""
+    folder = tmp_path / "s"
+    with shared([site.client("deploy")], folder=folder, lingers=True) as (client,):
+        assert comes_true(lambda: any(folder.iterdir()), within_seconds=OPEN_SECONDS), "no shared connection came about"
+        client.call("status", timeout_seconds=CALL_SECONDS)
+        before = hostctls(site)
+    assert connections(site) == 1
+    with shared([site.client("deploy")], folder=folder) as (again,):
+        assert again.call("status", timeout_seconds=CALL_SECONDS)["event"] == "result"
+        assert (connections(site), hostctls(site)) == (1, before)
+    assert list(folder.iterdir()) == []
+    assert comes_true(lambda: connections(site) == 0, within_seconds=OPEN_SECONDS), "the connection was left behind"
+
+
+def test_a_lingering_connection_that_was_cut_costs_no_call(site: Site, tmp_path: Path) -> None:
+    """The next context opens another."""
+    folder = tmp_path / "s"
+    with shared([site.client("deploy")], folder=folder, lingers=True) as (client,):
+        client.call("status", timeout_seconds=CALL_SECONDS)
+    site.machine.exec(["pkill", "-f", SESSION])
+    with shared([site.client("deploy")], folder=folder) as (again,):
+        assert again.call("status", timeout_seconds=CALL_SECONDS)["event"] == "result"
+
+
 def test_a_lost_connection_costs_no_call(site: Site, tmp_path: Path) -> None:
     """When the shared connection is cut, the next call opens one of its own."""
     folder = tmp_path / "s"

@@ -5,17 +5,20 @@ import socket
 import stat
 from typing import TYPE_CHECKING
 
+import psutil
+import pytest
+
 from infra.adapters import ssh_sharing
 from infra.adapters.hostctl import HostctlClient
-from infra.adapters.ssh_sharing import shared, sockets_folder
+from infra.adapters.ssh_sharing import end_lingering, shared, sockets_folder
+from infra.errors import HostError
+from infra.lab.wait import comes_true
 from infra.settings.model import Host
-from tests.support.fake_programs import install_fake
+from tests.support.fake_programs import FakeProgram, install_fake
 from tests.support.settings import HOST_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 CLIENTS = [
     HostctlClient(host=Host(name=name, address=f"{name}.test", host_key=HOST_KEY), key_file="/keys/deploy")
@@ -37,6 +40,48 @@ def test_each_host_has_a_connection_that_ends_with_the_context(tmp_path: Path, m
     asked = " ".join(" ".join(call["argv"]) for call in ssh.calls)
     assert all(f"ControlPath={path}" in asked for path in paths)
     assert len(set(paths)) == 2
+
+
+def masters(ssh: FakeProgram) -> int:
+    """Return how many connections were opened."""
+    return sum("-M" in call["argv"] for call in ssh.calls)
+
+
+def test_the_next_context_goes_on_with_what_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is opened once, and gone with the context that does not leave it."""
+    ssh = install_fake("ssh", tmp_path, monkeypatch)
+    ssh.answers()
+    folder = tmp_path / "s"
+    with shared(CLIENTS, folder=folder, lingers=True) as first:
+        pass
+    with shared(CLIENTS[1:], folder=folder) as (again,):
+        assert again.control_path == first[1].control_path
+        assert again.sessions is first[1].sessions
+    with shared(CLIENTS[1:], folder=folder) as (another,):
+        assert another.control_path != again.control_path
+    end_lingering()
+    assert masters(ssh) == 3
+
+
+def test_a_context_that_failed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection may be why."""
+    install_fake("ssh", tmp_path, monkeypatch).answers()
+    with pytest.raises(HostError), shared(CLIENTS, folder=tmp_path / "s", lingers=True) as first:
+        raise HostError("no")
+    with shared(CLIENTS, folder=tmp_path / "s") as second:
+        assert first[0].control_path != second[0].control_path
+
+
+def test_a_connection_that_ended_meanwhile_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is left with a host that he cannot reach."""
+    ssh = install_fake("ssh", tmp_path, monkeypatch)
+    ssh.answers(status=255, read_stdin=False)
+    before = set(psutil.Process().children())
+    with shared(CLIENTS[:1], folder=tmp_path / "s", lingers=True) as first:
+        (master,) = set(psutil.Process().children()) - before
+    assert comes_true(lambda: master.status() == psutil.STATUS_ZOMBIE, within_seconds=10)
+    with shared(CLIENTS[:1], folder=tmp_path / "s") as second:
+        assert first[0].control_path != second[0].control_path
 
 
 def test_a_master_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 def use(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Let the preflight find this stage."""
     monkeypatch.setattr(preflight, "open_context", lambda _props: stage.context)
-    monkeypatch.setattr(preflight, "sharing_connections", contextlib.nullcontext)
+    monkeypatch.setattr(preflight, "sharing_connections", lambda context, **_: contextlib.nullcontext(context))
     return stage
 
 
