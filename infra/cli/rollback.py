@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +20,16 @@ from infra.domain.rollback_change import describe_rollback
 from infra.errors import RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients, who
-from infra.rollout.warmth import COLD, SKIPPED, WARM, host_returns, refuse_impossible, refuse_serving, without_silent
+from infra.rollout.warmth import (
+    COLD,
+    SKIPPED,
+    WARM,
+    ask_hosts,
+    host_returns,
+    refuse_impossible,
+    refuse_serving,
+    without_silent,
+)
 from infra.settings.load import OVERRIDES, RISK_VARIABLE, ROLLBACK_VARIABLE, SKIP_VARIABLE
 from infra.settings.secrets import read_secrets
 
@@ -51,9 +61,11 @@ def rollback(
         return
     settings = load(stack)
     refuse_locked(stack, os.environ)
-    outputs = stack_outputs(stack)
+    with ThreadPoolExecutor() as pool:  # both take a second or two
+        asking = pool.submit(ask_hosts, host_clients(settings))
+        outputs = stack_outputs(stack)
     target = find_target(stack, outputs, wanted or None, hosts=[host.name for host in settings.hosts])
-    returns = without_silent(settings, host_returns(host_clients(settings), str(target.entry["release"])))
+    returns = without_silent(settings, host_returns(asking.result(), str(target.entry["release"])))
     password = read_secrets(settings, os.environ, root=PROJECT_ROOT)["REGISTRY_PASSWORD"]
     refuse_impossible(settings, password, target.entry, returns)
     plan = make_plan(stack, outputs, target, returns)

@@ -31,20 +31,29 @@ class HostReturn:
     is_silent: bool = False
 
 
-def host_returns(clients: Sequence[HostctlClient], release: str) -> list[HostReturn]:
-    """Return how each host would take `release` back."""
+def ask_hosts(clients: Sequence[HostctlClient]) -> dict[str, Mapping[str, Any] | ReleaseError]:
+    """Return the status of each host, or why it did not give one; nothing is changed."""
 
-    def ask(client: HostctlClient) -> HostReturn:
-        name = client.host.name
+    def ask(client: HostctlClient) -> Mapping[str, Any] | ReleaseError:
         try:
-            status = client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)
+            return client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)
         except ReleaseError as error:
-            return HostReturn(host=name, problem=error.what, is_silent=isinstance(error, HostUnreachableError))
-        kept = {*status["parked"], status["current"], status["retiring"]}
-        return HostReturn(host=name, how=WARM if release in kept else COLD)
+            return error
 
     with ThreadPoolExecutor(max_workers=max(1, len(clients))) as pool:
-        return list(pool.map(ask, clients))
+        return {client.host.name: found for client, found in zip(clients, pool.map(ask, clients), strict=True)}
+
+
+def host_returns(answers: Mapping[str, Mapping[str, Any] | ReleaseError], release: str) -> list[HostReturn]:
+    """Return how each host would take `release` back, from what `ask_hosts` was answered."""
+
+    def way_of(name: str, answer: Mapping[str, Any] | ReleaseError) -> HostReturn:
+        if isinstance(answer, ReleaseError):
+            return HostReturn(host=name, problem=answer.what, is_silent=isinstance(answer, HostUnreachableError))
+        kept = {*answer["parked"], answer["current"], answer["retiring"]}
+        return HostReturn(host=name, how=WARM if release in kept else COLD)
+
+    return [way_of(name, answer) for name, answer in answers.items()]
 
 
 def without_silent(settings: Settings, returns: Sequence[HostReturn]) -> list[HostReturn]:

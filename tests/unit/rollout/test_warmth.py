@@ -6,7 +6,7 @@ import pytest
 
 from infra.errors import HostUnreachableError, ImageMissingError, RegistryError, UsageError
 from infra.rollout import warmth
-from infra.rollout.warmth import HostReturn, host_returns, refuse_impossible, refuse_serving, without_silent
+from infra.rollout.warmth import HostReturn, ask_hosts, host_returns, refuse_impossible, refuse_serving, without_silent
 from tests.support.fake_hostctl import make_stage
 from tests.support.settings import make_settings
 
@@ -57,11 +57,11 @@ def test_a_host_that_keeps_the_release_is_warm() -> None:
     kept = {"parked": ["v1-0"], "current": "v2-0", "retiring": None}
     stage.answer("status", kept, host="h1")
     stage.answer("status", {**kept, "parked": []}, host="h2")
-    assert [item.how for item in host_returns(stage.context.group.clients, "v1-0")] == ["warm", "cold"]
+    assert [item.how for item in host_returns(ask_hosts(stage.context.group.clients), "v1-0")] == ["warm", "cold"]
     stage.answer("status", {**kept, "parked": [], "retiring": "v1-0"}, host="h2")
-    assert host_returns(stage.context.group.clients, "v1-0")[1].how == "warm"
+    assert host_returns(ask_hosts(stage.context.group.clients), "v1-0")[1].how == "warm"
     stage.answer("status", HostUnreachableError("h2 is not reachable"), host="h2")
-    assert host_returns(stage.context.group.clients, "v1-0")[1].problem == "h2 is not reachable"
+    assert host_returns(ask_hosts(stage.context.group.clients), "v1-0")[1].problem == "h2 is not reachable"
 
 
 def test_a_warm_return_asks_no_registry(monkeypatch: pytest.MonkeyPatch) -> None:
