@@ -22,7 +22,7 @@ REPEATS = 3
 def measure(stage: Stage) -> Iterator[Figure]:
     """Yield the seconds of an empty update after a few releases and after as many as are kept, taken in turns."""
     stage.make_good()
-    state = _state(stage)
+    state = stage.world.ask_pulumi("stack", "export", "--stack", STACK)
     few: list[float] = []
     many: list[float] = []
     try:
@@ -38,12 +38,6 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield Figure(metric="empty_update_full_history_seconds", value=statistics.median(many), unit="s", n=REPEATS)
     ratio = statistics.median(many) / statistics.median(few)
     yield Figure(metric="full_history_ratio", value=ratio, unit="ratio", n=REPEATS)
-
-
-def _state(stage: Stage) -> dict[str, Any]:
-    shown = stage.world.pulumi("stack", "export", "--stack", STACK).output
-    state: dict[str, Any] = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
-    return state
 
 
 def _write(stage: Stage, state: dict[str, Any]) -> None:

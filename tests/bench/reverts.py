@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 import time
@@ -55,8 +54,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
 
 def _clearance(stage: Stage) -> dict[str, Any]:
     """Return what the gate signed for the release that serves, as the stack's state has it."""
-    shown = stage.world.pulumi("stack", "export", "--stack", STACK).output
-    state = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
+    state = stage.world.ask_pulumi("stack", "export", "--stack", STACK)
     (found,) = [r for r in state["deployment"]["resources"] if r["urn"].endswith("::gate-clearance")]
     clearance: dict[str, Any] = found["outputs"]["clearance"]
     return clearance

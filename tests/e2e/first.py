@@ -46,8 +46,7 @@ def first_release(world: World, planted: Mapping[str, str]) -> FirstRelease:
 
 def stack_outputs(world: World) -> dict[str, Any]:
     """Return the outputs of the stack."""
-    shown = world.pulumi("stack", "output", "--json", "--stack", "local").output
-    return with_history(json.loads(shown[shown.index("{") : shown.rindex("}") + 1]))
+    return with_history(world.ask_pulumi("stack", "output", "--json", "--stack", "local"))
 
 
 def check(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -262,6 +263,14 @@ class World:
         done = run(argv, timeout_seconds=timeout_seconds, env=self.env, cwd=self.path, check=check)
         seconds = time.monotonic() - began
         return UpResult(exit_status=done.exit_status, output=done.stdout + done.stderr, seconds=seconds)
+
+    def ask_pulumi(self, *arguments: str) -> dict[str, Any]:
+        """Return the JSON object that a `pulumi` command answers on standard output."""
+        argv = ["pulumi", *arguments, "--non-interactive"]
+        document: dict[str, Any] = json.loads(
+            run(argv, timeout_seconds=QUICK_SECONDS, env=self.env, cwd=self.path).stdout
+        )
+        return document
 
     def start_up(self, *, preview: bool = False) -> Update:
         """Start `pulumi up`; without `preview` it saves the seconds that a preview takes."""
