@@ -12,6 +12,7 @@ from infra.rollout.anchoring import Anchoring, begin_anchoring
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context, sharing_connections
 from infra.rollout.heartbeat import Heartbeat
+from infra.rollout.lease_keeper import take_over_leases
 from infra.rollout.load import load_release, require_stood
 from infra.rollout.preflight import give_back
 from infra.rollout.regression import compare_releases, require_as_good
@@ -43,8 +44,10 @@ FULL_WEIGHT = 100
 
 def run_rollout(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
     """Take one release through a whole rollout and return what happened; raise `RolloutError` after a revert."""
-    with sharing_connections(open_context(props)) as context:
-        return Rollout(context, show).run()
+    context = open_context(props)
+    take_over_leases(context.run_id)
+    with sharing_connections(context) as connected:
+        return Rollout(connected, show).run()
 
 
 class Rollout:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.adapters.background import find_engine
 from infra.errors import HostError
 from infra.rollout.certification import Certification
 from infra.rollout.context import RolloutContext, open_context, sharing_connections, who
 from infra.rollout.hosts import HostGroup
+from infra.rollout.lease_keeper import LeaseKeeper, keep_leases
 from infra.rollout.retention import pin_releases
 from infra.rollout.verification import examine_before, faults_to_excuse, refuse_unhealthy
 
@@ -23,10 +25,19 @@ DISK_BYTES = 1024**3
 def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
     """Take the lease on every host and check it; give back what was taken and raise when one cannot be released to.
 
-    Returns the leases by host, and what is at fault before the rollout. The rollout goes on with its connections.
+    Returns the leases by host, and what is at fault before the rollout. The rollout goes on with its connections; up to
+    then the leases are renewed here.
     """
+    engine = find_engine()
     with sharing_connections(open_context(props), lingers=True) as context:
-        return _preflight(context, show)
+        found = _preflight(context, show)
+        keeper = LeaseKeeper(
+            group=HostGroup(clients=context.group.clients, leases=found["leases"]),
+            interval_seconds=context.settings.rollout.heartbeat_seconds,
+            is_wanted=engine.is_running,
+        )
+        keep_leases(context.run_id, keeper)
+        return found
 
 
 def _preflight(context: RolloutContext, show: Callable[[str], None]) -> dict[str, Any]:

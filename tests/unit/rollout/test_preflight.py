@@ -16,6 +16,7 @@ from tests.support.fake_hostctl import SECRETS, Stage, make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
+    from infra.rollout.lease_keeper import LeaseKeeper
     from tests.support.fake_witness import FakeCertification
     from tests.unit.rollout.conftest import Probes
 
@@ -30,7 +31,13 @@ def use(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Let the preflight find this stage."""
     monkeypatch.setattr(preflight, "open_context", lambda _props: stage.context)
     monkeypatch.setattr(preflight, "sharing_connections", lambda context, **_: contextlib.nullcontext(context))
+    monkeypatch.setattr(preflight, "keep_leases", lambda run_id, keeper: kept.update({run_id: keeper}))
+    kept.clear()
     return stage
+
+
+kept: dict[str, LeaseKeeper] = {}
+"""What was told to renew the leases, by run id; it renews nothing here."""
 
 
 def failure(stage: Stage) -> ReleaseError:
@@ -38,6 +45,7 @@ def failure(stage: Stage) -> ReleaseError:
     with pytest.raises(ReleaseError) as caught:
         run_preflight({}, lambda _line: None)
     assert stage.journal.unexpected == []
+    assert kept == {}
     return caught.value
 
 
@@ -58,6 +66,7 @@ def test_leases_are_taken_and_returned(stage: Stage, probes: Probes, shown: list
     for host in ("h1", "h2"):
         assert stage.journal.commands(host) == ["lease", "preflight", "status"]
     assert released(stage) == []
+    assert kept["run-1"].group.leases == found["leases"]
 
 
 def test_it_says_what_serves(stage: Stage, probes: Probes, shown: list[str]) -> None:
