@@ -33,11 +33,12 @@ PROGRAM = """
     import json, os
     import pulumi
     from infra.components.record import ReleaseRecord
+    from infra.domain.text_form import to_text
     from infra.release import utc_now
 
     if os.environ.get("TEST_FAILS"):
         raise RuntimeError("as asked")
-    entry = json.loads(os.environ["TEST_ENTRY"]) | {"started_at": utc_now()}
+    entry = to_text(json.loads(os.environ["TEST_ENTRY"]) | {"started_at": utc_now()})
     record = ReleaseRecord("record", {"stack": "local", "entry": entry, "fingerprint_key": pulumi.Output.secret("k")})
     pulumi.export("history", record.history)
     pulumi.export("previous", record.previous)

@@ -10,6 +10,7 @@ import pytest
 from infra.checks.clearance import SBOM_KIND, clear_release, verifier_of, vouched
 from infra.checks.gate import scan_image
 from infra.domain.release import ImageRef, build_release
+from infra.domain.text_form import to_text
 from infra.errors import GateError
 from infra.lab.signing_keys import PASSWORD, ensure_signing_keys
 from infra.paths import PROJECT_ROOT
@@ -60,8 +61,8 @@ def props(stand: Stand, settings: Settings, images: dict[str, str], **changes: A
             (target / kept).write_bytes((request.folder / kept).read_bytes())
         reports.append(report)
     return {
-        "settings": settings.model_dump(mode="json"),
-        "spec": dict(release.spec),
+        "settings": to_text(settings.model_dump(mode="json")),
+        "spec": to_text(dict(release.spec)),
         "run_id": "run",
         "images": images,
         "reports": reports,
