@@ -54,9 +54,10 @@ def previous_release(history: list[dict[str, Any]]) -> str:
 class ReleaseRecord(Resource, name="ReleaseRecord", module="acp"):
     """Current, previous and (packed) history of one stack; every stack output comes from here."""
 
-    entry: pulumi.Output[str]
-    """JSON."""
-    history: pulumi.Output[str]
+    # A state that an earlier version of this program wrote has documents here until something changes, and Pulumi
+    # refuses a value of another type than is written down: texts now, read with `from_text` and `unpack`.
+    entry: pulumi.Output[Any]
+    history: pulumi.Output[Any]
     previous: pulumi.Output[str]
     fingerprint_key: pulumi.Output[str]
 

@@ -55,8 +55,7 @@ class Preflight(Resource, name="Preflight", module="acp"):
 class Rollout(Resource, name="Rollout", module="acp"):
     """One release moved, judged and committed on all hosts, or reverted."""
 
-    report: pulumi.Output[str]
-    """JSON."""
+    report: pulumi.Output[Any]  # a text; a document in the state of an earlier version: see ReleaseRecord
 
     provider: ClassVar[KeyedProvider] = RolloutProvider()
 

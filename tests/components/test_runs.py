@@ -9,7 +9,7 @@ from infra import program
 from infra.components.record import RecordProvider
 from infra.domain.text_form import from_text
 from infra.errors import ImageMissingError, SecretMissingError, SettingsError, UsageError
-from tests.components.conftest import ANSWERS, DIGESTS, stack_outputs_of
+from tests.components.conftest import ANSWERS, DIGESTS, REPORT, stack_outputs_of
 from tests.support.pulumi_engine import UNKNOWN, unmarked
 from tests.support.settings import stack_config
 
@@ -141,6 +141,19 @@ class TestPublished:
         pinned = "registry.test:5000/library/haproxy@sha256:" + "d" * 64
         recording = stack.bent(edge={"image": pinned}, core=None).declare()
         assert [token for token, _ in recording.invokes if token == LOOK_UP] == []
+
+
+def test_a_state_with_documents_is_read(stack: Stack) -> None:
+    """Where nothing changed, report and entry come as an earlier version of the program recorded them."""
+    recorded = {
+        "pulumi-python:dynamic/acp:Rollout": lambda _: {"report": REPORT},
+        "pulumi-python:dynamic/acp:ReleaseRecord": lambda inputs: {
+            "entry": from_text(inputs["entry"]), "history": [], "previous": ""
+        },
+    }  # fmt: skip
+    exports = stack.declare(answers=recorded).exports
+    assert exports["release_entry"].value["timeline"] == REPORT["timeline"]
+    assert exports["release"].value == exports["release_entry"].value["release"]
 
 
 class TestRollback:
