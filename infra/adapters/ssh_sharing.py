@@ -49,9 +49,10 @@ def shared(
     if is_own:
         _sweep(folder)
     with contextlib.ExitStack() as stack:
-        connections = [_connection(client, folder if is_own else None) for client in clients]
-        for connection in connections:
-            stack.callback(connection.close)
+        connections: list[_Connection] = []
+        for client in clients:
+            connections.append(_connection(client, folder if is_own else None))
+            stack.callback(connections[-1].close)
         yield [connection.reached_by(client) for client, connection in zip(clients, connections, strict=True)]
         if lingers:
             stack.pop_all()

@@ -139,22 +139,16 @@ class Rollout:
         One that a host gave up meanwhile, or has kept for a rollback, is started here.
         """
         context = self._context
-        request: dict[str, Any] = {
-            "spec": dict(context.spec),
-            "secrets": context.secrets.subset(context.settings.secrets.names),
-            "registry": context.registry_login,
-            "confirm_timeout_seconds": context.settings.rollout.confirm_timeout_seconds,
-            "workers_later": self._is_rollback,
+        answers = self._group.call(
+            "start",
+            timeout_seconds=START_SECONDS,
+            show=self._show,
+            spec=dict(context.spec),
+            secrets=context.secrets.subset(context.settings.secrets.names),
+            registry=context.registry_login,
+            confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
+            workers_later=self._is_rollback,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
-        }
-        answers = self._group.each(
-            lambda client: client.call(
-                "start",
-                timeout_seconds=START_SECONDS,
-                on_progress=lambda _, text: self._show(f"  {client.host.name}: {text}"),
-                lease=self._group.leases.get(client.host.name),
-                **request,
-            )
         )
         self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)

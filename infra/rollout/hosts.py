@@ -54,10 +54,16 @@ class HostGroup:
                 errors[name] = error
         return results, errors
 
-    def call(self, command: str, *, timeout_seconds: float, **request: Any) -> dict[str, dict[str, Any]]:
-        """Send the same request to every host, each with its own lease."""
+    def call(
+        self, command: str, *, timeout_seconds: float, show: Callable[[str], None] = lambda _: None, **request: Any
+    ) -> dict[str, dict[str, Any]]:
+        """Send the same request to every host, each with its own lease; `show` gets what they say meanwhile."""
         return self.each(
             lambda client: client.call(
-                command, timeout_seconds=timeout_seconds, lease=self.leases.get(client.host.name), **request
+                command,
+                timeout_seconds=timeout_seconds,
+                on_progress=lambda _, text: show(f"  {client.host.name}: {text}"),
+                lease=self.leases.get(client.host.name),
+                **request,
             )
         )

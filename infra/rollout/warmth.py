@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.registry_api import RegistryApi
 from infra.errors import HostUnreachableError, ImageMissingError, RegistryError, ReleaseError, UsageError
+from infra.rollout.hosts import HostGroup
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -33,15 +33,10 @@ class HostReturn:
 
 def ask_hosts(clients: Sequence[HostctlClient]) -> dict[str, Mapping[str, Any] | ReleaseError]:
     """Return the status of each host, or why it did not give one; nothing is changed."""
-
-    def ask(client: HostctlClient) -> Mapping[str, Any] | ReleaseError:
-        try:
-            return client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)
-        except ReleaseError as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=max(1, len(clients))) as pool:
-        return {client.host.name: found for client, found in zip(clients, pool.map(ask, clients), strict=True)}
+    results, errors = HostGroup(clients=clients, leases={}).attempt(
+        lambda client: client.call("status", timeout_seconds=STATUS_TIMEOUT_SECONDS)
+    )
+    return {client.host.name: errors.get(client.host.name) or results[client.host.name] for client in clients}
 
 
 def host_returns(answers: Mapping[str, Mapping[str, Any] | ReleaseError], release: str) -> list[HostReturn]:

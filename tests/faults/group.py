@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from tests.faults.candidates import refused
 from tests.faults.row import Row, Seen
-from tests.faults.stage import CANARY, LEASE_SECONDS
+from tests.faults.stage import CANARY, LEASE_SECONDS, REACH_SECONDS
 from tests.support.fault_points import FaultPoint
 from tests.support.traffic import Downtime
 
 if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
-REACH_SECONDS = 150.0
 MARGIN_SECONDS = 5.0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.faults.candidates import with_fault
 from tests.faults.row import Row, Seen
-from tests.faults.stage import CANARY
+from tests.faults.stage import CANARY, REACH_SECONDS
 from tests.support.fault_points import FaultPoint
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ IN_COMMIT = tuple(
 )
 """Here the commit is asked for but not done: hostctl finishes it, or ends with the connection, whichever is sooner."""
 
-REACH_SECONDS = 150.0
 IN_SUBSET = ("start/up/begin", "cutover/weights/end")
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from infra.domain.naming import project_name
 from infra.lab.docker import docker
 from tests.faults.candidates import refused, with_fault
-from tests.faults.killed import REACH_SECONDS, STEPS, took_over
+from tests.faults.killed import STEPS, took_over
 from tests.faults.row import Row, Seen
-from tests.faults.stage import CANARY
+from tests.faults.stage import CANARY, REACH_SECONDS
 from tests.support.fault_points import FaultPoint
 from tests.support.world import STACK, Update, UpResult
 
