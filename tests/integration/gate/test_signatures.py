@@ -10,7 +10,7 @@ import pytest
 from infra.checks.clearance import SBOM_KIND, clear_release, verifier_of, vouched
 from infra.checks.gate import scan_image
 from infra.domain.release import ImageRef, build_release
-from infra.domain.text_form import to_text
+from infra.domain.text_form import from_text, to_text
 from infra.errors import GateError
 from infra.lab.signing_keys import PASSWORD, ensure_signing_keys
 from infra.paths import PROJECT_ROOT
@@ -174,7 +174,9 @@ def test_a_moved_tag_is_blocked(stand: Stand, images: dict[str, str], signing: d
 def test_an_edited_release_is_blocked(stand: Stand, images: dict[str, str], signing: dict[str, str]) -> None:
     """A recorded release whose compose file was edited to ask for more is blocked by the rules."""
     asked = props(stand, stand.settings(signing=signing), images)
-    asked["spec"]["compose"]["services"]["ingest"]["privileged"] = True
+    spec = from_text(asked["spec"])
+    spec["compose"]["services"]["ingest"]["privileged"] = True
+    asked["spec"] = to_text(spec)
     assert "services.ingest.privileged: is not allowed" in reason(asked)
 
 
