@@ -102,6 +102,11 @@ class Leases:
             return None
         return lease.public(self._clock)
 
+    def is_kept(self) -> bool:
+        """Return whether a deployer has the lease and was heard of in time."""
+        lease = self.current()
+        return lease is not None and not lease.is_call and lease.is_live(self._clock)
+
     def is_forsaken(self) -> bool:
         """Return whether a deployer took the lease and was not heard of in time."""
         lease = self.current()

@@ -71,6 +71,33 @@ def test_nobody_comes_for_a_started_candidate_so_it_goes(world: FakeHost) -> Non
     assert world.start(V2)["phase"] == "ready"
 
 
+def test_a_started_candidate_waits_as_long_as_its_lease_is_renewed(world: FakeHost) -> None:
+    """Another host may pull for longer than a trial lives; once the deployer is silent the trial is over."""
+    world.release(V1)
+    lease = held(world)
+    world.start(V2, ready_later=True, confirm_timeout_seconds=10, **lease)
+    for _ in range(3):
+        world.clock.sleep(40)
+        world.call("lease", action="renew", **lease)
+        assert look(world.host)
+    assert world.call("status")["phase"] == "started"
+    world.clock.sleep(61)
+    look(world.host)
+    assert world.running() == {"acp-v1-0-0-a"}
+    assert "nobody confirmed within 10 seconds" in world.call("status")["last_trial"]["reason"]
+
+
+def test_a_ready_candidate_does_not_live_by_its_lease(world: FakeHost) -> None:
+    """From the second call on the rollout renews the trial itself."""
+    world.release(V1)
+    lease = held(world)
+    world.start(V2, confirm_timeout_seconds=10, **lease)
+    world.clock.sleep(11)
+    world.call("lease", action="renew", **lease)
+    look(world.host)
+    assert world.running() == {"acp-v1-0-0-a"}
+
+
 def test_one_that_ended_in_between_says_so_to_the_second_call(world: FakeHost) -> None:
     """The host does not put it away before its reason and its last lines were told."""
     world.release(V1)
