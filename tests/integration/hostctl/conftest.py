@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.adapters.process import run
 from infra.hostctl.build import ENTRY, build_zipapp
 from infra.lab.docker import docker
 from infra.lab.images import Images
 from infra.lab.push import push_missing
 from infra.toolchain.progress import Progress
-from tests.integration.hostctl.site import NETWORK, Site
+from tests.integration.hostctl.site import NETWORK, Site, build_image
 from tests.support.hooks.sitecustomize import observed
 from tests.support.lab import Lab, own_lab
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APP = Path(__file__).with_name("app")
-BUILD_SECONDS = 120.0
 VERIFY_PORTS = [18000, 18001, 18002, 18003]
 
 
@@ -29,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a host of its own with hostctl (that a test can kill at a journal entry) and an edge."""
     folder = tmp_path_factory.mktemp("lab")
     with own_lab(folder, hosts=1, library=("python", "haproxy")) as lab:
-        site = Site(lab=lab, images=_images(lab))
+        site = Site(lab=lab, images=_images(lab, folder))
         site.docker("network", "create", NETWORK)
         _install(site, folder)
         site.edge()
@@ -37,14 +35,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-def _images(lab: Lab) -> dict[str, str]:
+def _images(lab: Lab, folder: Path) -> dict[str, str]:
     """Push a tiny app and two HAProxy images that differ; return them by digest."""
     progress = Progress()
     images = Images(progress)
     built = {"app": "acp-hostctl-test/app", "haproxy": images.ensure("haproxy"), "newer": "acp-hostctl-test/haproxy"}
     docker("build", "--quiet", "--build-arg", f"BASE={images.ensure('python')}", "--tag", built["app"], str(APP))
-    argv = ["docker", "build", "--quiet", "--label", "newer=yes", "--tag", built["newer"], "-"]
-    run(argv, stdin=f"FROM {built['haproxy']}\n", timeout_seconds=BUILD_SECONDS)
+    build_image(folder / "newer", built["newer"], f"FROM {built['haproxy']}\n", "--label", "newer=yes")
     wanted = {
         f"hc/{name}:1": (tag, docker("inspect", "--format", "{{.Id}}", tag).stdout.strip())
         for name, tag in built.items()

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from infra.adapters.hostctl import HostctlClient
 from infra.checks.prober import Prober, ProbeRequest
 from infra.errors import ReleaseError
+from infra.lab.docker import docker
 from infra.settings.model import Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from infra.lab.machine import Machine
     from tests.support.lab import Lab
@@ -24,6 +26,14 @@ SECRET = "postgres://acp:pa55word-of-a-test@db/acp"
 CALL_SECONDS = 120.0
 PHASES = ("cutover", "commit", "drain", "park")
 RATE = 60.0
+
+
+def build_image(folder: Path, tag: str, dockerfile: str, *options: str) -> str:
+    """Build an image of a few lines in `folder` and return its id; a build from stdin leaves files in /tmp."""
+    folder.mkdir(exist_ok=True)
+    (folder / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+    docker("buildx", "build", "--quiet", "--load", *options, "--tag", tag, str(folder))
+    return docker("inspect", "--format", "{{.Id}}", tag).stdout.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.adapters.process import run
 from infra.errors import HostError
-from infra.lab.docker import docker
 from infra.lab.push import push_missing
 from infra.toolchain.progress import Progress
-from tests.integration.hostctl.site import CALL_SECONDS
+from tests.integration.hostctl.site import CALL_SECONDS, build_image
 from tests.integration.hostctl.test_phases import answers, nothing_lost
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.hostctl.site import Site
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -26,11 +26,10 @@ LISTEN = (
 
 
 @pytest.fixture
-def foreign(site: Site) -> str:
+def foreign(site: Site, tmp_path: Path) -> str:
     """Return an image in the registry, by digest, that is for another architecture than the host's."""
-    argv = ["docker", "buildx", "build", "--platform", "linux/arm64", "--quiet", "--load", "--tag", FOREIGN, "-"]
-    run(argv, stdin="FROM scratch\nLABEL test=foreign\n", timeout_seconds=120)
-    wanted = {"hc/foreign:1": (FOREIGN, docker("inspect", "--format", "{{.Id}}", FOREIGN).stdout.strip())}
+    made = build_image(tmp_path, FOREIGN, "FROM scratch\nLABEL test=foreign\n", "--platform", "linux/arm64")
+    wanted = {"hc/foreign:1": (FOREIGN, made)}
     pushed = push_missing(site.lab.folder, site.lab.plan, wanted, {}, Progress())
     return f"{site.lab.registry_server}/hc/foreign@{pushed['hc/foreign:1'].split()[1]}"
 
