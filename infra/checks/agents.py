@@ -80,10 +80,21 @@ async def start_job(inquiry: Inquiry, target: Target, text: str) -> AgentsJob:
     return AgentsJob(taken=taken, last=await inquiry.ask(target, "GET", f"{JOBS}/{job.id}"))
 
 
-async def answered_job(inquiry: Inquiry, target: Target, text: str, *, within_seconds: float) -> AgentsJob:
-    """Hand in a job about `text` and wait until it is answered or has failed, at most `within_seconds`."""
+async def found_job(inquiry: Inquiry, target: Target, job_id: str) -> AgentsJob:
+    """Return how far a job came that was handed in before; it is taken away after all checks."""
+    inquiry.made.append((target, f"{JOBS}/{job_id}"))
+    last = await inquiry.ask(target, "GET", f"{JOBS}/{job_id}")
+    return AgentsJob(taken=last, last=last)
+
+
+async def answered_job(
+    inquiry: Inquiry, target: Target, text: str, *, within_seconds: float, handed_in: str | None = None
+) -> AgentsJob:
+    """Wait until a job is answered or has failed, at most `within_seconds`: `handed_in`, or one about `text`."""
     began = time.monotonic()
-    job = await start_job(inquiry, target, text)
+    job = await found_job(inquiry, target, handed_in) if handed_in else None
+    if job is None or not job.is_followed:
+        job = await start_job(inquiry, target, text)
     if job.id is None:
         return job
     last = job.last

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from infra.checks.ask import Answer, ask
+from infra.checks.tls import trust
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
-
-    import httpx
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.subject import Subject
     from infra.checks.target import Target
+
+
+@contextlib.asynccontextmanager
+async def inquiring(subject: Subject, *, passes: int, timeout_seconds: float) -> AsyncIterator[Inquiry]:
+    """Yield an inquiry with connections of its own.
+
+    Hosts and tunnels are asked directly, whatever proxy the environment names.
+    """
+    transport = httpx.AsyncHTTPTransport(verify=trust(subject.settings))
+    async with httpx.AsyncClient(transport=transport) as http:
+        yield Inquiry(subject, http, passes=passes, timeout_seconds=timeout_seconds)
 
 
 class Inquiry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from infra.checks.agents import JOBS, AgentsJob, answered_job
+from infra.checks.agents import AgentsJob, answered_job, found_job
 from infra.checks.blame import VECTOR_STORE
 from infra.checks.document import Trip, has_results, make_text, travel
 from infra.checks.ingest import workers
@@ -72,7 +72,8 @@ async def _answer(inquiry: Inquiry, target: Target) -> list[CheckResult]:
     if answered:
         return [await _asked_again(inquiry, target, answered)]
     seconds = inquiry.settings.checks.smoke.within_seconds
-    job = await answered_job(inquiry, target, make_text()[0], within_seconds=seconds)
+    handed_in = inquiry.subject.handed_in.get(target.host)
+    job = await answered_job(inquiry, target, make_text()[0], within_seconds=seconds, handed_in=handed_in)
     if job.is_answered and job.id:
         inquiry.answered[target.host] = job.id
     return [judge_job(job, target)]
@@ -88,9 +89,6 @@ def judge_job(job: AgentsJob, target: Target) -> CheckResult:
 
 
 async def _asked_again(inquiry: Inquiry, target: Target, job_id: str) -> CheckResult:
-    path = f"{JOBS}/{job_id}"
-    inquiry.made.append((target, path))
-    last = await inquiry.ask(target, "GET", path)
-    job = AgentsJob(taken=last, last=last)
+    job = await found_job(inquiry, target, job_id)
     came = f"the candidate's answer: {job.status}" if job.status else ""
-    return last.judged(AGENTS, target.name, passed=job.is_answered, came=came, blames=(target.service_name,))
+    return job.taken.judged(AGENTS, target.name, passed=job.is_answered, came=came, blames=(target.service_name,))

@@ -22,7 +22,7 @@ class Subject:
     """What is judged; `release` None accepts whatever serves.
 
     `replicas` has the containers per host of each service of that release, where it is known; `jobs` has a job by host
-    that the agents answered.
+    that the agents answered, `handed_in` one that they were given and may still work on.
     """
 
     settings: Settings
@@ -32,6 +32,7 @@ class Subject:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     replicas: Mapping[str, int] = field(default_factory=dict)
     jobs: Mapping[str, str] = field(default_factory=dict)
+    handed_in: Mapping[str, str] = field(default_factory=dict)
 
     def targets_of(self, service_name: str) -> list[Target]:
         """Return one service at every address."""
@@ -72,6 +73,7 @@ def candidate_subject(
     spec: Mapping[str, Any],
     secrets: Mapping[str, str],
     verify: Mapping[str, Mapping[str, int]],
+    handed_in: Mapping[str, str] | None = None,
 ) -> Iterator[Subject]:
     """Yield the candidate alone, reached through SSH: `verify` has each host's verification ports by service."""
     release = str(spec["release"])
@@ -93,4 +95,5 @@ def candidate_subject(
             release=release,
             secrets=secrets,
             replicas=replicas_of(spec),
+            handed_in=handed_in or {},
         )

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import httpx
-
 from infra.adapters.process import redact
 from infra.checks.agents import check_agents
 from infra.checks.blame import diagnose, relations
@@ -17,13 +15,13 @@ from infra.checks.cleanup import clean_up
 from infra.checks.disk_space import check_disk_space
 from infra.checks.health import check_health, check_readiness
 from infra.checks.ingest import check_database, check_ingest, check_queue, check_search, check_vector_store
-from infra.checks.inquiry import Inquiry
+from infra.checks.inquiry import Inquiry, inquiring
 from infra.checks.model_endpoints import check_embedding_endpoint, check_llm_endpoint, is_one_server
 from infra.checks.public import check_metrics, check_redirect
 from infra.checks.replicas import check_replicas
 from infra.checks.result import CheckResult
 from infra.checks.smoke import AGENTS, ask_agents, walk_documents
-from infra.checks.tls import check_tls, trust
+from infra.checks.tls import check_tls
 from infra.checks.version import check_version
 
 if TYPE_CHECKING:
@@ -87,9 +85,8 @@ async def _examine(
     start, settings = time.monotonic(), subject.settings
     limit = min(settings.checks.timeout_seconds, occasion.at_most_seconds)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=MOST_AT_ONCE))
-    # A transport of our own: hosts and tunnels are asked directly, whatever proxy the environment names.
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=trust(settings))) as http:
-        inquiry = Inquiry(subject, http, passes=occasion.passes or settings.checks.passes, timeout_seconds=limit)
+    passes = occasion.passes or settings.checks.passes
+    async with inquiring(subject, passes=passes, timeout_seconds=limit) as inquiry:
         wanted = _wanted(subject, occasion)
         tasks = {name: asyncio.create_task(_run(inquiry, name, check, limit)) for name, check in wanted.items()}
         found = await asyncio.gather(*(task for name, task in tasks.items() if name != AGENTS))
@@ -99,7 +96,7 @@ async def _examine(
         jobs = inquiry.answered if occasion.keeps_jobs and is_good else {}
         # The checks may have used up their time: what they made is removed all the same.
         results += await clean_up(
-            Inquiry(subject, http, passes=1, timeout_seconds=CLEANUP_SECONDS), _to_remove(inquiry.made, jobs)
+            Inquiry(subject, inquiry.http, passes=1, timeout_seconds=CLEANUP_SECONDS), _to_remove(inquiry.made, jobs)
         )
     known = relations(settings, one_model=is_one_server(subject.secrets))
     # The app's own words may quote what it was given.

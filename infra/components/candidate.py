@@ -52,7 +52,7 @@ class Candidate(pulumi.ComponentResource):
                 **whole_numbers(known["parts"]),
                 **({"clearance": known["clearance"]} if known["clearance"] else {}),
                 "confirm_timeout_seconds": args.confirm_timeout_seconds,
-                "ready_later": True,
+                "until": "started",
                 # What a host has kept is started by the rollout, seconds before it gets the traffic, and not here.
                 **({"later_if_kept": True} if args.is_returning else {}),
             }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import fleet, trial
 from .errors import HostctlError
-from .state import STARTED, STARTING
+from .state import ANSWERING, READY, STARTED, STARTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .fields import Fields
     from .host import Host
     from .spec import ReleaseSpec
+
+
+STAGES = (STARTED, ANSWERING, READY)
+"""How far a start may be asked to go, in this order."""
 
 
 class Timer:
@@ -42,6 +46,11 @@ def read_confirm_seconds(fields: Fields) -> float:
     return fields.number("confirm_timeout_seconds", trial.DEFAULT_CONFIRM_SECONDS, most=3600)
 
 
+def read_until(fields: Fields) -> str:
+    """Read how far a start is to go."""
+    return fields.text("until", READY, pattern="|".join(STAGES), hint=f"must be one of {', '.join(STAGES)}")
+
+
 def is_serving(host: Host, release: str) -> bool:
     """Return whether a release is the committed one already."""
     state = host.state
@@ -55,13 +64,13 @@ def launch(
     confirm_seconds: float,
     up: Callable[[], None],
     *,
-    ready_later: bool = False,
+    until: str = READY,
     workers_later: bool = False,
 ) -> None:
     """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all.
 
-    With `ready_later` the next call waits (see `take_up`). With `workers_later` only what requests need is waited for:
-    workers are started with the cutover, and up to then those of the release that serves take the tasks.
+    With another `until` the next call goes on (see `take_up`). With `workers_later` only what requests need is waited
+    for: workers are started with the cutover, and up to then those of the release that serves take the tasks.
     """
     with host.journal.step("start", "begin", release=spec.release):
         trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
@@ -69,29 +78,29 @@ def launch(
         with host.journal.step("start", "up", release=spec.release), timer.measure("up_seconds"):
             host.progress("start", f"starting {spec.release}")
             up()
-            if ready_later:
+            if until == STARTED:
                 trial.leave_started(host)
-        if not ready_later:
-            _wait_ready(host, spec, timer, workers_later=workers_later)
+        if until != STARTED:
+            _wait_ready(host, spec, timer, until=until, workers_later=workers_later)
 
 
-def take_up(host: Host, spec: ReleaseSpec, timer: Timer, *, ready_later: bool = False) -> bool | None:
+def take_up(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str = READY) -> bool | None:
     """Go on with what an earlier call did for the same release; return whether that changed anything.
 
-    A candidate that was left started is waited for as `launch` does, one that is ready has its time again. None when
-    there is nothing to go on with.
+    A candidate that was left before it was ready is waited for as `launch` does, one that is as far as asked has its
+    time again. None when there is nothing to go on with.
     """
     if is_serving(host, spec.release):
         return False
     existing = host.state.trial
     if existing is None or existing.phase == STARTING:
         return None
-    if existing.phase != STARTED or ready_later:
+    if existing.phase not in STAGES[: STAGES.index(until)]:
         trial.renew(host, existing)
         return False
-    trial.resume(host)
+    trial.resume(host, existing)
     with _undone_on_failure(host, spec):
-        _wait_ready(host, spec, timer, workers_later=False)
+        _wait_ready(host, spec, timer, until=until, workers_later=False)
     return True
 
 
@@ -102,7 +111,7 @@ def launch_kept(
     confirm_seconds: float,
     *,
     workers_later: bool,
-    ready_later: bool = False,
+    until: str = READY,
 ) -> None:
     """Launch a parked release: its own containers, the environment they ran with, nothing asked of the registry."""
     services = spec.web_services if workers_later else spec.services
@@ -112,20 +121,28 @@ def launch_kept(
         timer,
         confirm_seconds,
         lambda: fleet.start_services(host, spec, services),
-        ready_later=ready_later,
+        until=until,
         workers_later=workers_later,
     )
 
 
-def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, *, workers_later: bool) -> None:
-    """Wait for the containers of the trial, sooner asked again where they served before, then route to them."""
+def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str, workers_later: bool) -> None:
+    """Wait for the containers of the trial, sooner asked again where they served before, then route to them.
+
+    Those that served before are ready so soon that there is no stop on the way.
+    """
     is_kept = host.state.trial is not None and host.state.trial.was_parked
+    phase = READY if is_kept else until
     with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
-        host.progress("ready", f"waiting until {spec.release} is ready")
+        host.progress("ready", f"waiting until {spec.release} {'answers' if phase == ANSWERING else 'is ready'}")
         started = replace(spec, services=spec.web_services) if workers_later else spec
-        host.prober().wait(started, fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None)
+        host.prober().wait(
+            started,
+            fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None,
+            passes=1 if phase == ANSWERING else None,
+        )
     with host.journal.step("ready", "trial_routes", release=spec.release):
-        trial.settle(host, spec, waits_for_workers=workers_later)
+        trial.settle(host, spec, phase, waits_for_workers=workers_later)
 
 
 @contextlib.contextmanager

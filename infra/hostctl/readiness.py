@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,13 @@ def seconds_since(started_at: str, now: float) -> float:
     return max(0.0, now - began.timestamp() - 1)  # the fraction that was cut off
 
 
+def _with_passes(service: Service, passes: int) -> Service:
+    """Return a service that is ready after `passes` answers."""
+    if service.readiness is None:
+        return service
+    return replace(service, readiness=replace(service.readiness, passes=passes))
+
+
 class _GaveUpError(Exception):
     """Another container of the release failed: there is nothing to wait for any more."""
 
@@ -84,14 +91,18 @@ class Prober:
         self._clock = clock
         self._network = network
 
-    def wait(self, spec: ReleaseSpec, *, fastest_seconds: float | None = None) -> list[Passed]:
+    def wait(
+        self, spec: ReleaseSpec, *, fastest_seconds: float | None = None, passes: int | None = None
+    ) -> list[Passed]:
         """Wait for every replica; raise `candidate_not_ready`, `crash_loop` or `out_of_memory` with the last log lines.
 
-        `fastest_seconds` is an upper bound on the interval, for the warm start of a release that served before. The
-        first container that fails ends the waiting for all.
+        `fastest_seconds` is an upper bound on the interval, for the warm start of a release that served before, and
+        `passes` counts instead of what the release says. The first container that fails ends the waiting for all.
         """
         jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
         over = threading.Event()
+        if passes is not None:
+            jobs = [(_with_passes(service, passes), name) for service, name in jobs]
         with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
             futures = [pool.submit(self._wait_one, service, name, fastest_seconds, over) for service, name in jobs]
             try:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 STARTING = "starting"
 STARTED = "started"
 """The containers run; whether they are ready is asked by the next call."""
+ANSWERING = "answering"
+"""Every replica has answered ready once, and the trial routes lead there; several times in a row is yet to come."""
 READY = "ready"
 SHIFT = "shift"
 CUTOVER = "cutover"

@@ -10,7 +10,7 @@ from . import fleet
 from .drain import Left, wait_drained
 from .edge.routing import committed_routing, trial_routing
 from .errors import HostctlError
-from .state import CUTOVER, READY, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
+from .state import ANSWERING, CUTOVER, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
 
 if TYPE_CHECKING:
     from .host import Host
@@ -46,19 +46,26 @@ def leave_started(host: Host) -> Trial:
     return _in_phase(host, STARTED)
 
 
-def resume(host: Host) -> Trial:
-    """Take up a candidate that was left started; a call that ends from here on is undone at once, as in any start."""
-    return _in_phase(host, STARTING)
+def resume(host: Host, trial: Trial) -> Trial:
+    """Take up a candidate that was left on its way.
+
+    Where it was only started, a call that ends from here on is undone at once, as in any start.
+    """
+    return _in_phase(host, STARTING) if trial.phase == STARTED else renew(host, trial)
 
 
-def settle(host: Host, spec: ReleaseSpec, *, waits_for_workers: bool) -> Trial:
-    """Put a ready candidate into the trial routes without traffic; its deadline runs from now."""
+def settle(host: Host, spec: ReleaseSpec, phase: str, *, waits_for_workers: bool) -> Trial:
+    """Put a candidate that answers into the trial routes without traffic, and into `phase`, with its whole time ahead.
+
+    One that is answering has been put there before.
+    """
     state = host.state
     assert state.trial is not None  # noqa: S101 - begun by the same call
     current = fleet.find_spec(host, state.current)
-    host.edge.load_trial(trial_routing(current, spec, 0))
+    if state.trial.phase != ANSWERING or host.edge.routes_in_use() != "trial":
+        host.edge.load_trial(trial_routing(current, spec, 0))
     settled = dataclasses.replace(
-        _renewed(host, state.trial), phase=READY, weight=0, waits_for_workers=waits_for_workers
+        _renewed(host, state.trial), phase=phase, weight=0, waits_for_workers=waits_for_workers
     )
     return _save_trial(host, state, settled)
 

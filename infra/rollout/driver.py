@@ -21,13 +21,16 @@ from infra.rollout.verification import (
     examine_candidate,
     examine_public,
     failures_after_revert,
+    hand_in_early,
     judge,
     mark_known,
+    take_back,
 )
 from infra.rollout.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.result import CheckResult
@@ -68,6 +71,7 @@ class Rollout:
         self._anchoring = Anchoring()
         self._committed: Mapping[str, Mapping[str, Any]] = {}
         self._answers: Mapping[str, Mapping[str, Any]] = {}
+        self._handed_in: Mapping[str, str] = {}
         self._regression: list[dict[str, Any]] = []
         self._load: list[dict[str, Any]] = []
         self._witness = Witness(context, show)
@@ -136,13 +140,35 @@ class Rollout:
     def _ensure_candidates(self) -> dict[str, dict[str, int]]:
         """Wait until every candidate is ready and return each host's verification ports.
 
-        One that a host gave up meanwhile, or has kept for a rollback, is started here.
+        As soon as all of them answer, their agents are given the smoke test's job: the model works on it while they
+        answer ready as often as it takes.
+        """
+        answers = self._start("answering")
+        if anew := {name: answer["verify"] for name, answer in answers.items() if answer["phase"] == "answering"}:
+            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="early") as pool:
+                handing_in = pool.submit(hand_in_early, self._context, anew)
+                handing_in.add_done_callback(self._keep_handed_in)
+                answers = self._start("ready")
+        self._answers = answers
+        self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
+        self._warm = {name: bool(answer.get("warm")) for name, answer in answers.items()}
+        self._mark("candidate ready")
+        return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
+
+    def _keep_handed_in(self, handing_in: Future[dict[str, str]]) -> None:
+        self._handed_in = handing_in.result()
+
+    def _start(self, until: str) -> dict[str, dict[str, Any]]:
+        """Let every host bring its candidate as far as `until`.
+
+        One that a host gave up meanwhile, or has kept for a rollback, is started here, and a kept one is ready at once.
         """
         context = self._context
-        answers = self._group.call(
+        return self._group.call(
             "start",
             timeout_seconds=START_SECONDS,
             show=self._show,
+            until=until,
             spec=dict(context.spec),
             secrets=context.secrets.subset(context.settings.secrets.names),
             registry=context.registry_login,
@@ -150,11 +176,6 @@ class Rollout:
             workers_later=self._is_rollback,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
         )
-        self._answers = answers
-        self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
-        self._warm = {name: bool(answer.get("warm")) for name, answer in answers.items()}
-        self._mark("candidate ready")
-        return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic, and compare it with what serves.
@@ -173,8 +194,9 @@ class Rollout:
     def _verify_anew(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check candidates in new containers, and compare them with what serves while their agents answer."""
         quiet: Queue[Sequence[CheckResult] | None] = Queue()
+        handed_in, self._handed_in = self._handed_in, {}
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="candidate") as pool:
-            examining = pool.submit(examine_candidate, self._context, verify, on_quiet=quiet.put)
+            examining = pool.submit(examine_candidate, self._context, verify, handed_in=handed_in, on_quiet=quiet.put)
             examining.add_done_callback(lambda _: quiet.put(None))
             so_far = quiet.get()
             is_well = so_far is not None and not any(result.fails_release for result in so_far)
@@ -265,6 +287,8 @@ class Rollout:
         lines += [_reverted_line(name, result) for name, result in results.items()]
         lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
         lines += self._old_release_answers(results)
+        if self._handed_in:
+            lines += [f"  {result}" for result in take_back(self._context, self._handed_in)]
         give_back(self._context, self._group.leases)
         serving = {str(result.get("serving") or "") for result in results.values()} if not errors else set()
         restored = next(iter(serving)) if len(serving) == 1 and serving != {self._release} else ""

@@ -6,15 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.checks.blame import RELEASE, REPLICA, at_fault
+from infra.checks.early import hand_in_jobs, take_back_jobs
 from infra.checks.occasion import AFTER_REVERT, BEFORE, CANDIDATE, PUBLIC, RETURNING
 from infra.checks.subject import candidate_subject, public_subject, replicas_of
 from infra.checks.suite import examine
-from infra.errors import CheckError, HostError
+from infra.errors import CheckError, HostError, ReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from infra.checks.result import CheckResult
+    from infra.checks.subject import Subject
     from infra.checks.suite import Examination
     from infra.rollout.context import RolloutContext
 
@@ -57,14 +60,41 @@ def examine_candidate(
     verify: Mapping[str, Mapping[str, int]],
     *,
     is_returning: bool = False,
+    handed_in: Mapping[str, str] | None = None,
     on_quiet: Callable[[Sequence[CheckResult]], None] = lambda _: None,
 ) -> Examination:
     """Return what each candidate answers alone, through SSH, before it gets any traffic; `on_quiet`: see `examine`."""
-    hosts = [client for client in context.group.clients if client.host.name in verify]
-    with candidate_subject(
-        context.settings, hosts, spec=context.spec, secrets=context.secrets.values, verify=verify
-    ) as subject:
+    with _candidates(context, verify, handed_in) as subject:
         return examine(subject, RETURNING if is_returning else CANDIDATE, on_quiet=on_quiet)
+
+
+def hand_in_early(context: RolloutContext, verify: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
+    """Give the agents of each candidate the smoke test's job and return it by host; what goes wrong decides nothing."""
+    try:
+        with _candidates(context, verify) as subject:
+            return hand_in_jobs(subject)
+    except (ReleaseError, OSError):
+        return {}
+
+
+def take_back(context: RolloutContext, jobs: Mapping[str, str]) -> list[CheckResult]:
+    """Remove jobs of a candidate that is gone, through the public address; return what stays behind."""
+    subject = public_subject(context.settings, context.group.clients, release=None, secrets=context.secrets.values)
+    return take_back_jobs(subject, jobs)
+
+
+def _candidates(
+    context: RolloutContext, verify: Mapping[str, Mapping[str, int]], handed_in: Mapping[str, str] | None = None
+) -> AbstractContextManager[Subject]:
+    hosts = [client for client in context.group.clients if client.host.name in verify]
+    return candidate_subject(
+        context.settings,
+        hosts,
+        spec=context.spec,
+        secrets=context.secrets.values,
+        verify=verify,
+        handed_in=handed_in,
+    )
 
 
 def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examination:

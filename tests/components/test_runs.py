@@ -196,7 +196,7 @@ class TestRollback:
         ordinary = stack.bent(version="v1.6.0").declare(stack_outputs=outputs)
         asked = [json.loads(unmarked(run.named("h1-candidate-start").inputs["stdin"])) for run in (returning, ordinary)]
         assert [request.get("later_if_kept") for request in asked] == [True, None]
-        assert all(request["ready_later"] for request in asked)
+        assert all(request["until"] == "started" for request in asked)
 
     def test_the_gate_is_told_what_is_recorded(self, stack: Stack, outputs: dict[str, Any]) -> None:
         """What may count while the registry is down: the gate's record of that release; nothing for a release."""

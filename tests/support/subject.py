@@ -76,6 +76,7 @@ def make_subject(
     release: str | None = RELEASE,
     secrets: Mapping[str, str] | None = None,
     jobs: Mapping[str, str] | None = None,
+    handed_in: Mapping[str, str] | None = None,
 ) -> Subject:
     """Return the public of the test stack; `status`, `resources` and `ready` are what hostctl answers."""
     answers = {"status": status or good_status(), "resources": resources or good_resources(), "ready": ready or {}}
@@ -88,4 +89,5 @@ def make_subject(
         replicas={name: service.replicas for name, service in settings.services.items()} if release else {},
         secrets=secrets or {},
         jobs=jobs or {},
+        handed_in=handed_in or {},
     )

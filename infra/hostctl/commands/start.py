@@ -1,4 +1,4 @@
-"""`start`: a candidate beside the running release, ready and without traffic, in one call or in two."""
+"""`start`: a candidate beside the running release, ready and without traffic, in one call or in several."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from ..compose import on_trial
 from ..converge import converge
 from ..files import read_json
 from ..images import ensure_images, read_registry
-from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confirm_seconds, take_up
+from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confirm_seconds, read_until, take_up
 from ..lease import read_lease
 from ..preflight import check_release, make_disk_room, read_needed
 from ..resources import require
 from ..spec import read_spec
+from ..state import STARTED
 
 if TYPE_CHECKING:
     from ..fields import Fields
@@ -32,7 +33,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     needed, login, lease = read_needed(fields), read_registry(fields), read_lease(fields)
     clearance = read_clearance(fields)
     is_later = fields.flag("later_if_kept", default=False)
-    ready_later = fields.flag("ready_later", default=False)
+    until = read_until(fields)
     workers_later = fields.flag("workers_later", default=False)
     if spec is not None:
         for name in sorted(set(spec.secret_names) - set(secrets)):
@@ -42,10 +43,10 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     if _is_done(host, spec, raw):
         return outcome(host, spec, Timer(host.clock), changed=False)
     is_warm_only = require_clearance(host, clearance, raw)
-    with host.changing(f"start {spec.release}", lease, is_final_on_failure=ready_later):
+    with host.changing(f"start {spec.release}", lease, is_final_on_failure=until == STARTED):
         converge(host, keep=spec.release, finish_retiring=True)
         timer = Timer(host.clock)
-        changed = take_up(host, spec, timer, ready_later=ready_later)
+        changed = take_up(host, spec, timer, until=until)
         if changed is not None:
             return outcome(host, spec, timer, changed=changed)
         if is_later and host.state.trial is None and fleet.has_all(host, spec):
@@ -53,13 +54,13 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         removed = make_disk_room(host, spec, needed)
         require(check_release(host, spec, needed))
         if fleet.has_all(host, spec):
-            launch_kept(host, spec, timer, confirm_seconds, workers_later=workers_later, ready_later=ready_later)
+            launch_kept(host, spec, timer, confirm_seconds, workers_later=workers_later, until=until)
             return outcome(host, spec, timer, changed=True)
         if is_warm_only:
             raise refuse_cold()
         with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
             ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
-        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets), ready_later=ready_later)
+        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets), until=until)
         return {**outcome(host, spec, timer, changed=True), "removed": removed}
 
 

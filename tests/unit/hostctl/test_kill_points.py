@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 OLD, NEW, NEXT = "v1.0.0-old", "v1.1.0-new", "v1.2.0-next"
 Plan = tuple[tuple[str, dict[str, Any]], ...]
 GOOD: Plan = (
-    ("start", {"ready_later": True}),
+    ("start", {"until": "started"}),
+    ("start", {"until": "answering"}),
     ("start", {}),
     ("shift", {"weight": 30}),
     ("cutover", {}),
@@ -29,7 +30,8 @@ GOOD: Plan = (
     ("park", {}),
 )
 REVERTED: Plan = (
-    ("start", {"ready_later": True}),
+    ("start", {"until": "started"}),
+    ("start", {"until": "answering"}),
     ("start", {}),
     ("shift", {"weight": 30}),
     ("revert", {"reason": "too slow"}),

@@ -1,4 +1,4 @@
-"""A start in two calls: the first returns as soon as the containers run, the second waits until they are ready."""
+"""A start in steps: a call returns when the containers run, when they answer, or when they are ready."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from infra.hostctl import readiness
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.watchdog import look
 from tests.unit.hostctl.fake_host import FakeHost, refused
-from tests.unit.hostctl.release_spec import V1, V2
+from tests.unit.hostctl.release_spec import SECRET, V1, V2, spec
+
+PASSES = 3
 
 
 def held(world: FakeHost) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def held(world: FakeHost) -> dict[str, Any]:
 def test_the_first_call_does_not_ask_whether_it_is_ready(world: FakeHost) -> None:
     """The candidate runs and is on trial, but no route leads to it; the second call puts it there."""
     world.release(V1)
-    assert world.start(V2, ready_later=True)["phase"] == "started"
+    assert world.start(V2, until="started")["phase"] == "started"
     assert world.call("status")["phase"] == "started"
     assert world.running() == {"acp-v1-0-0-a", "acp-v1-1-0-b"}
     assert world.edge.routes_in_use() == "committed"
@@ -39,7 +42,7 @@ def test_a_kept_release_is_warm_in_two_calls_too(world: FakeHost) -> None:
     """Compose is not asked, and what is reverted then is kept again."""
     world.release(V1)
     world.release(V2)
-    assert world.start(V1, ready_later=True)["phase"] == "started"
+    assert world.start(V1, until="started")["phase"] == "started"
     assert world.start(V1)["warm"]
     assert len(world.compose.calls) == 2
     world.call("revert", release=V1)
@@ -48,9 +51,9 @@ def test_a_kept_release_is_warm_in_two_calls_too(world: FakeHost) -> None:
 
 def test_the_first_call_again_gives_it_time(world: FakeHost) -> None:
     """A runner that asks twice starts nothing twice."""
-    world.start(V1, ready_later=True, confirm_timeout_seconds=10)
+    world.start(V1, until="started", confirm_timeout_seconds=10)
     world.clock.sleep(8)
-    assert not world.start(V1, ready_later=True)["changed"]
+    assert not world.start(V1, until="started")["changed"]
     world.clock.sleep(8)
     look(world.host)
     assert world.start(V1)["phase"] == "ready"
@@ -60,7 +63,7 @@ def test_the_first_call_again_gives_it_time(world: FakeHost) -> None:
 def test_nobody_comes_for_a_started_candidate_so_it_goes(world: FakeHost) -> None:
     """A runner that is gone between the calls leaves nothing: the host waits for the deadline and reverts."""
     world.release(V1)
-    world.start(V2, ready_later=True, confirm_timeout_seconds=10)
+    world.start(V2, until="started", confirm_timeout_seconds=10)
     world.clock.sleep(9)
     assert look(world.host)
     assert world.running() == {"acp-v1-0-0-a", "acp-v1-1-0-b"}
@@ -75,7 +78,7 @@ def test_a_started_candidate_waits_as_long_as_its_lease_is_renewed(world: FakeHo
     """Another host may pull for longer than a trial lives; once the deployer is silent the trial is over."""
     world.release(V1)
     lease = held(world)
-    world.start(V2, ready_later=True, confirm_timeout_seconds=10, **lease)
+    world.start(V2, until="started", confirm_timeout_seconds=10, **lease)
     for _ in range(3):
         world.clock.sleep(40)
         world.call("lease", action="renew", **lease)
@@ -101,7 +104,7 @@ def test_a_ready_candidate_does_not_live_by_its_lease(world: FakeHost) -> None:
 def test_one_that_ended_in_between_says_so_to_the_second_call(world: FakeHost) -> None:
     """The host does not put it away before its reason and its last lines were told."""
     world.release(V1)
-    world.start(V2, ready_later=True)
+    world.start(V2, until="started")
     world.engine.change("acp-v1-1-0-b-agents-1", state="exited", exit_code=3)
     look(world.host)
     with pytest.raises(HostctlError) as caught:
@@ -115,7 +118,7 @@ def test_one_that_ended_in_between_says_so_to_the_second_call(world: FakeHost) -
 def test_a_reboot_in_between_ends_the_trial(world: FakeHost) -> None:
     """As it ends every trial."""
     world.release(V1)
-    world.start(V2, ready_later=True)
+    world.start(V2, until="started")
     world.clock.boot = "boot-2"
     look(world.host)
     assert "rebooted" in world.call("status")["last_trial"]["reason"]
@@ -126,17 +129,84 @@ def test_the_lease_is_given_back_only_by_the_call_that_nobody_follows(world: Fak
     world.release(V1)
     lease = held(world)
     world.compose.broken = {"ingest": {"state": "exited", "exit_code": 3}}
-    world.start(V2, ready_later=True, **lease)
+    world.start(V2, until="started", **lease)
     with pytest.raises(HostctlError, match="does not stay up"):
         world.start(V2, **lease)
     assert world.call("lease", action="renew", **lease)["lease"]["holder"] == "ci-1"
     world.compose.problem = HostctlError("compose_failed", "no")
     with pytest.raises(HostctlError, match="no"):
-        world.start(V2, ready_later=True, **lease)
+        world.start(V2, until="started", **lease)
     refused("lease_lost", world, "lease", action="renew", **lease)
+
+
+def test_one_that_answers_is_reached_for_checks_alone(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One good answer of each replica opens the verification ports; traffic waits for all that it takes."""
+    world.release(V1)
+    asked: list[str] = []
+    monkeypatch.setattr(readiness, "probe", lambda address, *_: asked.append(address))
+    world.start(V2, until="started")
+    answer = world.start(V2, until="answering")
+    assert (answer["phase"], answer["changed"], answer["verify"]) == (
+        "answering",
+        True,
+        {"acp-ingest": 18000, "acp-agents": 18001},
+    )
+    assert len(asked) == 2
+    assert world.edge.routes_in_use() == "trial"
+    refused("wrong_phase", world, "cutover", release=V2)
+    loaded = world.edge.loaded
+    assert world.start(V2)["phase"] == "ready"
+    assert len(asked) == 2 + 2 * PASSES
+    assert world.edge.loaded is loaded
+    assert world.start(V2, until="answering")["phase"] == "ready"
+
+
+def test_one_that_answers_no_more_is_removed(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first answer was not the last word."""
+    world.release(V1)
+    world.start(V2, until="answering")
+    monkeypatch.setattr(readiness, "probe", lambda *_: "status 503")
+    refused("candidate_not_ready", world, "start", spec=spec(V2), secrets={"DATABASE_URL": SECRET})
+    assert world.running() == {"acp-v1-0-0-a"}
+    assert world.edge.routes_in_use() == "committed"
+
+
+def test_nobody_comes_for_one_that_answers_so_it_goes(world: FakeHost) -> None:
+    """The lease keeps only one that was just started."""
+    world.release(V1)
+    lease = held(world)
+    world.start(V2, until="answering", confirm_timeout_seconds=10, **lease)
+    world.clock.sleep(11)
+    world.call("lease", action="renew", **lease)
+    look(world.host)
+    assert world.running() == {"acp-v1-0-0-a"}
+    assert world.edge.routes_in_use() == "committed"
+
+
+def test_an_edge_that_came_back_meanwhile_gets_the_routes_again(world: FakeHost) -> None:
+    """HAProxy starts with the committed routes, which do not lead to the candidate: it is started anew."""
+    world.release(V1)
+    world.start(V2, until="answering")
+    world.edge.restart()
+    assert world.start(V2)["phase"] == "ready"
+    assert world.edge.routes_in_use() == "trial"
+
+
+def test_a_kept_release_is_ready_without_a_stop(world: FakeHost) -> None:
+    """It is so soon ready that a second call would only cost time."""
+    world.release(V1)
+    world.release(V2)
+    assert world.start(V1, until="answering", workers_later=True)["phase"] == "ready"
+
+
+def test_a_stage_that_there_is_not_is_refused(world: FakeHost) -> None:
+    """The error names the stages, and nothing is started."""
+    with pytest.raises(HostctlError, match="must be one of started, answering, ready"):
+        world.start(V1, until="cutover")
+    assert world.running() == set()
 
 
 def test_an_activation_takes_it_up_as_well(world: FakeHost) -> None:
     """Whoever asks next for the release waits for it."""
-    world.start(V1, ready_later=True)
+    world.start(V1, until="started")
     assert world.call("activate", release=V1)["phase"] == "ready"
