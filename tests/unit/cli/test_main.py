@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,7 @@ from infra.cli import show as show_module
 from infra.cli.main import main
 from infra.cli.options import ErrorGroup
 from infra.errors import HostUnreachableError, ReleaseError, SettingsError
+from tests.support.commands import subcommands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +27,7 @@ ENTRIES = [
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Yield every command below `group` with its path."""
-    for name, command in group.commands.items():
+    for name, command in subcommands(group).items():
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:
@@ -68,13 +71,21 @@ class TestHelp:
         """`acp-release --help` and `-h` name every command and the exit codes."""
         text = run("--help")
         assert text == run("-h")
-        for name in main.commands:
+        for name in subcommands(main):
             assert f"  {name}" in text
         assert "Exit codes: 0 done" in text
 
     def test_the_operators_commands_are_there(self) -> None:
         """The names that scripts and people rely on."""
-        assert {"check", "doctor", "history", "lab", "rollback", "show", "status"} <= set(main.commands)
+        assert {"check", "doctor", "history", "lab", "rollback", "show", "status"} <= set(subcommands(main))
+
+    def test_only_the_command_that_is_asked_for_is_imported(self) -> None:
+        """Nobody who looks at a status waits for what notices and builds need."""
+        code = "import sys; from infra.cli.main import main; main(['status', '--help'], standalone_mode=False)"
+        shown = f"{code}; print([name for name in sys.modules if name.startswith('infra.cli.')])"
+        done = subprocess.run([sys.executable, "-c", shown], check=True, capture_output=True, text=True)
+        assert "infra.cli.status" in done.stdout
+        assert "infra.cli.notifications" not in done.stdout
 
     def test_a_version_is_shown(self) -> None:
         """`--version` names the program."""

@@ -12,6 +12,7 @@ from infra.cli.setup_github import wanted_of
 from infra.domain.repository_rules import PREVIEW_SUFFIX
 from infra.workflows.document import Workflow, read_workflow, texts
 from infra.workflows.rules import STACKS, environments_of
+from tests.support.commands import subcommands
 from tests.support.workflow.fakes import WORKFLOWS, FakeRun
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def test_every_command_in_a_workflow_exists(place: str, words: list[str]) -> Non
     """Each call parses: the command is there, and so is every option."""
     command: click.Command = main
     while isinstance(command, click.Group):
-        assert words[0] in command.commands, f"{place}: there is no command {words[0]}"
-        command, words = command.commands[words[0]], words[1:]
+        known = subcommands(command)
+        assert words[0] in known, f"{place}: there is no command {words[0]}"
+        command, words = known[words[0]], words[1:]
     command.make_context(str(command.name), list(words))
 
 
