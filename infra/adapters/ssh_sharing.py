@@ -25,8 +25,8 @@ OWNER_ONLY = 0o700
 LONGEST_PATH_BYTES = 85
 """Of a socket, less what ssh adds to it while it makes one (`sun_path` of unix(7) has 108)."""
 END_SECONDS = 2.0
-HOLD = "hostctl"
-"""What a connection is held by: hostctl waits for a request that never comes, and ends when this process does."""
+HOLD = "hostctl --hold"
+"""What a connection is held by: it waits for input that never comes, and ends when this process does."""
 
 
 def sockets_folder() -> Path:

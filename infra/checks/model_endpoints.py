@@ -16,7 +16,7 @@ import httpx
 from infra.checks.ask import Answer, send
 from infra.checks.blame import EMBEDDING, LLM
 from infra.checks.health import is_good
-from infra.checks.tls import system_trust
+from infra.checks.trust import system_trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ import psutil
 from infra.adapters.background import find_process, start_module
 from infra.checks.probe_files import Plan, ProbeFiles, State
 from infra.checks.prober import Sender
-from infra.checks.tls import trusting
+from infra.checks.trust import trusting
 from infra.domain.certificate import certify, failures, once_served, shown
 
 STATE_SECONDS = 0.2

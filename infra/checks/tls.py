@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import socket
 import ssl
 import time
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from infra.adapters.files import key_path
 from infra.checks.blame import CERTIFICATE
 from infra.checks.result import CheckResult
-from infra.errors import SettingsError
+from infra.checks.trust import trusting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,25 +45,6 @@ def own_authority(settings: Settings) -> Path | None:
 def trust(settings: Settings) -> ssl.SSLContext:
     """Return who may vouch for the certificate: the system's authorities, and the stack's own where it names one."""
     return trusting(own_authority(settings))
-
-
-def trusting(authority: Path | None) -> ssl.SSLContext:
-    """Return the system's trust, and in the authority of a file; raise `SettingsError` when that cannot be read."""
-    if authority is None:
-        return system_trust()
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(cafile=str(authority))
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError("the stack", [f"edge.tls.ca_file: {authority}: {error.strerror or error}"]) from None
-    return context
-
-
-@functools.cache
-def system_trust() -> ssl.SSLContext:
-    """Return trust in the system's authorities, read once: that takes longer than many a check."""
-    # By default nothing older than TLS 1.2 is spoken.
-    return ssl.create_default_context()
 
 
 async def check_tls(inquiry: Inquiry) -> list[CheckResult]:

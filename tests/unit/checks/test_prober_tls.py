@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.checks.prober import ProbeRequest, Sender
-from infra.checks.tls import trusting
+from infra.checks.trust import trusting
 from tests.support.certificates import Authority, server_context
 from tests.support.fake_app import FakeApp, served
 

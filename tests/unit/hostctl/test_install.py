@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.hostctl.authorized_keys import bind_keys, bound_line, rebind
-from infra.hostctl.build import build_zipapp
+from infra.hostctl.build import ENTRY, build_zipapp
 from infra.hostctl.errors import KINDS, HostctlError
 from infra.hostctl.protocol import LARGEST_REQUEST_BYTES, Answer, read_request
 from infra.hostctl.redact import Redactor
@@ -156,6 +156,14 @@ def test_a_deploy_key_opens_a_session_with_its_own_rights(tmp_path: Path, monkey
     done = hostctl(build_zipapp(tmp_path).path, "--deploy", stdin='{"command": "uninstall"}\n')
     taken, answer = (json.loads(line) for line in done.stdout.splitlines())
     assert (taken["event"], answer["code"]) == ("taken", "not_permitted")
+
+
+def test_a_connection_is_held_without_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits until its input ends, takes nothing for a request, and loads nothing that would take time."""
+    monkeypatch.setenv("SSH_ORIGINAL_COMMAND", "hostctl --hold")
+    broken = ENTRY.replace("from hostctl.cli", "from hostctl.not_there")
+    done = hostctl(build_zipapp(tmp_path, entry=broken).path, "--deploy", stdin='{"command": "journal"}\n')
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_session_ends_with_a_request_that_does_not(tmp_path: Path) -> None:
