@@ -90,14 +90,22 @@ async def found_job(inquiry: Inquiry, target: Target, job_id: str) -> AgentsJob:
 async def answered_job(
     inquiry: Inquiry, target: Target, text: str, *, within_seconds: float, handed_in: str | None = None
 ) -> AgentsJob:
-    """Wait until a job is answered or has failed, at most `within_seconds`: `handed_in`, or one about `text`."""
-    began = time.monotonic()
-    job = await found_job(inquiry, target, handed_in) if handed_in else None
-    if job is None or not job.is_followed:
-        job = await start_job(inquiry, target, text)
+    """Wait until a job is answered or has failed, at most `within_seconds`: `handed_in`, or one about `text`.
+
+    The one that was handed in was so before the candidate was ready: where it got lost or failed, the other decides.
+    """
+    if handed_in:
+        job = await _ended(inquiry, target, await found_job(inquiry, target, handed_in), within_seconds)
+        if job.is_followed:
+            return job
+    return await _ended(inquiry, target, await start_job(inquiry, target, text), within_seconds)
+
+
+async def _ended(inquiry: Inquiry, target: Target, job: AgentsJob, within_seconds: float) -> AgentsJob:
+    """Return the job as it is when it is answered or has failed, or the time is over."""
     if job.id is None:
         return job
-    last = job.last
+    began, last = time.monotonic(), job.last
 
     async def is_over() -> bool:
         nonlocal last

@@ -26,11 +26,15 @@ CRITICAL = {"acp-ingest": ("database", "redis"), "acp-agents": ("redis",)}
 
 @dataclass(slots=True)
 class FakeApp:
-    """Both services over one state; `broken` names what does not work, `bare` is an app without the extras."""
+    """Both services over one state; `broken` names what does not work, `failing` the jobs that fail.
+
+    `bare` is an app without the extras.
+    """
 
     release: str | None = RELEASE
     version: str | None = VERSION
     broken: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
     bare: bool = False
     documents: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
@@ -160,6 +164,8 @@ class FakeApp:
             return 404, {}
         broken = {"agents fail": "failed", "agents hang": "running", "no status": None}
         status = next((status for name, status in broken.items() if name in self.broken), "completed")
+        if job in self.failing:
+            status = "failed"
         if self._takes_a_while("jobs", path):
             status = "running"
         told = {"id": "j-other" if "another job" in self.broken else job, "status": status}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from infra.checks.early import hand_in_jobs, take_back_jobs
 from infra.checks.occasion import CANDIDATE
 from tests.support.examined import run
@@ -31,6 +33,28 @@ def test_a_job_that_got_lost_is_asked_anew() -> None:
     assert [result for result in found.results if result.fails_release] == []
     assert found.jobs == {"h1": "j0"}
     assert app.asked.count("POST /api/v1/jobs") == 1
+
+
+@pytest.mark.parametrize("when", ["before", "while it is followed"])
+def test_a_job_that_failed_is_asked_anew(when: str) -> None:
+    """Not all was there yet when it was handed in; the job that comes after readiness decides."""
+    app = FakeApp()
+    jobs = handed_in(app)
+    app.broken |= {"jobs take a while"} if when == "while it is followed" else set()
+    app.failing = set(jobs.values())
+    found = run(app, CANDIDATE, handed_in=jobs)
+    assert [result for result in found.results if result.fails_release] == []
+    assert found.jobs == {"h1": "j1"}
+    assert "DELETE /api/v1/jobs/j0" in app.removed
+
+
+def test_agents_that_fail_every_job_are_red() -> None:
+    """A failure of the early job is no excuse."""
+    app = FakeApp()
+    jobs = handed_in(app)
+    app.broken.add("agents fail")
+    found = run(app, CANDIDATE, handed_in=jobs)
+    assert [result.check for result in found.results if result.fails_release] == ["smoke agents"]
 
 
 def test_a_candidate_that_fails_leaves_no_job_that_was_handed_in() -> None:
