@@ -36,7 +36,7 @@ def test_each_host_has_a_connection_that_ends_with_the_context(tmp_path: Path, m
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert ssh.calls == []
     masters = sorted(call["argv"][-2:] for call in ssh.calls if "-M" in call["argv"])
-    assert masters == [["deploy@h1.test", "hostctl"], ["deploy@h2.test", "hostctl"]]
+    assert masters == [["deploy@h1.test", "hostctl --hold"], ["deploy@h2.test", "hostctl --hold"]]
     asked = " ".join(" ".join(call["argv"]) for call in ssh.calls)
     assert all(f"ControlPath={path}" in asked for path in paths)
     assert len(set(paths)) == 2
