@@ -9,11 +9,12 @@ UNIT = "tests/unit/checks"
 SUITE = (f"{UNIT}/test_model_endpoints.py", f"{UNIT}/test_suite.py", f"{UNIT}/test_smoke.py")
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
-    f"{CHECKS}/agents.py": SUITE,
+    f"{CHECKS}/agents.py": (f"{UNIT}/test_early.py", *SUITE),
     f"{CHECKS}/ask.py": (f"{UNIT}/test_ask.py", f"{UNIT}/test_health.py", *SUITE),
     f"{CHECKS}/blame.py": (f"{UNIT}/test_blame.py", *SUITE),
     f"{CHECKS}/disk_space.py": SUITE,
     f"{CHECKS}/document.py": (f"{UNIT}/test_document.py", *SUITE),
+    f"{CHECKS}/early.py": (f"{UNIT}/test_early.py",),
     f"{CHECKS}/growth.py": (f"{UNIT}/test_growth.py",),
     f"{CHECKS}/health.py": (f"{UNIT}/test_health.py", *SUITE),
     f"{CHECKS}/ingest.py": SUITE,
@@ -27,6 +28,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{CHECKS}/smoke.py": SUITE,
     f"{CHECKS}/suite.py": SUITE,
     f"{CHECKS}/tls.py": (f"{UNIT}/test_tls.py", *SUITE),
+    f"{CHECKS}/trust.py": (f"{UNIT}/test_prober_tls.py", f"{UNIT}/test_tls.py"),
     f"{CHECKS}/version.py": (f"{UNIT}/test_version.py", *SUITE),
     f"{DOMAIN}/canary.py": ("tests/unit/domain/test_canary.py",),
     f"{DOMAIN}/certificate.py": ("tests/unit/domain/test_certificate.py",),
@@ -47,7 +49,7 @@ EQUIVALENT: dict[str, str] = {
     f"{CHECKS}/prober.py: count // len(self._requests) % 2": EITHER_FIRST,
     f"{CHECKS}/regression.py: self.asked % 2": EITHER_FIRST,
     f"{CHECKS}/smoke.py: job.is_answered and job.id": UNUSED,
-    f"{CHECKS}/tls.py: error.strerror or error": WORDING,
+    f"{CHECKS}/trust.py: error.strerror or error": WORDING,
     f"{DOMAIN}/regression.py: difference is None or ratio is None or candidate is None": TOGETHER,
     f"{DOMAIN}/regression.py: difference is None": TOGETHER,
     f"{DOMAIN}/regression.py: ratio is None": TOGETHER,
