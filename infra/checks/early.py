@@ -37,9 +37,13 @@ def take_back_jobs(subject: Subject, jobs: Mapping[str, str]) -> list[CheckResul
 
 async def _hand_in(subject: Subject) -> dict[str, str]:
     async with inquiring(subject, passes=1, timeout_seconds=HAND_IN_SECONDS) as inquiry:
-        targets = _agents(inquiry)
-        jobs = await asyncio.gather(*(start_job(inquiry, target, make_text()[0]) for target in targets))
-    return {target.host: job.id for target, job in zip(targets, jobs, strict=True) if job.id}
+        found = await asyncio.gather(*(_hand_in_at(inquiry, target) for target in _agents(inquiry)))
+    return {host: job_id for host, job_id in found if job_id}
+
+
+async def _hand_in_at(inquiry: Inquiry, target: Target) -> tuple[str, str | None]:
+    job = await start_job(inquiry, target, make_text()[0])
+    return target.host, job.id
 
 
 async def _take_back(subject: Subject, jobs: Mapping[str, str]) -> list[CheckResult]:

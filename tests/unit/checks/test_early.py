@@ -87,6 +87,14 @@ def test_a_job_is_taken_back() -> None:
     assert app.removed == ["DELETE /api/v1/jobs/j0"]
 
 
+def test_hosts_without_a_job_are_left_alone() -> None:
+    """Theirs was not taken, or came to its end."""
+    app = FakeApp()
+    with served(app) as ports:
+        assert take_back_jobs(make_subject(quick_settings(ports)), {"another": "j0"}) == []
+    assert app.asked == []
+
+
 def test_a_job_that_cannot_be_taken_back_is_a_warning() -> None:
     """Somebody may want to remove it."""
     with served(FakeApp()) as ports:
