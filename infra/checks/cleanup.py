@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from infra.checks.inquiry import Inquiry
     from infra.checks.target import Target
 
+CLEANUP_SECONDS = 8.0
+"""What all of it may take, whoever asks for it."""
 BUSY_SECONDS = 6.0
 LOOK_SECONDS = 0.3
 GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from infra.checks.agents import JOBS, start_job
-from infra.checks.cleanup import clean_up
+from infra.checks.cleanup import CLEANUP_SECONDS, clean_up
 from infra.checks.document import make_text
 from infra.checks.inquiry import inquiring
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from infra.checks.target import Target
 
 HAND_IN_SECONDS = 5.0
-TAKE_BACK_SECONDS = 8.0
 
 
 def hand_in_jobs(subject: Subject) -> dict[str, str]:
@@ -47,7 +46,7 @@ async def _hand_in_at(inquiry: Inquiry, target: Target) -> tuple[str, str | None
 
 
 async def _take_back(subject: Subject, jobs: Mapping[str, str]) -> list[CheckResult]:
-    async with inquiring(subject, passes=1, timeout_seconds=TAKE_BACK_SECONDS) as inquiry:
+    async with inquiring(subject, passes=1, timeout_seconds=CLEANUP_SECONDS) as inquiry:
         targets = [target for target in _agents(inquiry) if target.host in jobs]
         return await clean_up(inquiry, [(target, f"{JOBS}/{jobs[target.host]}") for target in targets])
 

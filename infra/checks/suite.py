@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from infra.adapters.process import redact
 from infra.checks.agents import check_agents
 from infra.checks.blame import diagnose, relations
-from infra.checks.cleanup import clean_up
+from infra.checks.cleanup import CLEANUP_SECONDS, clean_up
 from infra.checks.disk_space import check_disk_space
 from infra.checks.health import check_health, check_readiness
 from infra.checks.ingest import check_database, check_ingest, check_queue, check_search, check_vector_store
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     Check = Callable[[Inquiry], Awaitable[list[CheckResult]]]
 
-CLEANUP_SECONDS = 8.0
 MOST_AT_ONCE = 32
 
 CHECKS: dict[str, Check] = {

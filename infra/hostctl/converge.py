@@ -49,7 +49,7 @@ def expiry(host: Host, current: Trial) -> str | None:
     """Return why a trial's time is over, or None; one that is being started has its own limits."""
     if current.boot_id != host.clock.boot_id():
         return "the host was rebooted during the trial"
-    if current.phase == STARTED and host.leases.is_kept():
+    if current.phase == STARTED and host.leases.has_deployer():
         return None  # its deployer is heard of, and still waits for other hosts
     if current.phase not in {STARTING, REVERTING} and host.clock.monotonic() > current.deadline:
         return f"nobody confirmed within {current.confirm_timeout_seconds:g} seconds"

@@ -102,15 +102,20 @@ class Leases:
             return None
         return lease.public(self._clock)
 
-    def is_kept(self) -> bool:
+    def has_deployer(self) -> bool:
         """Return whether a deployer has the lease and was heard of in time."""
-        lease = self.current()
-        return lease is not None and not lease.is_call and lease.is_live(self._clock)
+        lease = self._of_deployer()
+        return lease is not None and lease.is_live(self._clock)
 
     def is_forsaken(self) -> bool:
         """Return whether a deployer took the lease and was not heard of in time."""
+        lease = self._of_deployer()
+        return lease is not None and not lease.is_live(self._clock)
+
+    def _of_deployer(self) -> Lease | None:
+        """Return the lease if a deployer has it, heard of or not: no single call, and not given back."""
         lease = self.current()
-        return lease is not None and lease.holder is not None and not lease.is_call and not lease.is_live(self._clock)
+        return None if lease is None or lease.holder is None or lease.is_call else lease
 
     def acquire(self, holder: str, purpose: str, ttl_seconds: int) -> tuple[Lease, Lease | None]:
         """Take the lease, also from a holder that was not heard of in time; return it and the one it was taken from."""

@@ -30,7 +30,6 @@ from infra.rollout.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from concurrent.futures import Future
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.result import CheckResult
@@ -146,8 +145,7 @@ class Rollout:
         answers = self._start("answering")
         if anew := {name: answer["verify"] for name, answer in answers.items() if answer["phase"] == "answering"}:
             with ThreadPoolExecutor(max_workers=1, thread_name_prefix="early") as pool:
-                handing_in = pool.submit(hand_in_early, self._context, anew)
-                handing_in.add_done_callback(self._keep_handed_in)
+                pool.submit(self._hand_in, anew)
                 answers = self._start("ready")
         self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
@@ -155,8 +153,9 @@ class Rollout:
         self._mark("candidate ready")
         return {name: answer["verify"] for name, answer in answers.items() if answer["phase"] != "serving"}
 
-    def _keep_handed_in(self, handing_in: Future[dict[str, str]]) -> None:
-        self._handed_in = handing_in.result()
+    def _hand_in(self, verify: Mapping[str, Mapping[str, int]]) -> None:
+        """Give the agents the job, and keep its ids for the smoke test, or for a revert that comes first."""
+        self._handed_in = hand_in_early(self._context, verify)
 
     def _start(self, until: str) -> dict[str, dict[str, Any]]:
         """Let every host bring its candidate as far as `until`.
