@@ -129,13 +129,14 @@ def launch_kept(
 def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str, workers_later: bool) -> None:
     """Wait for the containers of the trial, sooner asked again where they served before, then route to them.
 
-    Those that served before are ready so soon that there is no stop on the way.
+    Those that served before are ready so soon that there is no stop on the way. To answer takes no workers: asking
+    their health check again and again would only take the processor from those that start.
     """
     is_kept = host.state.trial is not None and host.state.trial.was_parked
     phase = READY if is_kept else until
     with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
         host.progress("ready", f"waiting until {spec.release} {'answers' if phase == ANSWERING else 'is ready'}")
-        started = replace(spec, services=spec.web_services) if workers_later else spec
+        started = replace(spec, services=spec.web_services) if workers_later or phase == ANSWERING else spec
         host.prober().wait(
             started,
             fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,9 @@ from infra.hostctl.errors import HostctlError
 from infra.hostctl.watchdog import look
 from tests.unit.hostctl.fake_host import FakeHost, refused
 from tests.unit.hostctl.release_spec import SECRET, V1, V2, spec
+
+if TYPE_CHECKING:
+    from infra.hostctl.spec import ReleaseSpec
 
 PASSES = 3
 
@@ -159,6 +162,20 @@ def test_one_that_answers_is_reached_for_checks_alone(world: FakeHost, monkeypat
     assert len(asked) == 2 + 2 * PASSES
     assert world.edge.loaded is loaded
     assert world.start(V2, until="answering")["phase"] == "ready"
+
+
+def test_an_answer_takes_no_workers(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are waited for with everything else, and one that ended fails the start then."""
+    waited: list[tuple[str, ...]] = []
+
+    def wait(_self: readiness.Prober, release: ReleaseSpec, **_: object) -> list[readiness.Passed]:
+        waited.append(tuple(service.name for service in release.services))
+        return []
+
+    monkeypatch.setattr(readiness.Prober, "wait", wait)
+    world.start(V2, until="answering")
+    world.start(V2)
+    assert waited == [("acp-ingest", "acp-agents"), ("acp-ingest", "acp-agents", "acp-worker")]
 
 
 def test_one_that_answers_no_more_is_removed(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
