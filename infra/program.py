@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 
 from infra.adapters.build_residue import start_janitor
-from infra.components.gate import Gate
 from infra.components.record import ReleaseRecord
+from infra.components.release_gate import Gate
 from infra.components.release_rollout import Preflight, Rollout
 from infra.domain.ledger import Run, entry_of, host_keys
 from infra.domain.text_form import from_text, to_text

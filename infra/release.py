@@ -15,10 +15,10 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 from infra.adapters.ci import ci_run_id
 from infra.adapters.origin import read_origin
 from infra.adapters.packed_history import with_history
-from infra.checks.offline import recorded_scan
 from infra.domain.change import describe_change, summarise
 from infra.domain.ledger import settings_services
 from infra.domain.numbers import whole_numbers
+from infra.domain.recorded_gate import recorded_scan
 from infra.domain.release import fingerprint
 from infra.errors import UsageError
 from infra.paths import PROJECT_ROOT

@@ -16,13 +16,14 @@ from infra.adapters.files import key_path
 from infra.adapters.ssh_signature import sign
 from infra.adapters.trivy import Login
 from infra.checks.gate import ScanRequest, scan_image, stack_waivers
-from infra.checks.offline import registry_is_silent, unsigned_then
+from infra.checks.offline import registry_is_silent
 from infra.domain.clearance import clearance_text, unscanned
 from infra.domain.compose_policy import compose_problems
 from infra.domain.naming import data_network, front_network
 from infra.domain.numbers import whole_numbers
 from infra.domain.promotion import promotion_problems
 from infra.domain.provenance import provenance
+from infra.domain.recorded_gate import unsigned_then
 from infra.domain.text_form import from_text
 from infra.domain.waivers import unused_waivers
 from infra.errors import GateError

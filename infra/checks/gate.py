@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from infra.adapters import trivy
 from infra.adapters.sarif import finish
 from infra.domain.findings import Severity
+from infra.domain.recorded_gate import summary
 from infra.domain.scan_policy import Policy, Verdict, database_problems, evaluate
 from infra.domain.waivers import for_stack
 from infra.errors import GateError
@@ -108,19 +109,6 @@ def scan_image(request: ScanRequest, show: Callable[[str], None]) -> dict[str, A
         raise _blocked(request, verdict)
     show(summary(report))
     return report
-
-
-def summary(report: dict[str, Any]) -> str:
-    """Return one line on a scan that passed."""
-    counts = ", ".join(
-        f"{severity} {count['fixable'] + count['unfixed']} ({count['fixable']} fixable)"
-        for severity, count in report["findings"].items()
-    )
-    waived = f"; {len(report['waivers'])} waived" if report["waivers"] else ""
-    accepted = f"; {len(report['accepted'])} accepted: {report['accepted_risk']}" if report["accepted"] else ""
-    return (
-        f"gate: {report['name']} passed: {counts or 'nothing found'}{waived}{accepted}; database {report['database']}"
-    )
 
 
 def recorded_verdict(request: ScanRequest) -> bool:

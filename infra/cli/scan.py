@@ -12,9 +12,10 @@ import click
 from infra.adapters.ci_files import add_summary
 from infra.adapters.image_tags import ImageTags
 from infra.adapters.trivy import Login
-from infra.checks.gate import ScanRequest, scan_image, summary
+from infra.checks.gate import ScanRequest, scan_image
 from infra.cli.options import emit, json_option, load_wanted, stack_option
 from infra.domain.markdown import fenced
+from infra.domain.recorded_gate import summary
 from infra.errors import GateError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.settings.build_file import read_build_file

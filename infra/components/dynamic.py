@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from abc import abstractmethod
+from importlib import import_module
 from typing import Any
 
 from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider
@@ -35,6 +37,13 @@ class KeyedProvider(ResourceProvider):
         logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
         outputs = self.perform({key: value for key, value in props.items() if not key.startswith("__")})
         return CreateResult(id_=f"{props['release']}.{props['run_id']}", outs={**props, **outputs})
+
+
+def load_ahead(module: str) -> threading.Thread:
+    """Import what the update needs next beside what it does now; return the thread that does it."""
+    thread = threading.Thread(target=import_module, args=(module,), name=f"load {module}", daemon=True)
+    thread.start()
+    return thread
 
 
 def show(message: str) -> None:

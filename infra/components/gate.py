@@ -1,39 +1,30 @@
-"""The gate as Pulumi resources: a scan per image, and a clearance of the whole release, before any host."""
+"""What the gate is made of: the scan of one image, and the clearance of one release for one run.
+
+What judges is loaded when there is something to judge: most updates of a day change nothing, and the engine waits for
+this module in each of them.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
 from abc import abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from infra.adapters.trivy import Login
-from infra.checks.clearance import clear_release
-from infra.checks.gate import ScanRequest, policy_hash, scan_image, summary
-from infra.checks.offline import registry_is_silent
-from infra.components.dynamic import KEYS, show
-from infra.components.notifications import failure_announced
+from infra.components.dynamic import KEYS, load_ahead, show
 from infra.domain.numbers import whole_numbers
-from infra.domain.text_form import from_text, to_text
-from infra.paths import PROJECT_ROOT
-from infra.settings.load import settings_of
-from infra.settings.secrets import read_secrets
+from infra.domain.recorded_gate import summary
+from infra.domain.text_form import from_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from infra.release import RecordedGate
-    from infra.settings.model import Settings
-    from infra.sources import Source
+    import pulumi
 
 SCAN_KEYS = ("image", "policy", "accept_risk")
 RECENT_SCANS = 5
-PROMOTED = ("version", "images")
-"""What the clearance of a promoted tag needs of each release of the stack before."""
 
 
 class JudgingProvider(ResourceProvider):
@@ -54,6 +45,8 @@ class JudgingProvider(ResourceProvider):
         return UpdateResult(outs=self._outputs(_news))
 
     def _outputs(self, props: dict[str, Any]) -> dict[str, Any]:
+        from infra.components.notifications import failure_announced  # noqa: PLC0415 - see above
+
         # The engine shows the error's message; gRPC's own log would add a traceback to it.
         logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
         with failure_announced(props):
@@ -65,22 +58,9 @@ class ScanProvider(JudgingProvider):
 
     def judge(self, props: dict[str, Any]) -> dict[str, Any]:
         """Return the report."""
-        settings = settings_of(props)
-        secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
-        known = props.get("recorded")
-        if known and registry_is_silent(settings, secrets):
-            show(f"gate: {known['name']} was scanned at {known['scanned_at']}, and the registry does not answer now")
-            return {"report": known}
-        own = props["image"].startswith(f"{settings.registry.server}/")
-        username, password = (settings.registry.username, secrets["REGISTRY_PASSWORD"]) if own else ("", "")
-        request = ScanRequest(
-            name=props["name"],
-            image=props["image"],
-            settings=settings,
-            login=Login(username=username, password=password),
-            accept_risk=props["accept_risk"],
-        )
-        return {"report": scan_image(request, show)}
+        from infra.checks.scan import scan_or_recall  # noqa: PLC0415 - see above
+
+        return {"report": scan_or_recall(props, show)}
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Judge again, unless the same image was judged by the same policy not long ago, as before a rollback."""
@@ -134,7 +114,10 @@ class ClearanceProvider(JudgingProvider):
     """Clears one release for one run."""
 
     def judge(self, props: dict[str, Any]) -> dict[str, Any]:
-        """Return the signed clearance and the gate's record."""
+        """Return the signed clearance and the gate's record; a release that is cleared is rolled out next."""
+        from infra.checks.clearance import clear_release  # noqa: PLC0415 - see above
+
+        load_ahead("infra.rollout.driver")
         return clear_release(props, show)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -165,67 +148,3 @@ class Clearance(Resource, name="Clearance", module="acp"):
     def __init__(self, name: str, props: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the clearance of one release and run."""
         super().__init__(self.provider, name, {**props, "clearance": None, "record": None}, opts)
-
-
-class Gate(pulumi.ComponentResource):
-    """Everything between the registry and the hosts; what depends on it waits for the whole verdict."""
-
-    clearance: pulumi.Output[Mapping[str, Any] | None]
-    record: pulumi.Output[Mapping[str, Any]]
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        source: Source,
-        run_id: pulumi.Output[str],
-        promoted_history: Sequence[Mapping[str, Any]],
-        accept_risk: str,
-        recorded: RecordedGate,
-    ) -> None:
-        """Declare a scan for each image that the stack runs, side by side, and the clearance behind them."""
-        super().__init__("acp:gate:Gate", name, None, None)
-        options = pulumi.ResourceOptions(parent=self)
-        values = to_text(settings.model_dump(mode="json"))
-        images = source.release.apply(lambda known: {ref.name: ref.pinned for ref in known.images})
-        own: dict[str, pulumi.Output[str]] = {
-            image: images.apply(lambda pinned, image=image: pinned[image])  # type: ignore[misc]
-            for image in settings.images
-        }
-        common = {"settings": values, "policy": policy_hash(settings)}
-        scans = [
-            Scan(
-                f"{name}-{image}",
-                {
-                    **common,
-                    "name": image,
-                    "image": pinned,
-                    "accept_risk": risk,
-                    "recorded": pinned.apply(recorded.scan_of),
-                },
-                options,
-            )
-            for group, risk in ((own, accept_risk), (source.platform, ""))
-            for image, pinned in group.items()
-        ]
-        verdict = Clearance(
-            f"{name}-clearance",
-            {
-                "name": name,
-                "release": source.release.apply(lambda known: known.id),
-                "run_id": run_id,
-                "settings": values,
-                "spec": source.release.apply(lambda known: to_text(dict(known.spec))),
-                "images": images,
-                "reports": [scan.report for scan in scans],
-                "built": not settings.image_tag and not settings.rollback_to,
-                "commit": source.commit,
-                "history": [{key: entry.get(key) for key in PROMOTED} for entry in promoted_history],
-                "recorded": dict(recorded.release),
-            },
-            options,
-        )
-        self.clearance = verdict.clearance
-        self.record = verdict.record
-        self.register_outputs({"record": self.record})

@@ -1,4 +1,7 @@
-"""The rollout as Pulumi resources: a preflight that takes the leases, and the driver behind all candidates."""
+"""The rollout as Pulumi resources: a preflight that takes the leases, and the driver behind all candidates.
+
+The program that declares them, and an update without a release, load nothing of the work itself: it takes a second.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi.dynamic import Resource
 
 from infra.components.dynamic import KeyedProvider, show
-from infra.components.notifications import announce_start, announce_success, failure_announced
 from infra.domain.text_form import to_text
-from infra.rollout.driver import run_rollout
-from infra.rollout.preflight import run_preflight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,9 @@ class PreflightProvider(KeyedProvider):
 
     def perform(self, props: dict[str, Any]) -> dict[str, Any]:
         """Return the leases by host, and what was at fault before."""
+        from infra.components.notifications import announce_start, failure_announced  # noqa: PLC0415 - see above
+        from infra.rollout.preflight import run_preflight  # noqa: PLC0415
+
         announce_start(props)
         with failure_announced(props):
             return run_preflight(props, show)
@@ -33,6 +36,9 @@ class RolloutProvider(KeyedProvider):
 
     def perform(self, props: dict[str, Any]) -> dict[str, Any]:
         """Return what the rollout saw."""
+        from infra.components.notifications import announce_success, failure_announced  # noqa: PLC0415 - see above
+        from infra.rollout.driver import run_rollout  # noqa: PLC0415
+
         with failure_announced(props):
             report = run_rollout(props, show)
         announce_success(props, report)

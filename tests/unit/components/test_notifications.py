@@ -61,7 +61,8 @@ def use(monkeypatch: pytest.MonkeyPatch, name: str, outcome: Exception | Mapping
             raise outcome
         return outcome
 
-    monkeypatch.setattr(f"infra.components.release_rollout.{name}", step)
+    module = "infra.rollout.preflight" if name == "run_preflight" else "infra.rollout.driver"
+    monkeypatch.setattr(f"{module}.{name}", step)
 
 
 def test_a_preflight_says_that_a_release_begins(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from pulumi.output import Unknown
 
 from infra.adapters.packed_history import pack, unpack
-from infra.components.dynamic import KeyedProvider
+from infra.components.dynamic import KeyedProvider, load_ahead
 from infra.components.record import RecordProvider, previous_release
 from infra.components.release_rollout import PreflightProvider, RolloutProvider
 from infra.domain.ledger import HISTORY_LENGTH
 from infra.domain.text_form import from_text, to_text
 from infra.errors import RolloutError
 from tests.support.pulumi_engine import UNKNOWN
+
+IMPORT_SECONDS = 20.0
 
 
 class Working(KeyedProvider):
@@ -92,8 +96,8 @@ class TestKeyed:
 
     def test_the_real_ones_do_their_part(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The preflight returns leases, the rollout its report."""
-        monkeypatch.setattr("infra.components.release_rollout.run_preflight", lambda p, _show: {"leases": p["release"]})
-        monkeypatch.setattr("infra.components.release_rollout.run_rollout", lambda p, _show: {"seen": p["run_id"]})
+        monkeypatch.setattr("infra.rollout.preflight.run_preflight", lambda p, _show: {"leases": p["release"]})
+        monkeypatch.setattr("infra.rollout.driver.run_rollout", lambda p, _show: {"seen": p["run_id"]})
         assert PreflightProvider().perform(props()) == {"leases": "v1-0"}
         assert from_text(RolloutProvider().perform(props())["report"]) == {"seen": "run-1"}
 
@@ -158,3 +162,27 @@ class TestRecord:
     def test_previous_is_the_last_other_release(self, releases: list[str], previous: str) -> None:
         """Released again in a row counts once; after a rollback, previous is what was left."""
         assert previous_release([entry(release) for release in releases]) == previous
+
+
+@pytest.mark.parametrize(
+    ("imported", "left"),
+    [
+        ("infra.program", ("infra.rollout.driver", "infra.rollout.preflight", "infra.checks.clearance", "httpx")),
+        (
+            "infra.components.gate, infra.components.release_rollout, infra.components.record",
+            ("infra.settings", "infra.rollout.driver", "infra.checks.gate", "infra.components.notifications"),
+        ),
+    ],
+)
+def test_what_only_declares_and_compares_loads_none_of_the_work(imported: str, left: tuple[str, ...]) -> None:
+    """Both the program and its dynamic provider are waited for in each update, also where nothing changes."""
+    code = f"import sys, {imported}; print([name for name in {left!r} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
+
+
+def test_what_comes_next_is_loaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread beside the caller imports it."""
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    load_ahead("wave").join(IMPORT_SECONDS)
+    assert "wave" in sys.modules

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.checks import clearance as clearance_module
+from infra.checks import scan as scan_module
 from infra.checks.clearance import clear_release
-from infra.checks.offline import recorded_scan, unsigned_then
-from infra.components import gate as gate_module
-from infra.components.gate import ScanProvider
+from infra.checks.scan import scan_or_recall
+from infra.domain.recorded_gate import recorded_scan, unsigned_then
 from infra.domain.text_form import to_text
 from infra.errors import GateError
 from infra.release import Earlier, recorded_gate
@@ -33,7 +33,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def silent(monkeypatch: pytest.MonkeyPatch, *, is_silent: bool) -> None:
     """Let the registry answer, or not."""
-    for module in (clearance_module, gate_module):
+    for module in (clearance_module, scan_module):
         monkeypatch.setattr(module, "registry_is_silent", lambda *_: is_silent)
 
 
@@ -70,11 +70,10 @@ def test_the_recorded_scan_stands_in_while_the_registry_is_silent(
 ) -> None:
     """While it answers the image is scanned, whatever is recorded."""
     silent(monkeypatch, is_silent=is_silent)
-    monkeypatch.setattr(gate_module, "show", lambda _: None)
-    monkeypatch.setattr(gate_module, "scan_image", lambda *_: {"fresh": True})
+    monkeypatch.setattr(scan_module, "scan_image", lambda *_: {"fresh": True})
     settings = make_settings(rollback_to="v1-0").model_dump(mode="json")
     props = {"settings": settings, "name": "a", "image": A, "accept_risk": "", "recorded": SCAN}
-    assert ScanProvider().judge(props)["report"] == (SCAN if is_silent else {"fresh": True})
+    assert scan_or_recall(props, lambda _: None) == (SCAN if is_silent else {"fresh": True})
 
 
 def cleared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: dict[str, Any]) -> dict[str, Any]:
