@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 VENV := . .venv/bin/activate &&
 PYTEST := $(VENV) pytest
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 3
 STACK := local
 
 .PHONY: help up test unit images lint bench faults mutants down lock set-up
@@ -18,13 +19,15 @@ up: ## set up this machine, start the lab and release to it
 	@$(VENV) acp-release status --stack $(STACK)
 
 test: set-up ## run all tests, the fast ones first, and leave nothing behind (KEEP=1 keeps the labs warm)
-	@$(PYTEST) tests/components tests/unit
-	@$(PYTEST) --numprocesses logical --maxprocesses 3 --no-loadscope-reorder \
+	@$(PYTEST) tests/components
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit
+	@$(PYTEST) $(SIDE_BY_SIDE) --no-loadscope-reorder \
 		tests/e2e tests/workflows tests/faults tests/contract tests/integration; \
 		status=$$?; [ -n "$(KEEP)" ] || { $(VENV) python -m tests.support.take_down; }; exit $$status
 
 unit: set-up ## run the tests that need neither Docker nor a lab
-	@$(PYTEST) tests/components tests/unit
+	@$(PYTEST) tests/components
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit
 
 images: ## build the images and scan them, in the lab of this machine
 	@python3 -m infra.toolchain up --lab

@@ -97,7 +97,10 @@ def test_a_dead_processs_lock_is_named_with_its_mend(root: Path) -> None:
     assert "pulumi cancel --stack local --yes" in caught.value.mend
 
 
-@pytest.mark.parametrize(("pid", "machine"), [(os.getpid(), socket.gethostname()), (NOBODY, "elsewhere")])
+@pytest.mark.parametrize(
+    ("pid", "machine"),
+    [pytest.param(os.getpid(), socket.gethostname(), id="here"), pytest.param(NOBODY, "elsewhere", id="elsewhere")],
+)
 def test_a_lock_that_may_be_alive_is_waited_for(root: Path, pid: int, machine: str) -> None:
     """A running process, or one of another machine, which nobody here can judge."""
     lock(root, pid=pid, machine=machine)

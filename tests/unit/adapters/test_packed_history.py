@@ -47,6 +47,7 @@ def test_a_history_that_was_recorded_as_a_list_is_read() -> None:
 @pytest.mark.parametrize(
     "value",
     ["", "no base64!", "aGVsbG8=", pack([ENTRY])[:-40] + "AAAA", pack([ENTRY])[4:], packed({"release": "v1"}), 7, {}],
+    ids=["empty", "no base64", "no gzip", "cut off", "begun late", "no list", "a number", "a document"],
 )
 def test_what_is_no_history_is_refused(value: Any) -> None:
     """The error names the output and how to get the history back."""
