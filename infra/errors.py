@@ -17,17 +17,21 @@ ReleaseError                1   base: what went wrong, where, and the mend; show
 ├── ToolError              70   a program on this machine is missing, failed or ran out of time
 └── UnreadableHistoryError 80   the history in a stack's state is not what this program wrote
 
-The base derives from ``pulumi.RunError``, which the Pulumi engine prints as a message instead of a traceback.
+In a process of the Pulumi engine the base derives from ``pulumi.RunError``, which is printed as a message instead of a
+traceback. Elsewhere nobody asks for that, and to load Pulumi takes longer than most of what `acp-release` does.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
-
-from pulumi import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pulumi import RunError
+else:
+    RunError = getattr(sys.modules.get("pulumi"), "RunError", Exception)
 
 
 class ReleaseError(RunError):
