@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.errors import ReleaseError
-from tests.bench import growth, history, loss, raw_compose, regression, reverts, rollback, setup
+from tests.bench import growth, history, kamal, loss, raw_compose, regression, reverts, rollback, setup
 from tests.faults.stage import Stage
 from tests.support.world import World
 
@@ -22,6 +22,7 @@ GROUPS = {
     "reverts": reverts.measure,
     "rollback": rollback.measure,
     "compose": raw_compose.measure,
+    "kamal": kamal.measure,
     "growth": growth.measure,
 }
 

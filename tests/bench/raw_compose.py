@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.adapters.process import run
 from infra.checks.prober import Prober, ProbeRequest
-from infra.lab.seed import derive, read_seed
 from tests.bench.figure import Figure
+from tests.bench.plain_app import PlainApp
 from tests.faults.stage import COMPARED
-from tests.support.host_view import BASE
 from tests.support.traffic import loss
 from tests.support.world import STACK
 
@@ -22,10 +19,8 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 REPEATS = 3
-COMPOSE_SECONDS = 300.0
-PORTS = {"ingest": (8000, 18100), "agents": (8001, 18101)}
+PUBLISHED = {"ingest": 18100, "agents": 18101}
 PROJECT = "acp-raw"
-CONFIG = "/run/acp-raw"
 RATE = 100.0
 STOP_SECONDS = 60.0
 
@@ -81,35 +76,23 @@ def _cold_rollback(stage: Stage) -> float:
 
 
 class _RawCompose:
-    """The app of the serving release as a plain compose project with published ports."""
+    """The app of the serving release as one compose project with published ports."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        release = stage.view.serving
-        spec = json.loads(stage.view.sh(f"cat {BASE}/releases/{release}.json"))
-        self._document = spec["compose"]
-        self._environment = self._secrets(spec["project"])
+        self._app = PlainApp(stage)
 
     def prepare(self) -> None:
-        """Log the host's docker in, with a client configuration of its own in memory."""
-        server = self._stage.world.settings.registry.server
-        password = derive(read_seed(self._stage.world.lab.path), "REGISTRY_PASSWORD")
-        self._stage.view.sh(f"mkdir -p {CONFIG}")
-        self._run(["docker", "--config", CONFIG, "login", "-u", "acp", "--password-stdin", server], password)
+        self._app.open()
 
     def up(self, mark: int) -> float:
         """Bring the project to a new configuration as people do, and return the seconds it took."""
-        document = json.dumps(self._marked(mark))
-        script = f"cat > {CONFIG}/compose.json && cd {CONFIG} && export DOCKER_CONFIG={CONFIG} && {self._exports()}"
-        compose = f"docker compose -p {PROJECT} -f compose.json"
-        began = time.monotonic()
-        self._run(["/bin/sh", "-c", f"{script}{compose} pull -q && {compose} up -d --wait --quiet-pull"], document)
-        return time.monotonic() - began
+        return self._app.compose(PROJECT, self._document(mark), "pull -q", "up -d --wait --quiet-pull")
 
     def down(self) -> None:
         """Remove the project and the login."""
-        script = f"cd {CONFIG} && {self._exports()}docker compose -p {PROJECT} -f compose.json down; rm -rf {CONFIG}"
-        self._run(["/bin/sh", "-c", script], "")
+        self._app.compose(PROJECT, self._document(0), "down")
+        self._app.close()
 
     def requests(self) -> list[ProbeRequest]:
         """Return requests to both services through their published ports on the bridge."""
@@ -117,33 +100,8 @@ class _RawCompose:
         address = machine.plan.host_bridge_address(machine.index)
         return [
             ProbeRequest(name=name, method="GET", url=f"http://{address}:{port}/version")
-            for name, (_, port) in PORTS.items()
+            for name, port in PUBLISHED.items()
         ]
 
-    def _marked(self, mark: int) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(json.dumps(self._document))
-        document.pop("name", None)
-        for name, service in document["services"].items():
-            service["environment"]["TEST_MARK"] = f"raw-{mark}"
-            service["restart"] = "unless-stopped"
-            if name in PORTS:
-                inside, outside = PORTS[name]
-                service["ports"] = [f"{outside}:{inside}"]
-        return document
-
-    def _secrets(self, project: str) -> dict[str, str]:
-        """Return the environment of a running container of each service: what compose interpolates."""
-        values: dict[str, str] = {}
-        for service in self._document["services"]:
-            template = "{{json .Config.Env}}"
-            shown = self._stage.view.docker("inspect", "--format", template, f"{project}-{service}-1")
-            values |= dict(entry.split("=", 1) for entry in json.loads(shown))
-        return values
-
-    def _exports(self) -> str:
-        names = self._stage.world.settings.secrets.names
-        return "".join(f"export {name}='{self._environment[name]}'; " for name in names if name in self._environment)
-
-    def _run(self, argv: list[str], stdin: str) -> None:
-        container = self._stage.view.machine.container
-        run(["docker", "exec", "--interactive", container, *argv], stdin=stdin, timeout_seconds=COMPOSE_SECONDS)
+    def _document(self, mark: int) -> dict[str, Any]:
+        return self._app.document(f"raw-{mark}", published=PUBLISHED)
