@@ -34,14 +34,15 @@ PROVIDER = """
 import json, sys, time
 from infra.components import release_rollout
 from infra.errors import CheckError, ReleaseError, RolloutError
+from infra.rollout import driver, preflight
 
 asked = json.load(sys.stdin)
-release_rollout.run_preflight = lambda props, show: {"leases": {}}
+preflight.run_preflight = lambda props, show: {"leases": {}}
 def rollout(props, show):
     if "error" in asked:
         raise RolloutError("long story", reason=asked["error"], restored=asked["restored"])
     return asked["report"]
-release_rollout.run_rollout = rollout
+driver.run_rollout = rollout
 steps = [release_rollout.PreflightProvider()] + [release_rollout.RolloutProvider()] * asked["ends"]
 began = time.perf_counter()
 failed = ""
@@ -55,7 +56,8 @@ print(json.dumps({"seconds": time.perf_counter() - began, "failed": failed}), fl
 ENGINE = """
 import subprocess, sys
 done = subprocess.run([sys.executable, "-c", sys.argv[1]], input=sys.argv[2], text=True)
-sys.stdin.readline()
+if done.returncode == 0:
+    sys.stdin.readline()
 sys.exit(done.returncode)
 """
 
@@ -107,6 +109,7 @@ class Site:
                     break
             self.output += lines
             assert lines, "the update said nothing"
+            assert lines[-1].startswith('{"seconds"'), "".join(lines)
             yield json.loads(lines[-1])
         finally:
             rest, _ = engine.communicate("\n", timeout=30)
