@@ -18,9 +18,7 @@ up: ## set up this machine, start the lab and release to it
 	@$(VENV) pulumi up --stack $(STACK) --yes
 	@$(VENV) acp-release status --stack $(STACK)
 
-test: set-up ## run all tests, the fast ones first, and leave nothing behind (KEEP=1 keeps the labs warm)
-	@$(PYTEST) tests/components
-	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit
+test: unit ## run all tests, the fast ones first, and leave nothing behind (KEEP=1 keeps the labs warm)
 	@$(PYTEST) $(SIDE_BY_SIDE) --no-loadscope-reorder \
 		tests/e2e tests/workflows tests/faults tests/contract tests/integration; \
 		status=$$?; [ -n "$(KEEP)" ] || { $(VENV) python -m tests.support.take_down; }; exit $$status

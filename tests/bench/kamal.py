@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from infra.checks.prober import Prober, ProbeRequest
 from infra.domain.certificate import certify
 from infra.domain.naming import front_network
 from tests.bench.figure import Figure
 from tests.bench.kamal_proxy import HTTP_PORTS, KamalProxies
 from tests.bench.plain_app import PORTS, PlainApp
-from tests.bench.rollback import seconds_to_traffic
+from tests.bench.rollback import roll_back_to
+from tests.bench.switch import Switch, switch_of
 from tests.faults.candidates import AFTER_SMOKE, with_fault
 from tests.faults.stage import CANARY
-from tests.support.traffic import RATE, loss, traffic
+from tests.support.traffic import loss, traffic
 from tests.support.world import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from infra.checks.prober import Prober
     from infra.domain.certificate import Answer
     from tests.faults.stage import Stage
 
@@ -63,14 +64,6 @@ def measure(stage: Stage) -> Iterator[Figure]:
     ours.bad = prober.answers
     yield from theirs.figures("kamal")
     yield from ours.figures("own")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
-    """One move of all traffic: how long it took from the start of the containers, and when it was (epoch)."""
-
-    seconds: float
-    at: float
 
 
 @dataclass(slots=True)
@@ -122,24 +115,14 @@ def _release(stage: Stage) -> Switch:
     stage.wait_free()
     result = stage.release()
     assert result.good, result.tail()
-    return _switch_of(stage)
+    return switch_of(stage, str(stage.view.serving))
 
 
 def _roll_back(stage: Stage) -> Switch:
     """Go back to the release before, which the host has kept."""
-    stage.wait_free()
     target = str(stage.view.status()["previous"])
-    stage.world.command("rollback", "--stack", STACK, "--to", target, "--yes", check=True)
-    return _switch_of(stage)
-
-
-def _switch_of(stage: Stage) -> Switch:
-    """Return how the release that serves got the traffic, by the host's journal."""
-    serving = str(stage.view.serving)
-    moved = [e for e in stage.view.journal() if (e.get("release"), e.get("phase")) == (serving, "cutover")]
-    return Switch(
-        seconds=seconds_to_traffic(stage, serving), at=datetime.fromisoformat(str(moved[-1]["at"])).timestamp()
-    )
+    roll_back_to(stage, target)
+    return switch_of(stage, target)
 
 
 class _Kamal:
@@ -154,15 +137,21 @@ class _Kamal:
         self._before = ""
 
     def __enter__(self) -> Self:
-        self._app.open()
-        self._proxies.__enter__()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._app.close)
+            self._app.open()
+            stack.callback(self._remove)
+            stack.callback(self._proxies.stop)
+            self._proxies.start()
+            self._ending = stack.pop_all()
         return self
 
-    def __exit__(self, *problem: object) -> None:
-        self._proxies.__exit__(*problem)
-        for project in self._documents:
-            self._app.compose(project, self._documents[project], "down --timeout 5")
-        self._app.close()
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    def _remove(self) -> None:
+        for project, document in self._documents.items():
+            self._app.compose(project, document, "down --timeout 5")
 
     def release(self, *, fault: str = "none") -> Switch:
         """Start a release beside the one that serves, and move the traffic to it."""
@@ -176,13 +165,7 @@ class _Kamal:
 
     def traffic(self) -> Prober:
         """Return traffic through the proxies."""
-        machine = self._stage.view.machine
-        address = machine.plan.host_bridge_address(machine.index)
-        asked = [
-            ProbeRequest(name=service, method="GET", url=f"http://{address}:{port}/version")
-            for service, port in HTTP_PORTS.items()
-        ]
-        return Prober(asked, rate=RATE)
+        return self._app.traffic(HTTP_PORTS)
 
     def _move(self, project: str, start: str) -> Switch:
         began = time.monotonic()

@@ -6,7 +6,7 @@ import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from infra.lab.docker import docker
 from infra.toolchain import places
@@ -61,13 +61,13 @@ def built_proxy() -> Path:
 
 
 class KamalProxies:
-    """A proxy per web service on one host, each with a port and a state of its own; a context manager."""
+    """A proxy per web service on one host, each with a port and a state of its own."""
 
     def __init__(self, view: HostView) -> None:
         """Use the host of `view`; nothing is started."""
         self._view = view
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         """Copy the program there and start it."""
         program = built_proxy()
         self._view.sh(f"mkdir -p {FOLDER}")
@@ -78,10 +78,9 @@ class KamalProxies:
             docker("exec", "--detach", self._view.machine.container, "/bin/sh", "-c", script)
         for service in HTTP_PORTS:
             self._wait_started(service)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Stop both and remove everything."""
+    def stop(self) -> None:
+        """Stop both, also one that never started, and remove everything."""
         self._view.sh(f"for pid in {FOLDER}/*/pid; do kill $(cat $pid); done; sleep 1; rm -rf {FOLDER}", check=False)
 
     def deploy(self, addresses: Mapping[str, str]) -> None:

@@ -7,8 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.process import run
+from infra.checks.prober import Prober, ProbeRequest
 from infra.lab.seed import derive, read_seed
 from tests.support.host_view import BASE
+from tests.support.traffic import RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +56,16 @@ class PlainApp:
             if published and name in published:
                 service["ports"] = [f"{published[name]}:{PORTS[name]}"]
         return document
+
+    def traffic(self, ports: Mapping[str, int]) -> Prober:
+        """Return traffic on both services through `ports` of the host, by compose service."""
+        machine = self._stage.view.machine
+        address = machine.plan.host_bridge_address(machine.index)
+        requests = [
+            ProbeRequest(name=name, method="GET", url=f"http://{address}:{port}/version")
+            for name, port in ports.items()
+        ]
+        return Prober(requests, rate=RATE)
 
     def compose(self, project: str, document: Mapping[str, Any], *commands: str) -> float:
         """Run `docker compose` commands of a project one after the other, and return the seconds they took."""

@@ -6,22 +6,21 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra.checks.prober import Prober, ProbeRequest
 from tests.bench.figure import Figure
 from tests.bench.plain_app import PlainApp
+from tests.bench.rollback import roll_back_to
 from tests.faults.stage import COMPARED
 from tests.support.traffic import loss
-from tests.support.world import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from infra.checks.prober import Prober
     from tests.faults.stage import Stage
 
 REPEATS = 3
 PUBLISHED = {"ingest": 18100, "agents": 18101}
 PROJECT = "acp-raw"
-RATE = 100.0
 STOP_SECONDS = 60.0
 
 
@@ -48,7 +47,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
             assert again.good, again.tail()
             empty.append(again.seconds)
             cold.append(_cold_rollback(stage))
-            with Prober(raw.requests(), rate=RATE) as prober:
+            with raw.traffic() as prober:
                 time.sleep(1)
                 theirs.append(raw.up(repeat + 1))
                 time.sleep(1)
@@ -70,16 +69,13 @@ def _cold_rollback(stage: Stage) -> float:
     stage.view.wait_settled()
     target = str(stage.view.status()["previous"])
     stage.view.call("stop", release=target, remove=True, timeout_seconds=STOP_SECONDS)
-    stage.wait_free()
-    result = stage.world.command("rollback", "--stack", STACK, "--to", target, "--yes", check=True)
-    return result.seconds
+    return roll_back_to(stage, target).seconds
 
 
 class _RawCompose:
     """The app of the serving release as one compose project with published ports."""
 
     def __init__(self, stage: Stage) -> None:
-        self._stage = stage
         self._app = PlainApp(stage)
 
     def prepare(self) -> None:
@@ -94,14 +90,9 @@ class _RawCompose:
         self._app.compose(PROJECT, self._document(0), "down")
         self._app.close()
 
-    def requests(self) -> list[ProbeRequest]:
-        """Return requests to both services through their published ports on the bridge."""
-        machine = self._stage.view.machine
-        address = machine.plan.host_bridge_address(machine.index)
-        return [
-            ProbeRequest(name=name, method="GET", url=f"http://{address}:{port}/version")
-            for name, port in PUBLISHED.items()
-        ]
+    def traffic(self) -> Prober:
+        """Return traffic through the published ports."""
+        return self._app.traffic(PUBLISHED)
 
     def _document(self, mark: int) -> dict[str, Any]:
         return self._app.document(f"raw-{mark}", published=PUBLISHED)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.support.fresh_python import printed
+
 IS_PULUMIS = "import pulumi, infra.errors; print(issubclass(infra.errors.GateError, pulumi.RunError))"
-
-
-def printed(code: str) -> str:
-    """Return what a process of its own prints."""
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.mark.parametrize("first", ["pulumi", "infra.program", "infra.components.gate", "infra.components.record"])

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +13,7 @@ from infra.cli.main import main
 from infra.cli.options import ErrorGroup
 from infra.errors import HostUnreachableError, ReleaseError, SettingsError
 from tests.support.commands import subcommands
+from tests.support.fresh_python import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,10 +81,9 @@ class TestHelp:
     def test_only_the_command_that_is_asked_for_is_imported(self) -> None:
         """Nobody who looks at a status waits for what notices and builds need."""
         code = "import sys; from infra.cli.main import main; main(['status', '--help'], standalone_mode=False)"
-        shown = f"{code}; print([name for name in sys.modules if name.startswith('infra.cli.')])"
-        done = subprocess.run([sys.executable, "-c", shown], check=True, capture_output=True, text=True)
-        assert "infra.cli.status" in done.stdout
-        assert "infra.cli.notifications" not in done.stdout
+        shown = printed(f"{code}; print([name for name in sys.modules if name.startswith('infra.cli.')])")
+        assert "infra.cli.status" in shown
+        assert "infra.cli.notifications" not in shown
 
     def test_a_version_is_shown(self) -> None:
         """`--version` names the program."""

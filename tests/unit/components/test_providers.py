@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from typing import Any
 
@@ -15,6 +14,7 @@ from infra.components.release_rollout import PreflightProvider, RolloutProvider
 from infra.domain.ledger import HISTORY_LENGTH
 from infra.domain.text_form import from_text, to_text
 from infra.errors import RolloutError
+from tests.support.fresh_python import printed
 from tests.support.pulumi_engine import UNKNOWN
 
 IMPORT_SECONDS = 20.0
@@ -177,8 +177,7 @@ class TestRecord:
 def test_what_only_declares_and_compares_loads_none_of_the_work(imported: str, left: tuple[str, ...]) -> None:
     """Both the program and its dynamic provider are waited for in each update, also where nothing changes."""
     code = f"import sys, {imported}; print([name for name in {left!r} if name in sys.modules])"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout == "[]\n"
+    assert printed(code) == "[]"
 
 
 def test_what_comes_next_is_loaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
