@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import threading
@@ -16,7 +17,7 @@ from infra.domain.certificate import Answer, Certificate, Hiccup, certify
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from infra.domain.certificate import Blame
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_SECONDS = 10.0
 KEPT_CONNECTIONS = 100
 RELEASE_HEADER = "X-ACP-Release"
+PATIENCE = {"timeout": httpx.Timeout(REQUEST_TIMEOUT_SECONDS).as_dict()}
 HICCUP_SECONDS = 0.25
 """How late the prober or its control target must be for it to count. A busy machine is late by some milliseconds all
 the time; were that counted, its hiccups would cover the whole time and excuse any server."""
@@ -41,6 +43,12 @@ class ProbeRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
     server_name: str | None = None
+
+    def prepared(self, headers: Mapping[str, str]) -> httpx.Request:
+        """Return what is sent, with `headers` more; made once and sent often, which costs the processor less."""
+        asked_for = {"sni_hostname": self.server_name} if self.server_name else {}
+        whole = {**self.headers, **headers}
+        return httpx.Request(self.method, self.url, headers=whole, json=self.json, extensions={**PATIENCE, **asked_for})
 
 
 class Sender:
@@ -62,7 +70,7 @@ class Sender:
         self._requests = requests
         self._verify = verify
         self._interval = 1 / rate
-        self._control_url = control_url
+        self._control_request = httpx.Request("GET", control_url, extensions=PATIENCE) if control_url else None
         self._epoch = time.time() - time.monotonic()
         self.answers: list[Answer] = []
         self.hiccups: list[Hiccup] = []
@@ -71,42 +79,39 @@ class Sender:
         """Send until `stop`, then each kind once more, and wait `grace_seconds` for what is outstanding."""
         # No limit of our own on connections: while a server is silent, requests must not wait for each other.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
-        # Transports of our own: hosts are asked directly, whatever proxy the environment names.
-        transport = httpx.AsyncHTTPTransport(limits=limits, verify=self._verify)
+        # Every other round ends its connections, so that new ones are tried as well.
+        keeping = [(request.name, request.prepared({})) for request in self._requests]
+        ending = [(request.name, request.prepared({"Connection": "close"})) for request in self._requests]
+        # Transports without a client around them, which would take as much of the processor again: a rollout beside
+        # needs it. They ask hosts directly, whatever proxy the environment names.
         async with (
-            httpx.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport) as to,
-            httpx.AsyncClient(
-                timeout=REQUEST_TIMEOUT_SECONDS, transport=httpx.AsyncHTTPTransport(limits=limits)
-            ) as control,
+            httpx.AsyncHTTPTransport(limits=limits, verify=self._verify) as to,
+            httpx.AsyncHTTPTransport(limits=limits) as control,
         ):
             pending: set[asyncio.Task[None]] = set()
+            stopping = asyncio.create_task(stop.wait())
             start = time.monotonic()
-            for count in itertools.count():
-                self._spawn(pending, to, control, self._requests[count % len(self._requests)], count)
-                due = start + (count + 1) * self._interval
-                await _wait(stop, due - time.monotonic())
+            for count, (name, request) in enumerate(itertools.cycle([*keeping, *ending]), start=1):
+                self._spawn(pending, self._send(to, name, request), control)
+                due = start + count * self._interval
+                await asyncio.wait({stopping}, timeout=max(0.0, due - time.monotonic()))
                 if stop.is_set():
                     break
                 self._note_hiccup(due, time.monotonic())
-            for extra, request in enumerate(self._requests):
-                self._spawn(pending, to, control, request, extra)
+            for name, request in keeping:
+                self._spawn(pending, self._send(to, name, request), control)
             await self._finish(pending, grace_seconds)
 
     def _spawn(
         self,
         pending: set[asyncio.Task[None]],
-        client: httpx.AsyncClient,
-        control: httpx.AsyncClient,
-        request: ProbeRequest,
-        count: int,
+        sending: Coroutine[Any, Any, None],
+        control: httpx.AsyncHTTPTransport,
     ) -> None:
-        """Send one request and its twin; every other round ends its connection, so that new ones are tried as well."""
-        headers = dict(request.headers)
-        if count // len(self._requests) % 2:
-            headers["Connection"] = "close"
-        work = [self._send(client, request, headers)]
-        if self._control_url:
-            work.append(self._ask_control(control, self._control_url))
+        """Send one request and its twin."""
+        work = [sending]
+        if self._control_request is not None:
+            work.append(self._ask_control(control, self._control_request))
         for coroutine in work:
             task = asyncio.create_task(coroutine)
             pending.add(task)
@@ -123,19 +128,13 @@ class Sender:
         if late:
             await asyncio.wait(late)
 
-    async def _send(self, client: httpx.AsyncClient, request: ProbeRequest, headers: dict[str, str]) -> None:
+    async def _send(self, transport: httpx.AsyncHTTPTransport, name: str, request: httpx.Request) -> None:
         begin = time.monotonic()
         release: str | None = None
         lost: str | None = None
         blame: Blame = "server"
         try:
-            response = await client.request(
-                request.method,
-                request.url,
-                headers=headers,
-                json=request.json,
-                extensions={"sni_hostname": request.server_name} if request.server_name else {},
-            )
+            response = await _ask(transport, request)
         except httpx.HTTPError as error:
             lost, blame = type(error).__name__, blame_of(error)
         except asyncio.CancelledError:
@@ -145,15 +144,13 @@ class Sender:
             lost = _problem(response.status_code, release)
         took = (time.monotonic() - begin) * 1000
         at = self._epoch + begin
-        self.answers.append(
-            Answer(name=request.name, at=at, milliseconds=took, release=release, lost=lost, blame=blame)
-        )
+        self.answers.append(Answer(name=name, at=at, milliseconds=took, release=release, lost=lost, blame=blame))
 
-    async def _ask_control(self, client: httpx.AsyncClient, url: str) -> None:
+    async def _ask_control(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> None:
         """Ask the control target; a late answer, or none, is a hiccup of this machine."""
         begin = time.monotonic()
         try:
-            await client.get(url)
+            await _ask(transport, request)
         except httpx.HTTPError:
             self.hiccups.append(Hiccup(start=self._epoch + begin, end=self._epoch + time.monotonic()))
         except asyncio.CancelledError:
@@ -169,10 +166,16 @@ class Sender:
 class Prober:
     """A sender in a thread of its own while the context is open."""
 
-    def __init__(self, requests: Sequence[ProbeRequest], *, rate: float, control_url: str | None = None) -> None:
+    def __init__(
+        self,
+        requests: Sequence[ProbeRequest],
+        *,
+        rate: float,
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    ) -> None:
         """Prepare the prober; `rate` is over all kinds of request together."""
-        self._sender = Sender(requests, rate=rate, control_url=control_url)
-        self._loop = asyncio.new_event_loop()
+        self._sender = Sender(requests, rate=rate)
+        self._loop = new_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
 
@@ -230,9 +233,9 @@ def _problem(status: int, release: str | None) -> str | None:
     return f"status {status} of the edge itself" if status >= httpx.codes.BAD_REQUEST and release is None else None
 
 
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    """Wait for `stop`, but no longer than `seconds`."""
-    try:
-        await asyncio.wait_for(stop.wait(), timeout=max(0.0, seconds))
-    except TimeoutError:
-        return
+async def _ask(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    """Send a request and return its answer, read to the end; raise `httpx.HTTPError` when there is none."""
+    response = await transport.handle_async_request(request)
+    async with contextlib.aclosing(response):
+        await response.aread()
+    return response

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import uvloop
 
 from infra.checks.prober import Prober, ProbeRequest
 from infra.domain.certificate import Answer, Certificate, certify
@@ -67,7 +68,7 @@ def requests(host: Host, *, search: bool = True, paste: bool = False) -> list[Pr
 def traffic(host: Host, *, rate: float = RATE, search: bool = True, paste: bool = False) -> Iterator[Prober]:
     """Send requests at a constant rate while the context is open; waits first until both services answer."""
     wait_answering(host)
-    with Prober(requests(host, search=search, paste=paste), rate=rate) as prober:
+    with Prober(requests(host, search=search, paste=paste), rate=rate, new_loop=uvloop.new_event_loop) as prober:
         time.sleep(SETTLE_SECONDS)
         yield prober
         time.sleep(SETTLE_SECONDS)
