@@ -71,12 +71,13 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         recorded=recorded_gate(settings, earlier),
     )
     agents = declare_hosts(settings, secrets, source.platform, pulumi.ResourceOptions(depends_on=[gate]))
-    preflight = Preflight("preflight", keyed, pulumi.ResourceOptions(depends_on=agents))
+    preflight = Preflight("preflight", {**keyed, "cleared": gate.cleared}, pulumi.ResourceOptions(depends_on=agents))
     candidates = declare_candidates(settings, secrets, keyed, preflight, gate.clearance)
     rollout = Rollout(
         "rollout",
         {
             **keyed,
+            "prepared": {"release": preflight.release, "run_id": preflight.run_id},
             "leases": preflight.leases,
             "before": preflight.before,
             "clearance": gate.clearance,
@@ -108,7 +109,12 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
     )
     record = ReleaseRecord(
         "record",
-        {"stack": settings.stack, "entry": entry, "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key)},
+        {
+            "stack": settings.stack,
+            "entry": entry,
+            "rolled_out": {"release": rollout.release, "run_id": rollout.run_id},
+            "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key),
+        },
         pulumi.ResourceOptions(depends_on=[rollout], additional_secret_outputs=["fingerprint_key"]),
     )
     export(settings, record)

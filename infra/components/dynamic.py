@@ -6,9 +6,14 @@ import logging
 import threading
 from abc import abstractmethod
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider
+
+from infra.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KEYS = ("release", "run_id")
 
@@ -33,10 +38,28 @@ class KeyedProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Perform the work; the id is the run's."""
-        # The engine shows the error's message; gRPC's own log would add a traceback to it.
-        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
+        show_errors_once()
         outputs = self.perform({key: value for key, value in props.items() if not key.startswith("__")})
         return CreateResult(id_=f"{props['release']}.{props['run_id']}", outs={**props, **outputs})
+
+
+def show_errors_once() -> None:
+    """Leave errors to the engine, which shows their message; gRPC's own log would add a traceback to it."""
+    logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
+
+
+def require_same_run(before: Mapping[str, Any], this: Mapping[str, Any], *, done: str) -> None:
+    """Raise `ReleaseError` when the resource that this one stands behind was made for another release or run.
+
+    So it is in an update of a part (`--target`, `--exclude`): what it leaves out keeps the outputs of the run before.
+    """
+    if any(before.get(key) != this.get(key) for key in KEYS):
+        seen, wanted = (f"{run.get('release') or 'nothing'} (run {run.get('run_id') or '-'})" for run in (before, this))
+        raise ReleaseError(
+            f"{done} {seen}, not {wanted}",
+            where="an update of a part of the stack",
+            mend="run `pulumi up` without `--target` and `--exclude`: a part of an update makes no release",
+        )
 
 
 def load_ahead(module: str) -> threading.Thread:

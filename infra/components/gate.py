@@ -6,14 +6,13 @@ this module in each of them.
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from infra.components.dynamic import KEYS, load_ahead, show
+from infra.components.dynamic import KEYS, load_ahead, show, show_errors_once
 from infra.domain.numbers import whole_numbers
 from infra.domain.recorded_gate import summary
 from infra.domain.text_form import from_text
@@ -47,8 +46,7 @@ class JudgingProvider(ResourceProvider):
     def _outputs(self, props: dict[str, Any]) -> dict[str, Any]:
         from infra.components.notifications import failure_announced  # noqa: PLC0415 - see above
 
-        # The engine shows the error's message; gRPC's own log would add a traceback to it.
-        logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
+        show_errors_once()
         with failure_announced(props):
             return {**props, **self.judge({key: value for key, value in props.items() if not key.startswith("__")})}
 
@@ -140,6 +138,8 @@ class Scan(Resource, name="Scan", module="acp"):
 class Clearance(Resource, name="Clearance", module="acp"):
     """One release that may go to the hosts: all scans passed, all signatures count, itself signed."""
 
+    release: pulumi.Output[str]
+    run_id: pulumi.Output[str]
     clearance: pulumi.Output[Mapping[str, Any] | None]
     record: pulumi.Output[Mapping[str, Any]]
 

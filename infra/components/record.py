@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from infra.adapters.packed_history import pack, unpack
-from infra.components.dynamic import KEYS
+from infra.components.dynamic import KEYS, require_same_run, show_errors_once
 from infra.domain.ledger import push
 from infra.domain.text_form import from_text
 
@@ -31,12 +31,21 @@ class RecordProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Record the first release."""
+        show_errors_once()
+        _require_rolled_out(props)
         return CreateResult(id_=props["stack"], outs={**props, "history": pack([_entry(props)]), "previous": ""})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Put the release on top of the history."""
+        show_errors_once()
+        _require_rolled_out(_news)
         history = push(unpack(_olds.get("history")), _entry(_news))
         return UpdateResult(outs={**_news, "history": pack(history), "previous": previous_release(history)})
+
+
+def _require_rolled_out(props: Mapping[str, Any]) -> None:
+    """Raise `ReleaseError` for a release that the hosts were never brought to."""
+    require_same_run(props["rolled_out"], _entry(props), done="the rollout was of")
 
 
 def _entry(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Gate(pulumi.ComponentResource):
     """Everything between the registry and the hosts; what depends on it waits for the whole verdict."""
 
     clearance: pulumi.Output[Mapping[str, Any] | None]
+    cleared: Mapping[str, pulumi.Output[str]]
+    """Release and run that the verdict is about."""
     record: pulumi.Output[Mapping[str, Any]]
 
     def __init__(
@@ -81,5 +83,6 @@ class Gate(pulumi.ComponentResource):
             options,
         )
         self.clearance = verdict.clearance
+        self.cleared = {"release": verdict.release, "run_id": verdict.run_id}
         self.record = verdict.record
         self.register_outputs({"record": self.record})

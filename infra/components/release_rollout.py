@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import Resource
 
-from infra.components.dynamic import KeyedProvider, show
+from infra.components.dynamic import KeyedProvider, require_same_run, show
 from infra.domain.text_form import to_text
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ class PreflightProvider(KeyedProvider):
     """Runs the preflight."""
 
     def perform(self, props: dict[str, Any]) -> dict[str, Any]:
-        """Return the leases by host, and what was at fault before."""
+        """Return the leases by host, and what was at fault before; a release that was not cleared gets none."""
         from infra.components.notifications import announce_start, failure_announced  # noqa: PLC0415 - see above
         from infra.rollout.preflight import run_preflight  # noqa: PLC0415
 
-        announce_start(props)
         with failure_announced(props):
+            require_same_run(props["cleared"], props, done="the gate cleared")
+            announce_start(props)
             return run_preflight(props, show)
 
 
@@ -40,6 +41,7 @@ class RolloutProvider(KeyedProvider):
         from infra.rollout.driver import run_rollout  # noqa: PLC0415
 
         with failure_announced(props):
+            require_same_run(props["prepared"], props, done="the preflight was of")
             report = run_rollout(props, show)
         announce_success(props, report)
         return {"report": to_text(report)}
@@ -48,6 +50,8 @@ class RolloutProvider(KeyedProvider):
 class Preflight(Resource, name="Preflight", module="acp"):
     """Every host checked and its lease taken, before anything on it changes."""
 
+    release: pulumi.Output[str]
+    run_id: pulumi.Output[str]
     leases: pulumi.Output[Mapping[str, Any]]
     before: pulumi.Output[Sequence[str]]
 
@@ -61,6 +65,8 @@ class Preflight(Resource, name="Preflight", module="acp"):
 class Rollout(Resource, name="Rollout", module="acp"):
     """One release moved, judged and committed on all hosts, or reverted."""
 
+    release: pulumi.Output[str]
+    run_id: pulumi.Output[str]
     report: pulumi.Output[Any]  # a text; a document in the state of an earlier version: see ReleaseRecord
 
     provider: ClassVar[KeyedProvider] = RolloutProvider()

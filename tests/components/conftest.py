@@ -8,6 +8,7 @@ import pytest
 
 from infra import host_plan, program, sources
 from infra.adapters.git import Sources
+from infra.components.dynamic import KEYS
 from infra.components.record import RecordProvider
 from infra.domain.text_form import to_text
 from infra.settings.model import SECRET_NAMES, Settings
@@ -45,16 +46,25 @@ def _registry_image(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, "id": "x", "sha256Digest": "sha256:" + "c" * 64}
 
 
+def _run_of(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {key: inputs[key] for key in KEYS}
+
+
 ANSWERS = {
     "docker-build:index:Image": _image,
     "docker:index/getRegistryImage:getRegistryImage": _registry_image,
     "pulumi-python:dynamic/acp:Scan": lambda inputs: {"report": {"image": inputs["image"], "passed": True}},
-    "pulumi-python:dynamic/acp:Clearance": lambda _: {"clearance": None, "record": {"scans": [], "signed_by": None}},
-    "pulumi-python:dynamic/acp:Preflight": lambda _: {
+    "pulumi-python:dynamic/acp:Clearance": lambda inputs: {
+        **_run_of(inputs),
+        "clearance": None,
+        "record": {"scans": [], "signed_by": None},
+    },
+    "pulumi-python:dynamic/acp:Preflight": lambda inputs: {
+        **_run_of(inputs),
         "leases": {h: {"holder": f"run-{h}", "fence": 7} for h in ("h1", "h2")},
         "before": [],
     },
-    "pulumi-python:dynamic/acp:Rollout": lambda _: {"report": to_text(REPORT)},
+    "pulumi-python:dynamic/acp:Rollout": lambda inputs: {**_run_of(inputs), "report": to_text(REPORT)},
     "pulumi-python:dynamic/acp:ReleaseRecord": lambda inputs: RecordProvider().create(inputs).outs,
 }
 

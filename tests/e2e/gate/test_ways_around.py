@@ -56,11 +56,11 @@ def test_a_critical_blocks(gated: GatedStack) -> None:
     gated.database()
 
 
-def test_the_candidate_alone_is_refused(gated: GatedStack) -> None:
-    """`pulumi up --target` of the candidate, past the gate, starts nothing."""
+@pytest.mark.parametrize("part", ["h1-candidate-start", "preflight", "rollout", "record"])
+def test_a_part_of_an_update_makes_no_release(gated: GatedStack, part: str) -> None:
+    """`pulumi up --target` of what stands behind the gate starts nothing, and records nothing that does not serve."""
     with gated.unchanged():
-        result = gated.up("--target", "**h1-candidate-start", "--skip-preview", ACP_VERSION="v4")
-    assert gated.host.serving == gated.outputs["release"], result.tail()
+        blocked(gated.up("--target", f"**{part}", "--skip-preview", ACP_VERSION=f"v4-{part}"), "mend")
 
 
 def test_hostctl_refuses_another_digest(gated: GatedStack) -> None:

@@ -38,8 +38,16 @@ PROGRAM = """
 
     if os.environ.get("TEST_FAILS"):
         raise RuntimeError("as asked")
-    entry = to_text(json.loads(os.environ["TEST_ENTRY"]) | {"started_at": utc_now()})
-    record = ReleaseRecord("record", {"stack": "local", "entry": entry, "fingerprint_key": pulumi.Output.secret("k")})
+    entry = json.loads(os.environ["TEST_ENTRY"]) | {"started_at": utc_now()}
+    record = ReleaseRecord(
+        "record",
+        {
+            "stack": "local",
+            "entry": to_text(entry),
+            "rolled_out": {key: entry[key] for key in ("release", "run_id")},
+            "fingerprint_key": pulumi.Output.secret("k"),
+        },
+    )
     pulumi.export("history", record.history)
     pulumi.export("previous", record.previous)
 """

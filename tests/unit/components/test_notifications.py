@@ -50,7 +50,8 @@ def props(*channels: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return the inputs of the rollout's resources, for a stack that tells Slack."""
     settings = notifying(*(channels or (channel("slack"),))).model_dump(mode="json")
     settings |= changes.pop("settings", {})
-    return {"release": "v2-1a2b3c4d", "run_id": "run-2", "commit": "c" * 40, "settings": to_text(settings), **changes}
+    run = {"release": "v2-1a2b3c4d", "run_id": changes.pop("run_id", "run-2")}
+    return {**run, "cleared": run, "prepared": run, "commit": "c" * 40, "settings": to_text(settings), **changes}
 
 
 def use(monkeypatch: pytest.MonkeyPatch, name: str, outcome: Exception | Mapping[str, Any]) -> None:

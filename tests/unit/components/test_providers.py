@@ -13,7 +13,7 @@ from infra.components.record import RecordProvider, previous_release
 from infra.components.release_rollout import PreflightProvider, RolloutProvider
 from infra.domain.ledger import HISTORY_LENGTH
 from infra.domain.text_form import from_text, to_text
-from infra.errors import RolloutError
+from infra.errors import ReleaseError, RolloutError
 from tests.support.fresh_python import printed
 from tests.support.pulumi_engine import UNKNOWN
 
@@ -45,6 +45,11 @@ def props(release: str = "v1-0", run_id: str = "run-1", **more: Any) -> dict[str
 def entry(release: str, run_id: str = "run-1", **more: Any) -> dict[str, Any]:
     """Return a record's entry."""
     return {"release": release, "run_id": run_id, **more}
+
+
+def recorded(release: str, run_id: str = "run-1") -> dict[str, Any]:
+    """Return what a record is given of a release that the rollout in the same update was of."""
+    return {"entry": to_text(entry(release, run_id)), "rolled_out": {"release": release, "run_id": run_id}}
 
 
 class TestKeyed:
@@ -98,8 +103,51 @@ class TestKeyed:
         """The preflight returns leases, the rollout its report."""
         monkeypatch.setattr("infra.rollout.preflight.run_preflight", lambda p, _show: {"leases": p["release"]})
         monkeypatch.setattr("infra.rollout.driver.run_rollout", lambda p, _show: {"seen": p["run_id"]})
-        assert PreflightProvider().perform(props()) == {"leases": "v1-0"}
-        assert from_text(RolloutProvider().perform(props())["report"]) == {"seen": "run-1"}
+        assert PreflightProvider().perform(props(cleared=props())) == {"leases": "v1-0"}
+        assert from_text(RolloutProvider().perform(props(prepared=props()))["report"]) == {"seen": "run-1"}
+
+
+class TestPartOfAnUpdate:
+    """`pulumi up --target` and `--exclude` leave resources as they are, with the outputs of the run before."""
+
+    @pytest.mark.parametrize(
+        "before", [{"release": "v1-0", "run_id": "run-1"}, {"release": "v2-0", "run_id": "run-1"}, {}]
+    )
+    def test_hosts_are_not_asked_for_what_the_gate_did_not_clear(
+        self, monkeypatch: pytest.MonkeyPatch, before: dict[str, str]
+    ) -> None:
+        """Neither another release nor another run of the same one."""
+        asked: list[str] = []
+        monkeypatch.setattr("infra.rollout.preflight.run_preflight", lambda p, _show: asked.append(p["release"]))
+        with pytest.raises(ReleaseError, match=r"the gate cleared .*not v2-0 [(]run run-2[)]") as error:
+            PreflightProvider().perform(props("v2-0", "run-2", cleared=before))
+        assert "--target" in error.value.mend
+        assert not asked
+
+    @pytest.mark.parametrize(
+        "prepared", [{"release": "v1-0", "run_id": "run-1"}, {"release": "v2-0", "run_id": "run-1"}, {}]
+    )
+    def test_no_host_is_moved_without_its_lease(
+        self, monkeypatch: pytest.MonkeyPatch, prepared: dict[str, str]
+    ) -> None:
+        """The leases of another run are not this one's."""
+        asked: list[str] = []
+        monkeypatch.setattr("infra.rollout.driver.run_rollout", lambda p, _show: asked.append(p["release"]))
+        with pytest.raises(ReleaseError, match=r"the preflight was of .*not v2-0 [(]run run-2[)]"):
+            RolloutProvider().perform(props("v2-0", "run-2", prepared=prepared))
+        assert not asked
+
+    @pytest.mark.parametrize(
+        "rolled_out", [{"release": "v1-0", "run_id": "run-1"}, {"release": "v2-0", "run_id": "run-1"}, {}]
+    )
+    def test_what_was_not_rolled_out_is_not_recorded(self, rolled_out: dict[str, str]) -> None:
+        """The record stays the one of what serves."""
+        new = {**recorded("v2-0", "run-2"), "rolled_out": rolled_out}
+        old = {"history": pack([entry("v1-0")])}
+        with pytest.raises(ReleaseError, match=r"the rollout was of .*not v2-0 [(]run run-2[)]"):
+            RecordProvider().update("local", old, new)
+        with pytest.raises(ReleaseError, match=r"the rollout was of .*not v2-0 [(]run run-2[)]"):
+            RecordProvider().create({"stack": "local", **new})
 
 
 class TestRecord:
@@ -107,7 +155,7 @@ class TestRecord:
 
     def test_a_first_release_has_no_previous(self) -> None:
         """The history begins with it."""
-        made = RecordProvider().create({"stack": "local", "entry": to_text(entry("v1-0")), "fingerprint_key": "k"})
+        made = RecordProvider().create({"stack": "local", "fingerprint_key": "k", **recorded("v1-0")})
         assert made.id == "local"
         assert made.outs is not None
         assert unpack(made.outs["history"]) == [entry("v1-0")]
@@ -116,7 +164,7 @@ class TestRecord:
     def test_a_later_release_goes_on_top(self) -> None:
         """The newest is first, and the one before is previous."""
         old = {"entry": to_text(entry("v1-0")), "history": pack([entry("v1-0")]), "previous": ""}
-        outs = RecordProvider().update("local", old, {"stack": "local", "entry": to_text(entry("v2-0", "run-2"))}).outs
+        outs = RecordProvider().update("local", old, {"stack": "local", **recorded("v2-0", "run-2")}).outs
         assert outs is not None
         assert [e["release"] for e in unpack(outs["history"])] == ["v2-0", "v1-0"]
         assert outs["previous"] == "v1-0"
@@ -125,7 +173,7 @@ class TestRecord:
     def test_the_history_has_an_end(self) -> None:
         """Old entries fall off."""
         old = {"history": pack([entry(f"v{n}-0") for n in range(HISTORY_LENGTH)])}
-        outs = RecordProvider().update("local", old, {"entry": to_text(entry("new-0"))}).outs
+        outs = RecordProvider().update("local", old, recorded("new-0")).outs
         assert outs is not None
         history = unpack(outs["history"])
         assert len(history) == HISTORY_LENGTH
