@@ -46,7 +46,6 @@ WORDING = "which words an error is told in"
 UNUSED = "an unanswered job fails the release, and then no job of it is kept"
 
 EQUIVALENT: dict[str, str] = {
-    f"{CHECKS}/prober.py: count // len(self._requests) % 2": EITHER_FIRST,
     f"{CHECKS}/regression.py: self.asked % 2": EITHER_FIRST,
     f"{CHECKS}/smoke.py: job.is_answered and job.id": UNUSED,
     f"{CHECKS}/trust.py: error.strerror or error": WORDING,
