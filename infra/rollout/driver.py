@@ -12,9 +12,9 @@ from infra.rollout.anchoring import Anchoring, begin_anchoring
 from infra.rollout.canary import bake
 from infra.rollout.context import open_context, sharing_connections
 from infra.rollout.heartbeat import Heartbeat
-from infra.rollout.lease_keeper import take_over_leases
+from infra.rollout.lease_keeper import are_kept, take_over_leases
 from infra.rollout.load import load_release, require_stood
-from infra.rollout.preflight import give_back
+from infra.rollout.preflight import give_back, run_preflight
 from infra.rollout.regression import compare_releases, require_as_good
 from infra.rollout.retention import prune_host
 from infra.rollout.verification import (
@@ -46,6 +46,9 @@ FULL_WEIGHT = 100
 
 def run_rollout(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
     """Take one release through a whole rollout and return what happened; raise `RolloutError` after a revert."""
+    if not are_kept(props["run_id"]):
+        # The rollout alone is made anew, as `--replace` and a deleted resource ask for: its leases are long given back.
+        props = {**props, **run_preflight(props, show)}
     context = open_context(props)
     take_over_leases(context.run_id)
     with sharing_connections(context) as connected:

@@ -67,6 +67,11 @@ def keep_leases(run_id: str, keeper: LeaseKeeper) -> None:
     keeper.start()
 
 
+def are_kept(run_id: str) -> bool:
+    """Return whether the preflight of a run was in this update, so that its leases are alive."""
+    return run_id in _kept
+
+
 def take_over_leases(run_id: str) -> None:
     """Stop renewing in the background what was kept for a run; from here on its rollout does."""
     keeper = _kept.pop(run_id, None)

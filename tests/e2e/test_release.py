@@ -12,6 +12,7 @@ from tests.e2e.first import stack_outputs
 from tests.faults.killed import REVERT_STEPS, STEPS
 from tests.support.host_view import views
 from tests.support.traffic import AGENTS_PORT, INGEST_PORT, LIGHT_RATE, loss, release_at, traffic, use
+from tests.support.world import STACK, UP_SECONDS
 
 if TYPE_CHECKING:
     from tests.e2e.first import FirstRelease
@@ -75,6 +76,18 @@ def test_status_says_what_serves_and_agrees_with_the_record(world: World, first:
         "candidate": None,
         "previous": None,
     }
+
+
+def test_the_rollout_alone_is_made_anew_where_its_release_serves(world: World, first: FirstRelease) -> None:
+    """`pulumi up --replace` of it takes leases of its own, finds the release serving, and gives them back."""
+    argv = ("up", "--stack", STACK, "--yes", "--skip-preview", "--replace", "**rollout")
+    result = world.pulumi(*argv, check=False, timeout_seconds=UP_SECONDS)
+    assert result.good, result.tail()
+    assert {name for _, name in CHANGED.findall(result.output)} == {"rollout"}
+    assert stack_outputs(world) == first.outputs
+    (view,) = views(world)
+    assert view.status()["lease"] is None
+    assert view.problems() == []
 
 
 def test_a_changed_line_of_one_service_replaces_only_what_depends_on_it(world: World, first: FirstRelease) -> None:

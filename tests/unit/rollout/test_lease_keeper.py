@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from infra.errors import LeaseHeldError
 from infra.rollout import lease_keeper
-from infra.rollout.lease_keeper import LeaseKeeper, keep_leases, take_over_leases
+from infra.rollout.lease_keeper import LeaseKeeper, are_kept, keep_leases, take_over_leases
 from tests.support.fake_hostctl import Stage, make_stage
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def test_leases_are_renewed_until_the_rollout_takes_over() -> None:
     came = after(stage, 3)
     keep_leases("run-1", keeper(stage))
     assert came.wait(WAIT_SECONDS)
+    assert are_kept("run-1")
     take_over_leases("run-1")
+    assert not are_kept("run-1")
     calls = stage.journal.of("lease")
     assert {(call.host, call.request["action"], call.request["lease"]["fence"]) for call in calls} == {
         ("h1", "renew", 7),
