@@ -83,7 +83,8 @@ class Site:
     def props(self, **changes: Any) -> dict[str, Any]:
         """Return the inputs of the rollout's resources."""
         values = {"stack": "local", **stack_values(notifications=self.notifications), **changes.pop("settings", {})}
-        return {"release": "v2-1a2b3c4d", "run_id": "run-2", "commit": "c" * 40, "settings": values, **changes}
+        run = {"release": changes.pop("release", "v2-1a2b3c4d"), "run_id": changes.pop("run_id", "run-2")}
+        return {**run, "cleared": run, "prepared": run, "commit": "c" * 40, "settings": values, **changes}
 
     @property
     def notifications(self) -> dict[str, Any]:
