@@ -112,6 +112,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         {
             "stack": settings.stack,
             "entry": entry,
+            "earlier": str(earlier.entry.get("release") or ""),
             "rolled_out": {"release": rollout.release, "run_id": rollout.run_id},
             "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key),
         },

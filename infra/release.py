@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_fixed
 
+from infra.adapters.checkpoint_read import until_whole
 from infra.adapters.ci import ci_run_id
 from infra.adapters.origin import read_origin
 from infra.adapters.packed_history import with_history
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from infra.settings.secrets import SecretValues
 
 KEY_BYTES = 32
-READ_ATTEMPTS = 20
-READ_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +58,11 @@ class Earlier:
         return next((entry for entry in self.history if entry["release"] == release), None)
 
 
-@retry(
-    retry=retry_if_exception_message(match=".*failed to load checkpoint"),
-    stop=stop_after_attempt(READ_ATTEMPTS),
-    wait=wait_fixed(READ_PAUSE_SECONDS),
-    reraise=True,
-)
+@until_whole
 def read_earlier() -> Earlier:
     """Read this stack's own outputs, as they were after the last successful update.
 
-    It is the read behind a StackReference, made before anything is declared: a folder backend writes its checkpoint in
-    place, so a reference that is read beside other resources may find half a file.
+    It is the read behind a StackReference, made before anything is declared.
     """
     return Earlier.of(_outputs_of(pulumi.get_stack()))
 

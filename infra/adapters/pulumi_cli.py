@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from infra.adapters.checkpoint_read import until_whole
 from infra.adapters.packed_history import with_history
 from infra.adapters.process import run
 from infra.errors import ToolError
@@ -20,6 +21,7 @@ def stack_names() -> list[str]:
     return [str(stack["name"]).rpartition("/")[2] for stack in listed]
 
 
+@until_whole
 def stack_outputs(stack: str) -> dict[str, Any]:
     """Return the outputs of the last successful update; empty for a stack that has none yet."""
     done = run(

@@ -9,7 +9,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 from infra.adapters.packed_history import pack, unpack
 from infra.components.dynamic import KEYS, require_same_run, show_errors_once
 from infra.domain.ledger import push
-from infra.domain.text_form import from_text
+from infra.domain.text_form import from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +30,17 @@ class RecordProvider(ResourceProvider):
         return DiffResult(changes=changed or _olds.get("fingerprint_key") != _news.get("fingerprint_key"))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Record the first release."""
+        """Record the first release; a record that is made anew alone goes on with the history of the outputs."""
         show_errors_once()
         _require_rolled_out(props)
-        return CreateResult(id_=props["stack"], outs={**props, "history": pack([_entry(props)]), "previous": ""})
+        entry = _entry(props)
+        kept = _kept_history(props["stack"]) if props["earlier"] else []
+        if kept and all(kept[0].get(key) == entry.get(key) for key in KEYS):
+            history, entry = kept, kept[0]
+        else:
+            history = push(kept, entry)
+        outs = {**props, "entry": to_text(entry), "history": pack(history), "previous": previous_release(history)}
+        return CreateResult(id_=props["stack"], outs=outs)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Put the release on top of the history."""
@@ -46,6 +53,13 @@ class RecordProvider(ResourceProvider):
 def _require_rolled_out(props: Mapping[str, Any]) -> None:
     """Raise `ReleaseError` for a release that the hosts were never brought to."""
     require_same_run(props["rolled_out"], _entry(props), done="the rollout was of")
+
+
+def _kept_history(stack: str) -> list[dict[str, Any]]:
+    """Return the history in a stack's outputs."""
+    from infra.adapters.pulumi_cli import stack_outputs  # noqa: PLC0415 - hardly ever needed
+
+    return list(stack_outputs(stack).get("history") or [])
 
 
 def _entry(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ PROGRAM = """
         {
             "stack": "local",
             "entry": to_text(entry),
+            "earlier": "",
             "rolled_out": {key: entry[key] for key in ("release", "run_id")},
             "fingerprint_key": pulumi.Output.secret("k"),
         },

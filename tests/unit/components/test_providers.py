@@ -49,7 +49,8 @@ def entry(release: str, run_id: str = "run-1", **more: Any) -> dict[str, Any]:
 
 def recorded(release: str, run_id: str = "run-1") -> dict[str, Any]:
     """Return what a record is given of a release that the rollout in the same update was of."""
-    return {"entry": to_text(entry(release, run_id)), "rolled_out": {"release": release, "run_id": run_id}}
+    run = {"release": release, "run_id": run_id}
+    return {"entry": to_text(entry(release, run_id)), "earlier": "", "rolled_out": run}
 
 
 class TestKeyed:
@@ -160,6 +161,20 @@ class TestRecord:
         assert made.outs is not None
         assert unpack(made.outs["history"]) == [entry("v1-0")]
         assert made.outs["previous"] == ""
+
+    @pytest.mark.parametrize("releases", [["v3-0", "v2-0", "v1-0"], ["v2-0", "v1-0"]], ids=["new", "recorded"])
+    def test_a_record_made_anew_keeps_the_history(self, monkeypatch: pytest.MonkeyPatch, releases: list[str]) -> None:
+        """`pulumi up --replace` of it goes on with the outputs; a release that they have is not recorded again."""
+        kept = [entry("v2-0", checks=["then"]), entry("v1-0")]
+        monkeypatch.setattr("infra.adapters.pulumi_cli.stack_outputs", {"local": {"history": kept}}.get)
+        new = {"stack": "local", "fingerprint_key": "k", **recorded(releases[0]), "earlier": "v2-0"}
+        outs = RecordProvider().create(new).outs
+        assert outs is not None
+        history = unpack(outs["history"])
+        assert [known["release"] for known in history] == releases
+        assert history[-2:] == kept
+        assert from_text(outs["entry"]) == history[0]
+        assert outs["previous"] == releases[1]
 
     def test_a_later_release_goes_on_top(self) -> None:
         """The newest is first, and the one before is previous."""
