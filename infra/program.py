@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from infra.adapters.build_residue import start_janitor
+from infra.components.dynamic import run_of
 from infra.components.record import ReleaseRecord
 from infra.components.release_gate import Gate
 from infra.components.release_rollout import Preflight, Rollout
@@ -77,7 +78,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         "rollout",
         {
             **keyed,
-            "prepared": {"release": preflight.release, "run_id": preflight.run_id},
+            "prepared": run_of(preflight),
             "leases": preflight.leases,
             "before": preflight.before,
             "clearance": gate.clearance,
@@ -113,7 +114,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
             "stack": settings.stack,
             "entry": entry,
             "earlier": str(earlier.entry.get("release") or ""),
-            "rolled_out": {"release": rollout.release, "run_id": rollout.run_id},
+            "rolled_out": run_of(rollout),
             "fingerprint_key": pulumi.Output.secret(earlier.fingerprint_key),
         },
         pulumi.ResourceOptions(depends_on=[rollout], additional_secret_outputs=["fingerprint_key"]),

@@ -15,6 +15,9 @@ from infra.errors import ReleaseError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pulumi
+    from pulumi.dynamic import Resource
+
 KEYS = ("release", "run_id")
 
 
@@ -48,12 +51,22 @@ def show_errors_once() -> None:
     logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
 
 
+def is_same_run(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two resources, by their inputs or outputs, are of the same release and run."""
+    return all(one.get(key) == other.get(key) for key in KEYS)
+
+
+def run_of(resource: Resource) -> dict[str, pulumi.Output[str]]:
+    """Return release and run that a resource was made for, as it says them itself: see `require_same_run`."""
+    return {key: getattr(resource, key) for key in KEYS}
+
+
 def require_same_run(before: Mapping[str, Any], this: Mapping[str, Any], *, done: str) -> None:
     """Raise `ReleaseError` when the resource that this one stands behind was made for another release or run.
 
     So it is in an update of a part (`--target`, `--exclude`): what it leaves out keeps the outputs of the run before.
     """
-    if any(before.get(key) != this.get(key) for key in KEYS):
+    if not is_same_run(before, this):
         seen, wanted = (f"{run.get('release') or 'nothing'} (run {run.get('run_id') or '-'})" for run in (before, this))
         raise ReleaseError(
             f"{done} {seen}, not {wanted}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from infra.components.dynamic import KEYS, load_ahead, show, show_errors_once
+from infra.components.dynamic import is_same_run, load_ahead, show, show_errors_once
 from infra.domain.numbers import whole_numbers
 from infra.domain.recorded_gate import summary
 from infra.domain.text_form import from_text
@@ -120,7 +120,7 @@ class ClearanceProvider(JudgingProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Clear again for another release or another run."""
-        return DiffResult(changes=any(_olds.get(key) != _news.get(key) for key in KEYS))
+        return DiffResult(changes=not is_same_run(_olds, _news))
 
 
 class Scan(Resource, name="Scan", module="acp"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from infra.adapters.packed_history import pack, unpack
-from infra.components.dynamic import KEYS, require_same_run, show_errors_once
+from infra.components.dynamic import is_same_run, require_same_run, show_errors_once
 from infra.domain.ledger import push
 from infra.domain.text_form import from_text, to_text
 
@@ -26,7 +26,7 @@ class RecordProvider(ResourceProvider):
         """Update in place when the release or its run is another one."""
         # While the engine works out what a replaced rollout takes with it, the entry is unknown.
         is_known = isinstance(_news.get("entry"), str)
-        changed = not is_known or any(_entry(_olds).get(key) != _entry(_news).get(key) for key in KEYS)
+        changed = not is_known or not is_same_run(_entry(_olds), _entry(_news))
         return DiffResult(changes=changed or _olds.get("fingerprint_key") != _news.get("fingerprint_key"))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -35,7 +35,7 @@ class RecordProvider(ResourceProvider):
         _require_rolled_out(props)
         entry = _entry(props)
         kept = _kept_history(props["stack"]) if props["earlier"] else []
-        if kept and all(kept[0].get(key) == entry.get(key) for key in KEYS):
+        if kept and is_same_run(kept[0], entry):
             history, entry = kept, kept[0]
         else:
             history = push(kept, entry)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.checks.gate import policy_hash
+from infra.components.dynamic import run_of
 from infra.components.gate import Clearance, Scan
 from infra.domain.text_form import to_text
 
@@ -83,6 +84,6 @@ class Gate(pulumi.ComponentResource):
             options,
         )
         self.clearance = verdict.clearance
-        self.cleared = {"release": verdict.release, "run_id": verdict.run_id}
+        self.cleared = run_of(verdict)
         self.record = verdict.record
         self.register_outputs({"record": self.record})

@@ -112,30 +112,31 @@ class TestPartOfAnUpdate:
     """`pulumi up --target` and `--exclude` leave resources as they are, with the outputs of the run before."""
 
     @pytest.mark.parametrize(
+        ("provider", "work", "behind", "words"),
+        [
+            (PreflightProvider(), "preflight.run_preflight", "cleared", "the gate cleared"),
+            (RolloutProvider(), "driver.run_rollout", "prepared", "the preflight was of"),
+        ],
+        ids=["preflight", "rollout"],
+    )
+    @pytest.mark.parametrize(
         "before", [{"release": "v1-0", "run_id": "run-1"}, {"release": "v2-0", "run_id": "run-1"}, {}]
     )
-    def test_hosts_are_not_asked_for_what_the_gate_did_not_clear(
-        self, monkeypatch: pytest.MonkeyPatch, before: dict[str, str]
+    def test_no_host_is_asked_for_what_the_step_before_was_not_of(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        provider: KeyedProvider,
+        work: str,
+        behind: str,
+        words: str,
+        before: dict[str, str],
     ) -> None:
-        """Neither another release nor another run of the same one."""
+        """Neither for another release nor for another run of the same one."""
         asked: list[str] = []
-        monkeypatch.setattr("infra.rollout.preflight.run_preflight", lambda p, _show: asked.append(p["release"]))
-        with pytest.raises(ReleaseError, match=r"the gate cleared .*not v2-0 [(]run run-2[)]") as error:
-            PreflightProvider().perform(props("v2-0", "run-2", cleared=before))
+        monkeypatch.setattr(f"infra.rollout.{work}", lambda p, _show: asked.append(p["release"]))
+        with pytest.raises(ReleaseError, match=rf"{words} .*not v2-0 [(]run run-2[)]") as error:
+            provider.perform(props("v2-0", "run-2", **{behind: before}))
         assert "--target" in error.value.mend
-        assert not asked
-
-    @pytest.mark.parametrize(
-        "prepared", [{"release": "v1-0", "run_id": "run-1"}, {"release": "v2-0", "run_id": "run-1"}, {}]
-    )
-    def test_no_host_is_moved_without_its_lease(
-        self, monkeypatch: pytest.MonkeyPatch, prepared: dict[str, str]
-    ) -> None:
-        """The leases of another run are not this one's."""
-        asked: list[str] = []
-        monkeypatch.setattr("infra.rollout.driver.run_rollout", lambda p, _show: asked.append(p["release"]))
-        with pytest.raises(ReleaseError, match=r"the preflight was of .*not v2-0 [(]run run-2[)]"):
-            RolloutProvider().perform(props("v2-0", "run-2", prepared=prepared))
         assert not asked
 
     @pytest.mark.parametrize(
