@@ -42,6 +42,9 @@ QUICK_SECONDS = 60.0
 START_SECONDS = 900.0
 DRAIN_MARGIN_SECONDS = 60.0
 FULL_WEIGHT = 100
+ALL_BUT_WAITING = "candidate verified but for its agents' answer"
+VERIFIED = "candidate verified"
+"""Steps of the timeline by name."""
 
 
 def run_rollout(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
@@ -191,20 +194,26 @@ class Rollout:
         if anew := {name: ports for name, ports in verify.items() if name not in returning}:
             self._verify_anew(anew)
         else:
-            self._mark("candidate verified")
+            self._mark(VERIFIED)
 
     def _verify_anew(self, verify: Mapping[str, Mapping[str, int]]) -> None:
-        """Check candidates in new containers, and compare them with what serves while their agents answer."""
+        """Check candidates in new containers, and compare them with what serves while their agents answer.
+
+        What comes after `ALL_BUT_WAITING` is time in which nothing is done to a host: a look at how both do, and the
+        model's own time.
+        """
         quiet: Queue[Sequence[CheckResult] | None] = Queue()
         handed_in, self._handed_in = self._handed_in, {}
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="candidate") as pool:
             examining = pool.submit(examine_candidate, self._context, verify, handed_in=handed_in, on_quiet=quiet.put)
             examining.add_done_callback(lambda _: quiet.put(None))
             so_far = quiet.get()
+            if so_far is not None:
+                self._mark(ALL_BUT_WAITING)
             is_well = so_far is not None and not any(result.fails_release for result in so_far)
             verdicts = self._compare() if is_well else []
             self._judge(examining.result(), "the candidate")
-        self._mark("candidate verified")
+        self._mark(VERIFIED)
         require_as_good(self._context, verdicts)
         if verdicts:
             self._mark("candidate compared with the current release")

@@ -81,6 +81,7 @@ class TestGoodRelease:
         assert len(report["checks"]) == 16
         assert list(report["timeline"]) == [
             "candidate ready",
+            "candidate verified but for its agents' answer",
             "candidate verified",
             "all traffic on the candidate",
             "public address verified",
@@ -88,7 +89,7 @@ class TestGoodRelease:
             "previous release drained and parked",
         ]
         assert report["warnings"] == []
-        assert sum(" s  " in line for line in shown) == 6
+        assert sum(" s  " in line for line in shown) == 7
 
     def test_no_secret_is_shown_or_reported(self, probes: Probes, shown: list[str]) -> None:
         """Neither the report nor a line for the user has a secret value."""
@@ -225,7 +226,7 @@ class TestGoodRelease:
         report = run(stage, shown)
         assert seen == [["start", "cutover"]]
         assert report["load"] == [load_report(missed=[]).to_json()]
-        assert list(report["timeline"]).index("release stood its load") == 4
+        assert list(report["timeline"]).index("release stood its load") == 5
 
     def test_a_drain_that_fails_is_a_warning(self, probes: Probes, shown: list[str]) -> None:
         """After the commit the release serves: what cannot be drained does not take it back."""
