@@ -13,7 +13,7 @@ from rich.markup import escape
 from infra.errors import ReleaseError
 from tests.faults.matrix import all_rows
 from tests.faults.report import as_json, as_table
-from tests.faults.side_by_side import open_stages
+from tests.faults.side_by_side import MOST_WORLDS, fitting_worlds, open_stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,11 @@ progress = Console(stderr=True, highlight=False, soft_wrap=True)
 @click.option("--only", multiple=True, metavar="NAME", help="Run only rows whose name matches; `*` is a wildcard.")
 @click.option("--subset", is_flag=True, help="Run the rows that `make test` runs.")
 @click.option(
-    "--worlds", type=click.IntRange(1, 2), default=2, show_default=True, help="Labs to run rows in at a time."
+    "--worlds",
+    type=click.IntRange(1, MOST_WORLDS),
+    default=fitting_worlds,
+    show_default="as many as the processors are enough for",
+    help="Labs to run rows in at a time.",
 )
 @click.option("--list", "is_list", is_flag=True, help="List the rows and do nothing.")
 @click.option("--json", "is_json", is_flag=True, help="Print the results as JSON on standard output.")

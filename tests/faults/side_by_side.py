@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from multiprocessing import Queue
 
     from tests.faults.row import Result
+
+MOST_WORLDS = 2
+PROCESSORS_OF_A_WORLD = 2
+"""What deployer, host and traffic of one lab keep busy: a lab more would only make all of them slower."""
+
+
+def fitting_worlds() -> int:
+    """Return how many labs this machine has processors for, at least one."""
+    usable = len(os.sched_getaffinity(0))
+    return max(1, min(MOST_WORLDS, usable // PROCESSORS_OF_A_WORLD))
 
 
 class _Place:
