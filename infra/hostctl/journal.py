@@ -96,7 +96,12 @@ class Journal:
             try:
                 size = os.fstat(descriptor).st_size
                 torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-                os.write(descriptor, (("\n" if torn else "") + json.dumps(linked, sort_keys=True) + "\n").encode())
+                line = (("\n" if torn else "") + json.dumps(linked, sort_keys=True) + "\n").encode()
+                try:
+                    _write_whole(descriptor, line)
+                except OSError:
+                    os.ftruncate(descriptor, size)
+                    raise
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -111,6 +116,12 @@ class Journal:
             yield
         finally:
             os.close(descriptor)
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    """Write all of it: a disk that has room for a part takes that part, and only says so by its length."""
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def rotated(path: Path) -> Path:

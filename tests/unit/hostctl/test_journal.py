@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import os
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -74,6 +76,34 @@ def test_a_full_disk_stops_a_step_before_it_runs(tmp_path: Path, monkeypatch: py
     with log.step("revert", "traffic"):
         ran.append("revert")
     assert ran == ["revert"]
+
+
+@pytest.mark.parametrize(("room", "whole"), [(20, False), (10_000, True)])
+def test_a_disk_with_room_for_a_part_of_an_entry_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, room: int, whole: bool
+) -> None:
+    """Such a disk takes the part without an error; the step must not run on it, and no part stays."""
+    path = tmp_path / "j"
+    log = journal(path)
+    log.note("a", "b")
+    before = path.read_bytes()
+    left = [room]
+    write = os.write
+
+    def short(descriptor: int, content: bytes) -> int:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        part = content[: min(left[0], 100)]
+        left[0] -= len(part)
+        return write(descriptor, part)
+
+    monkeypatch.setattr("os.write", short)
+    ran = []
+    with contextlib.suppress(HostctlError), log.step("start", "up"):
+        ran.append("up")
+    assert bool(ran) is whole
+    assert (path.read_bytes() == before) is not whole
+    assert [entry["mark"] for entry in log.tail(10)] == (["note", "begin", "end"] if whole else ["note"])
 
 
 def test_an_observer_sees_an_entry_that_is_on_disk(tmp_path: Path) -> None:
