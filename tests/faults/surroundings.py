@@ -21,6 +21,17 @@ OTHER_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGMBNp2pG7yo8WaVzne1cDmU+3
 CLOCK_SETTING = "ACP_TEST_CLOCK_OFFSET_SECONDS"
 REACH_SECONDS = 90.0
 JOURNAL_FOLDER = "/run/acp-small"
+FULL_JOURNAL = (
+    f"mkdir -p {JOURNAL_FOLDER} && mount -t tmpfs -o size=1m small {JOURNAL_FOLDER}"
+    f" && cp -a {BASE}/journal.jsonl {JOURNAL_FOLDER}/"
+    f" && (head -c 2m /dev/zero > {JOURNAL_FOLDER}/filler || true)"
+    # What is left of the file's last page would take entries yet: empty lines, which are none, fill it.
+    f" && size=$(stat -c %s {JOURNAL_FOLDER}/journal.jsonl)"
+    f" && (head -c $(((4096 - size % 4096) % 4096)) /dev/zero | tr '\\0' '\\n' >> {JOURNAL_FOLDER}/journal.jsonl)"
+    f" && mount --bind {JOURNAL_FOLDER}/journal.jsonl {BASE}/journal.jsonl"
+)
+"""Puts a full file system under the journal."""
+FREE_JOURNAL = f"umount {BASE}/journal.jsonl; umount {JOURNAL_FOLDER}; rmdir {JOURNAL_FOLDER}"
 
 
 def _unreachable(stage: Stage) -> Seen:
@@ -70,32 +81,21 @@ def _disk_full_on_pull(stage: Stage) -> Seen:
 
 def _disk_full_for_journal(stage: Stage) -> Seen:
     """Let the file system of the journal be full when the candidate is started."""
-    script = (
-        f"mkdir -p {JOURNAL_FOLDER} && mount -t tmpfs -o size=1m small {JOURNAL_FOLDER}"
-        f" && cp -a {BASE}/journal.jsonl {JOURNAL_FOLDER}/ && cat {BASE}/journal.jsonl > /tmp/journal.before"
-        f" && (head -c 2m /dev/zero > {JOURNAL_FOLDER}/filler || true)"
-        f" && mount --bind {JOURNAL_FOLDER}/journal.jsonl {BASE}/journal.jsonl"
-    )
-    stage.view.sh(script)
+    stage.view.sh(FULL_JOURNAL)
     try:
         result = stage.release()
     finally:
-        stage.view.sh(f"umount {BASE}/journal.jsonl; umount {JOURNAL_FOLDER}; rmdir {JOURNAL_FOLDER}", check=False)
+        stage.view.sh(FREE_JOURNAL, check=False)
     return refused(result, "no space left", "disk_full")
 
 
-def _state_disk_full(stage: Stage) -> Seen:
-    """Let the whole folder of hostctl be full from the first step of the trial on."""
+def _disk_full_on_trial(stage: Stage) -> Seen:
+    """Let the file system of the journal be full from the first step of the trial on."""
     update = stage.start(CANARY)
     with stage.held(update, "shift/weights/end"):
-        stage.view.sh(
-            f"mkdir -p {JOURNAL_FOLDER} && mount -t tmpfs -o size=1m small {JOURNAL_FOLDER}"
-            f" && cp -a {BASE}/journal.jsonl {JOURNAL_FOLDER}/"
-            f" && (head -c 2m /dev/zero > {JOURNAL_FOLDER}/filler || true)"
-            f" && mount --bind {JOURNAL_FOLDER}/journal.jsonl {BASE}/journal.jsonl"
-        )
+        stage.view.sh(FULL_JOURNAL)
     result = update.wait()
-    stage.view.sh(f"umount {BASE}/journal.jsonl; umount {JOURNAL_FOLDER}; rmdir {JOURNAL_FOLDER}", check=False)
+    stage.view.sh(FREE_JOURNAL, check=False)
     return refused(result, "no space left", "disk_full")
 
 
@@ -189,7 +189,7 @@ ROWS = (
     Row(name="registry down", expected="fails, old serves", act=_registry_down),
     Row(name="disk full on pull", expected="fails, old serves", act=_disk_full_on_pull),
     Row(name="disk full while writing the journal", expected="fails, old serves", act=_disk_full_for_journal),
-    Row(name="disk full during the trial", expected="reverts, old serves", act=_state_disk_full),
+    Row(name="disk full during the trial", expected="reverts, old serves", act=_disk_full_on_trial),
     Row(
         name="database down before the release",
         expected="fails and names it, nothing changed",
