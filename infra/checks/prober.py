@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import errno
 import itertools
+import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,7 +18,6 @@ import httpx
 from infra.domain.certificate import Answer, Certificate, Hiccup, certify
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
     from types import TracebackType
 
@@ -136,7 +137,7 @@ class Sender:
         try:
             response = await _ask(transport, request)
         except httpx.HTTPError as error:
-            lost, blame = type(error).__name__, blame_of(error)
+            lost, blame = named(error), blame_of(error)
         except asyncio.CancelledError:
             lost, blame = "no answer by the end", "time"
         else:
@@ -212,6 +213,15 @@ def blame_of(error: BaseException) -> Blame:
     ):
         return "runner"
     return "time" if isinstance(error, httpx.TimeoutException) else "server"
+
+
+def named(error: BaseException) -> str:
+    """Return an error's name, with the system's word for it where there is one: `ReadError (ECONNRESET)`."""
+    # TLS and name resolution number their errors themselves.
+    plain = [cause for cause in _causes(error) if isinstance(cause, OSError)]
+    numbers = [cause.errno for cause in plain if not isinstance(cause, ssl.SSLError | socket.gaierror)]
+    words = [errno.errorcode[number] for number in numbers if number in errno.errorcode]
+    return f"{type(error).__name__} ({words[-1]})" if words else type(error).__name__
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import httpx
 import pytest
 
 from infra.checks import prober
-from infra.checks.prober import Prober, ProbeRequest, Sender, blame_of
+from infra.checks.prober import Prober, ProbeRequest, Sender, blame_of, named
 from tests.support.web import Reply, serving
 
 if TYPE_CHECKING:
@@ -143,3 +145,20 @@ def test_the_error_behind_an_error_decides(number: int, blame: str) -> None:
     error.__context__ = OSError("multiple")
     error.__context__.__cause__ = ExceptionGroup("attempts", [OSError(number, "why")])
     assert blame_of(error) == blame
+
+
+@pytest.mark.parametrize(
+    ("cause", "name"),
+    [
+        (None, "ReadError"),
+        (OSError(errno.ECONNRESET, "reset"), "ReadError (ECONNRESET)"),
+        (OSError("multiple"), "ReadError"),
+        (ssl.SSLError(1, "unknown authority"), "ReadError"),
+        (socket.gaierror(socket.EAI_NONAME, "unknown name"), "ReadError"),
+    ],
+)
+def test_a_loss_is_told_with_the_systems_word_for_it(cause: OSError | None, name: str) -> None:
+    """Refused, reset and unreachable lead to different places; what is no error of the system has no word there."""
+    error = httpx.ReadError("why")
+    error.__cause__ = cause
+    assert named(error) == name
