@@ -118,6 +118,14 @@ class ClearanceProvider(JudgingProvider):
         load_ahead("infra.rollout.driver")
         return clear_release(props, show)
 
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Clear a release of a stack whose hosts are known, and connect to them beside what the engine does next."""
+        from infra.rollout.context import connect_ahead  # noqa: PLC0415 - see above
+
+        cleared = super().update(_id, _olds, _news)
+        connect_ahead(_news)
+        return cleared
+
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Clear again for another release or another run."""
         return DiffResult(changes=not is_same_run(_olds, _news))

@@ -81,6 +81,15 @@ def sharing_connections(context: RolloutContext, *, lingers: bool = False) -> It
         yield replace(context, group=replace(context.group, clients=clients))
 
 
+def connect_ahead(props: Mapping[str, Any]) -> None:
+    """Begin to open the connections that the preflight of this update goes on with; nobody waits for them.
+
+    `props` has `settings`. Hosts that the update leaves alone are not connected to.
+    """
+    with shared(host_clients(settings_of(props).without_skipped()), lingers=True):
+        pass
+
+
 def host_clients(settings: Settings, secrets: SecretValues | None = None) -> list[HostctlClient]:
     """Return a client for every host, with the deploy key."""
     key_file = key_path(settings.ssh.deploy_key_file)

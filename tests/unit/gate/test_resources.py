@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.components import gate
 from infra.components.gate import ClearanceProvider, ScanProvider
+from infra.domain.text_form import to_text
 from infra.errors import GateError
 from tests.support.settings import make_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.adapters.hostctl import HostctlClient
 
 SETTINGS = make_settings().model_dump(mode="json")
 
@@ -113,3 +120,52 @@ def test_a_release_is_cleared_for_one_run(change: dict[str, str], *, cleared: bo
     """Every attempt at a release asks for a clearance of its own."""
     state = {"release": "a", "run_id": "1"}
     assert ClearanceProvider().diff("gate", state, {**state, **change}).changes is cleared
+
+
+class Clearing(ClearanceProvider):
+    """Clears every release but the one called `bad`."""
+
+    def judge(self, props: dict[str, Any]) -> dict[str, Any]:
+        """Return a clearance, or refuse."""
+        if props["release"] == "bad":
+            raise GateError("bad is blocked")
+        return {"clearance": None, "record": {}}
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of the hosts that a connection was begun to, to be left for the preflight."""
+    hosts: list[str] = []
+
+    @contextlib.contextmanager
+    def shared(clients: list[HostctlClient], *, lingers: bool) -> Iterator[None]:
+        assert lingers
+        yield
+        hosts.extend(client.host.name for client in clients)
+
+    monkeypatch.setattr("infra.rollout.context.shared", shared)
+    return hosts
+
+
+def clearance(release: str, **changes: Any) -> dict[str, Any]:
+    """Return the inputs of a clearance."""
+    settings = make_settings(**changes).model_dump(mode="json")
+    return {"name": "gate", "release": release, "run_id": "1", "settings": to_text(settings)}
+
+
+def test_hosts_are_connected_to_as_soon_as_the_release_is_cleared(connected: list[str]) -> None:
+    """The handshake takes place beside what the engine does before the preflight; not to hosts that are left alone."""
+    Clearing().update("gate", {}, clearance("good"))
+    assert connected == ["h1", "h2"]
+    connected.clear()
+    skipping = {"rollback_to": "v1-0", "skip_hosts": ["h1"], "rollout": {"unreachable_host": "skip"}}
+    Clearing().update("gate", {}, clearance("good", **skipping))
+    assert connected == ["h2"]
+
+
+def test_no_host_is_connected_to_for_a_release_that_is_refused(connected: list[str]) -> None:
+    """Nor for the first one, since its hosts may not know the deploy key yet."""
+    with pytest.raises(GateError):
+        Clearing().update("gate", {}, clearance("bad"))
+    Clearing().create(clearance("good"))
+    assert connected == []
