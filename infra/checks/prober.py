@@ -220,7 +220,7 @@ def named(error: BaseException) -> str:
     # TLS and name resolution number their errors themselves.
     plain = [cause for cause in _causes(error) if isinstance(cause, OSError)]
     numbers = [cause.errno for cause in plain if not isinstance(cause, ssl.SSLError | socket.gaierror)]
-    words = [errno.errorcode[number] for number in numbers if number in errno.errorcode]
+    words = [errno.errorcode[number] for number in numbers if number is not None and number in errno.errorcode]
     return f"{type(error).__name__} ({words[-1]})" if words else type(error).__name__
 
 
