@@ -207,11 +207,10 @@ class Rollout:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="candidate") as pool:
             examining = pool.submit(examine_candidate, self._context, verify, handed_in=handed_in, on_quiet=quiet.put)
             examining.add_done_callback(lambda _: quiet.put(None))
-            so_far = quiet.get()
-            if so_far is not None:
+            so_far, verdicts = quiet.get(), []
+            if so_far is not None and not any(result.fails_release for result in so_far):
                 self._mark(ALL_BUT_WAITING)
-            is_well = so_far is not None and not any(result.fails_release for result in so_far)
-            verdicts = self._compare() if is_well else []
+                verdicts = self._compare()
             self._judge(examining.result(), "the candidate")
         self._mark(VERIFIED)
         require_as_good(self._context, verdicts)

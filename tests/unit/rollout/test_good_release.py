@@ -194,6 +194,7 @@ class TestGoodRelease:
         probes.failing = {"candidate"}
         monkeypatch.setattr(driver, "compare_releases", lambda *_: pytest.fail("it was compared"))
         assert "checks of the candidate failed" in failure(make_stage(), shown).what
+        assert not any("candidate verified" in line for line in shown)
 
     def test_a_check_that_fails_last_goes_before_the_comparison(
         self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
