@@ -96,12 +96,8 @@ class Journal:
             try:
                 size = os.fstat(descriptor).st_size
                 torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-                line = (("\n" if torn else "") + json.dumps(linked, sort_keys=True) + "\n").encode()
-                try:
-                    _write_whole(descriptor, line)
-                except OSError:
-                    os.ftruncate(descriptor, size)
-                    raise
+                line = ("\n" if torn else "") + json.dumps(linked, sort_keys=True) + "\n"
+                _append_whole(descriptor, line.encode(), size)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -118,10 +114,17 @@ class Journal:
             os.close(descriptor)
 
 
-def _write_whole(descriptor: int, content: bytes) -> None:
-    """Write all of it: a disk that has room for a part takes that part, and only says so by its length."""
-    while content:
-        content = content[os.write(descriptor, content) :]
+def _append_whole(descriptor: int, content: bytes, size: int) -> None:
+    """Append all of it to a file of `size` bytes, or nothing.
+
+    A disk that has room for a part takes that part, and only says so by its length.
+    """
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def rotated(path: Path) -> Path:
