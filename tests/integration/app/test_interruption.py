@@ -20,17 +20,24 @@ LONG_TEXT = " ".join(f"word{number % 977}" for number in range(3_000))
 def test_sigterm_finishes_the_running_request_and_job(stack: Stack) -> None:
     """Agents told to stop answer the client that waits, end the job, exit 0, and leave what was not begun to others."""
     with stack.release("old") as stopping, stack.release("new") as staying:
-        jobs = [stopping.start_job(question="long", rounds=4, pace_seconds=1) for _ in range(5)]
         answers: list[dict[str, Any]] = []
-        client = threading.Thread(target=lambda: answers.append(stopping.results(jobs[0], wait_seconds=60)))
-        client.start()
-        wait_until(
-            lambda: stopping.ask("agents", "GET", f"/api/v1/jobs/{jobs[0]}").json()["status"] == "running",
-            timeout_seconds=20,
-        )
-        time.sleep(0.5)  # the client's request must be on its way before the stop
-
-        docker("stop", "--time", "60", stopping.container("agents"))
+        model = f"{stack.name}-model"
+        docker("pause", model)  # so that no job can end before the stop, however slow the machine is
+        try:
+            jobs = [stopping.start_job(question="long", rounds=2, pace_seconds=1) for _ in range(5)]
+            client = threading.Thread(target=lambda: answers.append(stopping.results(jobs[0], wait_seconds=60)))
+            client.start()
+            wait_until(
+                lambda: stopping.ask("agents", "GET", f"/api/v1/jobs/{jobs[0]}").json()["status"] == "running",
+                timeout_seconds=20,
+            )
+            time.sleep(1)  # the client's request must be on its way before the stop
+            stop = threading.Thread(target=docker, args=("stop", "--time", "60", stopping.container("agents")))
+            stop.start()
+            time.sleep(1)  # the signal must come while the model still keeps the job waiting
+        finally:
+            docker("unpause", model)
+        stop.join(90)
         client.join(60)
 
         assert answers[0]["status"] == "completed"
