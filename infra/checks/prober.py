@@ -185,6 +185,11 @@ class Prober:
         """Everything answered so far."""
         return self._sender.answers
 
+    @property
+    def thread_id(self) -> int | None:
+        """Return the system's number of the thread that sends, None before it does."""
+        return self._thread.native_id
+
     def __enter__(self) -> Self:
         """Begin to send."""
         self._thread.start()

@@ -30,6 +30,10 @@ PID_FILES = {
     Path("/var/run/docker/containerd/containerd.pid"): "containerd",
 }
 
+OPTIONS = ("--userland-proxy=false",)
+"""Published ports lead to their containers in the kernel: no program stands in the way of requests to lab hosts, as
+none does on a real one, and none keeps a connection open to a host that is gone."""
+
 WEIGHT = 4
 """Processes that all containers together weigh as much as, when they and others want the processors."""
 # By default that group weighs as much as a single process beside it: 1024 shares in cgroup v1, 100 in v2.
@@ -164,7 +168,7 @@ class Engine:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as sink:
             process = subprocess.Popen(
-                [daemon],
+                [daemon, *OPTIONS],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,

@@ -23,6 +23,7 @@ from tests.support.world import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from infra.checks.prober import Prober
     from infra.domain.certificate import Answer
@@ -163,7 +164,7 @@ class _Kamal:
         """Start the containers of the release before again, and move the traffic back."""
         return self._move(self._before, "start")
 
-    def traffic(self) -> Prober:
+    def traffic(self) -> AbstractContextManager[Prober]:
         """Return traffic through the proxies."""
         return self._app.traffic(HTTP_PORTS)
 

@@ -7,14 +7,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.process import run
-from infra.checks.prober import Prober, ProbeRequest
+from infra.checks.prober import ProbeRequest
 from infra.lab.seed import derive, read_seed
 from tests.support.host_view import BASE
-from tests.support.traffic import RATE
+from tests.support.traffic import RATE, sending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
+    from infra.checks.prober import Prober
     from tests.faults.stage import Stage
 
 COMPOSE_SECONDS = 300.0
@@ -57,7 +59,7 @@ class PlainApp:
                 service["ports"] = [f"{published[name]}:{PORTS[name]}"]
         return document
 
-    def traffic(self, ports: Mapping[str, int]) -> Prober:
+    def traffic(self, ports: Mapping[str, int]) -> AbstractContextManager[Prober]:
         """Return traffic on both services through `ports` of the host, by compose service."""
         machine = self._stage.view.machine
         address = machine.plan.host_bridge_address(machine.index)
@@ -65,7 +67,7 @@ class PlainApp:
             ProbeRequest(name=name, method="GET", url=f"http://{address}:{port}/version")
             for name, port in ports.items()
         ]
-        return Prober(requests, rate=RATE)
+        return sending(requests, rate=RATE)
 
     def compose(self, project: str, document: Mapping[str, Any], *commands: str) -> float:
         """Run `docker compose` commands of a project one after the other, and return the seconds they took."""

@@ -16,6 +16,7 @@ from tests.support.traffic import loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from infra.checks.prober import Prober
     from tests.faults.stage import Stage
@@ -121,7 +122,7 @@ class _RawCompose:
         self._app.compose(PROJECT, self._document(0), "down")
         self._app.close()
 
-    def traffic(self) -> Prober:
+    def traffic(self) -> AbstractContextManager[Prober]:
         """Return traffic through the published ports."""
         return self._app.traffic(PUBLISHED)
 

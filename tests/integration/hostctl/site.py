@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.hostctl import HostctlClient
-from infra.checks.prober import Prober, ProbeRequest
+from infra.checks.prober import ProbeRequest
 from infra.errors import ReleaseError
 from infra.lab.docker import docker
 from infra.settings.model import Host
+from tests.support.traffic import sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from infra.checks.prober import Prober
     from infra.lab.machine import Machine
     from tests.support.lab import Lab
 
@@ -121,7 +123,7 @@ class Site:
             for method in ("GET", "POST")
             for url in urls
         ]
-        with Prober(requests, rate=rate) as prober:
+        with sending(requests, rate=rate) as prober:
             time.sleep(0.5)
             yield prober
             time.sleep(0.5)

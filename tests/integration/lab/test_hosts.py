@@ -6,12 +6,15 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 
 from infra.errors import ToolError
 from infra.lab import registry
 from infra.lab.faults import cut_off, full_disk, registry_down
 from infra.lab.hosts import health
+from infra.toolchain import places
+from infra.toolchain.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 
+PROXY = "docker-proxy"
 PYTHON = "library/python:3.13-slim-trixie"
 # As process 1 it has to ask for SIGTERM, or every reboot waits for the engine to lose its patience.
 SERVE = (
@@ -61,6 +65,15 @@ def test_a_host_runs_containers_with_limits_and_ports(lab: Lab, web: str) -> Non
     image = f"{lab.registry_server}/{PYTHON}"
     hog = f"docker run --rm --memory 32m --memory-swap 32m {image} python3 -c 'b = bytearray(200_000_000)'"
     assert lab.ssh(index, hog).returncode == 137
+
+
+def test_no_program_stands_between_users_and_a_host(lab: Lab) -> None:
+    """An engine that was started from here publishes the ports of hosts in the kernel alone."""
+    if not Engine(cache=places.find().cache).owned.running():
+        pytest.skip("this machine's engine is not ours")
+    addresses = {host["address"] for host in lab.inventory["hosts"]}
+    proxies = [item.info["cmdline"] for item in psutil.process_iter(["name", "cmdline"]) if item.name() == PROXY]
+    assert [argv for argv in proxies if addresses & set(argv or ())] == []
 
 
 def test_a_container_reaches_the_model_endpoint(lab: Lab) -> None:
