@@ -46,13 +46,13 @@ def _start(stack: Stack, images: dict[str, str]) -> None:
         core["services"][name]["image"] = images[name]
     core["name"] = f"{stack.name}-core"
     network = ["--network", stack.front, "--network-alias", "model"]
-    docker("run", "--detach", "--name", f"{stack.name}-model", *network, "--env", "OPENAI_API_KEY", images["model"])
+    docker("run", "--detach", "--name", stack.model, *network, "--env", "OPENAI_API_KEY", images["model"])
     stack.up(core["name"], core, "--wait", "--wait-timeout", "120")
 
 
 def _remove(stack: Stack) -> None:
     stack.down(f"{stack.name}-core")
-    docker("rm", "--force", f"{stack.name}-model", check=False)
+    docker("rm", "--force", stack.model, check=False)
     for network in (stack.front, f"{stack.name}-data"):
         docker("network", "rm", network, check=False)
     for volume in ("postgres", "redis"):

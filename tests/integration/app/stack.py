@@ -133,9 +133,23 @@ class Stack:
         """Name of the network of services."""
         return f"{self.name}-front"
 
+    @property
+    def model(self) -> str:
+        """Name of the container of the model endpoint."""
+        return f"{self.name}-model"
+
     def core(self, service: str) -> str:
         """Give the container of a data service."""
         return f"{self.name}-core-{service}-1"
+
+    @contextlib.contextmanager
+    def silent_model(self) -> Iterator[None]:
+        """Let the model answer nobody while the context is open: work that needs it stays where it is."""
+        docker("pause", self.model)
+        try:
+            yield
+        finally:
+            docker("unpause", self.model)
 
     def build(self, image: str, *, fault: str = "none") -> str:
         """Build an image of the app and give its tag."""

@@ -17,13 +17,19 @@ pytestmark = pytest.mark.docker
 LONG_TEXT = " ".join(f"word{number % 977}" for number in range(3_000))
 
 
+def begin_stop(container: str) -> threading.Thread:
+    """Send a container its stop signal, and return the thread that waits for its end, at most 60 s."""
+    stop = threading.Thread(target=docker, args=("stop", "--time", "60", container))
+    stop.start()
+    time.sleep(1)  # the signal must come while the model still keeps the work waiting
+    return stop
+
+
 def test_sigterm_finishes_the_running_request_and_job(stack: Stack) -> None:
     """Agents told to stop answer the client that waits, end the job, exit 0, and leave what was not begun to others."""
     with stack.release("old") as stopping, stack.release("new") as staying:
         answers: list[dict[str, Any]] = []
-        model = f"{stack.name}-model"
-        docker("pause", model)  # so that no job can end before the stop, however slow the machine is
-        try:
+        with stack.silent_model():  # no job can end before the stop, however slow the machine is
             jobs = [stopping.start_job(question="long", rounds=2, pace_seconds=1) for _ in range(5)]
             client = threading.Thread(target=lambda: answers.append(stopping.results(jobs[0], wait_seconds=60)))
             client.start()
@@ -32,11 +38,7 @@ def test_sigterm_finishes_the_running_request_and_job(stack: Stack) -> None:
                 timeout_seconds=20,
             )
             time.sleep(1)  # the client's request must be on its way before the stop
-            stop = threading.Thread(target=docker, args=("stop", "--time", "60", stopping.container("agents")))
-            stop.start()
-            time.sleep(1)  # the signal must come while the model still keeps the job waiting
-        finally:
-            docker("unpause", model)
+            stop = begin_stop(stopping.container("agents"))
         stop.join(90)
         client.join(60)
 
@@ -49,14 +51,10 @@ def test_sigterm_finishes_the_running_request_and_job(stack: Stack) -> None:
 def test_work_of_a_killed_worker_is_taken_over(stack: Stack) -> None:
     """A document that a killed worker had begun is finished by the worker of another release."""
     with stack.release("old") as killed, stack.release("new") as staying:
-        model = f"{stack.name}-model"
-        docker("pause", model)
-        try:
+        with stack.silent_model():
             job_id = killed.paste(LONG_TEXT)
             wait_until(lambda: killed.ingest_status(job_id)["status"] == "processing", timeout_seconds=20)
             docker("kill", "--signal", "KILL", killed.container("worker"))
-        finally:
-            docker("unpause", model)
 
         wait_until(lambda: staying.ingest_status(job_id)["status"] == "completed", timeout_seconds=60)
         assert staying.ingest_status(job_id)["attempts"] == 2
@@ -65,17 +63,11 @@ def test_work_of_a_killed_worker_is_taken_over(stack: Stack) -> None:
 def test_a_stopped_worker_finishes_its_document(stack: Stack) -> None:
     """SIGTERM in the middle of a document: it is finished, and the exit code is 0."""
     with stack.release("old") as release:
-        model = f"{stack.name}-model"
-        docker("pause", model)
-        try:
+        with stack.silent_model():
             job_id = release.paste(LONG_TEXT)
             wait_until(lambda: release.ingest_status(job_id)["status"] == "processing", timeout_seconds=20)
-            stopping = threading.Thread(target=docker, args=("stop", "--time", "60", release.container("worker")))
-            stopping.start()
-            time.sleep(1)  # the signal must come while the model still keeps the worker waiting
-        finally:
-            docker("unpause", model)
-        stopping.join(90)
+            stop = begin_stop(release.container("worker"))
+        stop.join(90)
 
         assert release.ingest_status(job_id)["status"] == "completed"
         assert docker("inspect", "--format", "{{.State.ExitCode}}", release.container("worker")) == "0"

@@ -72,8 +72,8 @@ def test_no_program_stands_between_users_and_a_host(lab: Lab) -> None:
     if not Engine(cache=places.find().cache).owned.running():
         pytest.skip("this machine's engine is not ours")
     addresses = {host["address"] for host in lab.inventory["hosts"]}
-    proxies = [item.info["cmdline"] for item in psutil.process_iter(["name", "cmdline"]) if item.name() == PROXY]
-    assert [argv for argv in proxies if addresses & set(argv or ())] == []
+    running = [process.info for process in psutil.process_iter(["name", "cmdline"])]
+    assert [info for info in running if info["name"] == PROXY and addresses & set(info["cmdline"] or ())] == []
 
 
 def test_a_container_reaches_the_model_endpoint(lab: Lab) -> None:
