@@ -135,6 +135,7 @@ def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str, work
     is_kept = host.state.trial is not None and host.state.trial.was_parked
     phase = READY if is_kept else until
     with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
+        trial.prepare(host, spec)
         host.progress("ready", f"waiting until {spec.release} {'answers' if phase == ANSWERING else 'is ready'}")
         started = replace(spec, services=spec.web_services) if workers_later or phase == ANSWERING else spec
         host.prober().wait(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PROBE_SECONDS = 3.0
 LONGEST_BODY_BYTES = 262144
+RETRY_SECONDS = 0.2
+WARM_RETRY_SECONDS = 0.1
+"""The longest between two looks at what is not ready yet; one that starts up needs the processor itself."""
 WORKER_SECONDS = 1.0
 WORKER_LIMIT_SECONDS = 60.0
 WORKER_INTERVAL_SECONDS = 0.25
@@ -96,8 +99,9 @@ class Prober:
     ) -> list[Passed]:
         """Wait for every replica; raise `candidate_not_ready`, `crash_loop` or `out_of_memory` with the last log lines.
 
-        `fastest_seconds` is an upper bound on the interval, for the warm start of a release that served before, and
-        `passes` counts instead of what the release says. The first container that fails ends the waiting for all.
+        `fastest_seconds` is an upper bound on the time between two passes, for the warm start of a release that served
+        before, and `passes` counts instead of what the release says. The first container that fails ends the waiting
+        for all.
         """
         jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
         over = threading.Event()
@@ -118,6 +122,7 @@ class Prober:
             return self._wait_worker(name, is_warm=fastest_seconds is not None, over=over)
         readiness = service.readiness
         interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
+        retry = min(readiness.interval_seconds, WARM_RETRY_SECONDS if fastest_seconds else RETRY_SECONDS)
         began = self._clock.monotonic()
         passes, reason = 0, "no answer yet"
         while True:
@@ -136,7 +141,7 @@ class Prober:
                     name,
                     f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {reason}",
                 )
-            self._clock.sleep(interval if why is None else min(interval, 0.2))
+            self._clock.sleep(interval if why is None else retry)
 
     def _wait_worker(self, name: str, *, is_warm: bool, over: threading.Event) -> Passed:
         """Wait until a container without a port is healthy, or without a health check has run for a moment.

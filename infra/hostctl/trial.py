@@ -13,13 +13,14 @@ from .errors import HostctlError
 from .state import ANSWERING, CUTOVER, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
 
 if TYPE_CHECKING:
+    from .edge.routing import Routing
     from .host import Host
     from .spec import ReleaseSpec
 
 FULL = 100
 DEFAULT_CONFIRM_SECONDS = 120.0
 CANDIDATE_DRAIN_SECONDS = 30.0
-WARM_INTERVAL_SECONDS = 0.1
+WARM_INTERVAL_SECONDS = 0.05
 
 
 def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> Trial:
@@ -54,6 +55,14 @@ def resume(host: Host, trial: Trial) -> Trial:
     return _in_phase(host, STARTING) if trial.phase == STARTED else renew(host, trial)
 
 
+def prepare(host: Host, spec: ReleaseSpec) -> None:
+    """Write the trial routes while the candidate starts up; what goes wrong shows when they are loaded."""
+    if _is_routed(host):
+        return
+    with contextlib.suppress(HostctlError):
+        host.edge.write_trial(_without_traffic(host, spec))
+
+
 def settle(host: Host, spec: ReleaseSpec, phase: str, *, waits_for_workers: bool) -> Trial:
     """Put a candidate that answers into the trial routes without traffic, and into `phase`, with its whole time ahead.
 
@@ -61,9 +70,8 @@ def settle(host: Host, spec: ReleaseSpec, phase: str, *, waits_for_workers: bool
     """
     state = host.state
     assert state.trial is not None  # noqa: S101 - begun by the same call
-    current = fleet.find_spec(host, state.current)
-    if state.trial.phase != ANSWERING or host.edge.routes_in_use() != "trial":
-        host.edge.load_trial(trial_routing(current, spec, 0))
+    if not _is_routed(host):
+        host.edge.load_trial(_without_traffic(host, spec))
     settled = dataclasses.replace(
         _renewed(host, state.trial), phase=phase, weight=0, waits_for_workers=waits_for_workers
     )
@@ -211,7 +219,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
     candidate = fleet.find_started(host, trial.release)
     with host.journal.step("revert", "traffic", release=trial.release):
         if candidate is not None:
-            _send_back(host, state.current, candidate)
+            _send_back(host, candidate)
     restored = host.clock.monotonic() - began
     trouble = trouble_of(host, trial, candidate) if candidate is not None else ""
     with host.journal.step("revert", "old_release", release=trial.release):
@@ -246,11 +254,11 @@ def trouble_of(host: Host, trial: Trial, candidate: ReleaseSpec) -> str:
     return fleet.trouble(host, candidate, candidate.web_services if trial.waits_for_workers else candidate.services)
 
 
-def _send_back(host: Host, current: str | None, candidate: ReleaseSpec) -> None:
+def _send_back(host: Host, candidate: ReleaseSpec) -> None:
     """Take all traffic off the candidate through the runtime API, where the trial routes are loaded."""
     if not host.edge.is_set_up or host.edge.routes_in_use() != "trial":
         return
-    routing = trial_routing(fleet.find_spec(host, current), candidate, 0)
+    routing = _without_traffic(host, candidate)
     if host.edge.has_loaded(routing):
         host.edge.set_weights(routing)
 
@@ -268,6 +276,17 @@ def _heal_current(host: Host, current: str | None) -> HostctlError | None:
     except HostctlError as error:
         return error
     return None
+
+
+def _is_routed(host: Host) -> bool:
+    """Return whether a call before this one has put the candidate into the trial routes, which are still in use."""
+    trial = host.state.trial
+    return trial is not None and trial.phase == ANSWERING and host.edge.routes_in_use() == "trial"
+
+
+def _without_traffic(host: Host, candidate: ReleaseSpec) -> Routing:
+    """Return the trial routes while the candidate has no requests."""
+    return trial_routing(fleet.find_spec(host, host.state.current), candidate, 0)
 
 
 def _put_away(host: Host, candidate: ReleaseSpec, *, is_kept: bool) -> None:

@@ -35,6 +35,7 @@ class FakeEdge:
         self.running = True
         self.on_disk: Routing | None = None
         self.loaded: Routing | None = None
+        self.trial_on_disk: Routing | None = None
         self.before: Routing | None = None
         self.trial_loaded = False
         self.sessions: dict[str, int] = {}
@@ -69,8 +70,12 @@ class FakeEdge:
         self.before = self.loaded
         self.loaded, self.trial_loaded = self.on_disk, False
 
-    def load_trial(self, routing: Routing) -> None:
+    def write_trial(self, routing: Routing) -> None:
         self.container()
+        self.trial_on_disk = routing
+
+    def load_trial(self, routing: Routing) -> None:
+        self.write_trial(routing)
         self.before = self.loaded
         self.loaded, self.trial_loaded = routing, True
 

@@ -227,3 +227,39 @@ def test_an_activation_takes_it_up_as_well(world: FakeHost) -> None:
     """Whoever asks next for the release waits for it."""
     world.start(V1, until="started")
     assert world.call("activate", release=V1)["phase"] == "ready"
+
+
+def test_its_routes_are_written_while_it_starts_up(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is ready they have been checked already; nothing uses them before."""
+    world.release(V1)
+    seen: list[tuple[set[str], str | None]] = []
+
+    def probe(*_: object) -> None:
+        written = world.edge.trial_on_disk
+        assert written is not None
+        releases = {server.release for backend in written.backends for server in backend.servers if server.weight}
+        seen.append((releases, world.edge.routes_in_use()))
+
+    monkeypatch.setattr(readiness, "probe", probe)
+    world.start(V2, until="answering")
+    assert seen[0] == ({V1}, "committed")
+    world.edge.trial_on_disk = None
+    monkeypatch.setattr(readiness, "probe", lambda *_: None)
+    assert world.start(V2)["phase"] == "ready"
+    assert world.edge.trial_on_disk is None, "the routes in use are written again"
+
+
+def test_an_edge_that_is_away_while_it_starts_up_decides_nothing(
+    world: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The routes are written again when they are needed, and a failure then is one of the release."""
+    world.release(V1)
+    world.start(V2, until="started")
+    world.edge.running = False
+
+    def probe(*_: object) -> None:
+        world.edge.running = True
+
+    monkeypatch.setattr(readiness, "probe", probe)
+    assert world.start(V2)["phase"] == "ready"
+    assert world.edge.routes_in_use() == "trial"
