@@ -61,7 +61,7 @@ def run(
             check=False,
         )
     except OSError as error:
-        raise _not_started(argv[0], error) from None
+        raise not_started(argv[0], error) from None
     except subprocess.TimeoutExpired:
         raise ToolError(
             f"{argv[0]} did not finish in {timeout_seconds:g} s", where=redact(" ".join(argv), secrets)
@@ -96,7 +96,7 @@ class Program:
                 errors="replace",
             )
         except OSError as error:
-            raise _not_started(self._name, error) from None
+            raise not_started(self._name, error) from None
         self._errors: list[str] = []
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
@@ -198,29 +198,12 @@ def detach(argv: Sequence[str], *, cwd: Path) -> None:
             start_new_session=True,
         )
     except OSError as error:
-        raise _not_started(argv[0], error) from None
+        raise not_started(argv[0], error) from None
     _DETACHED.append(child)
 
 
-def _not_started(program: str, error: OSError) -> ToolError:
+def not_started(program: str, error: OSError) -> ToolError:
+    """Return why `program` could not be started."""
     if isinstance(error, FileNotFoundError):
         return ToolError(f"{program} is not installed", mend="run `acp-release doctor`")
     return ToolError(f"{program} cannot be started: {error.strerror}", mend="run `acp-release doctor`")
-
-
-def attend(argv: Sequence[str], *, timeout_seconds: float, env: Mapping[str, str], quiet: bool = False) -> int:
-    """Run `argv` with its output going where ours goes (nowhere with `quiet`) and return its exit status."""
-    try:
-        done = subprocess.run(  # noqa: S603 - an argv list, never a shell
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if quiet else None,
-            env=dict(env),
-            timeout=timeout_seconds,
-            check=False,
-        )
-    except OSError as error:
-        raise _not_started(argv[0], error) from None
-    except subprocess.TimeoutExpired:
-        raise ToolError(f"{argv[0]} did not finish in {timeout_seconds:g} s") from None
-    return done.returncode

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.adapters.attend import attend
 from infra.adapters.github_api import GitHub
 from infra.adapters.plan_file import read_plan
-from infra.adapters.process import attend
 from infra.cli.options import emit, json_option, stack_option
 from infra.cli.planning import make_plan
 from infra.domain.plan import differences

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
 
+from infra.adapters.attend import attend
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.adapters.pulumi_lock import refuse_locked
 from infra.cli.options import console, emit, json_option, load, stack_option
@@ -136,14 +136,8 @@ def _update(stack: str, release: str, asked: Mapping[str, str], *, quiet: bool) 
         "--cwd",
         str(PROJECT_ROOT),
     ]
-    done = subprocess.run(  # noqa: S603 - an argv list, never a shell
-        argv,
-        env={**_own_environment(), **asked},
-        stdout=subprocess.DEVNULL if quiet else None,
-        timeout=UPDATE_TIMEOUT_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
+    environ = {**_own_environment(), **asked}
+    if attend(argv, timeout_seconds=UPDATE_TIMEOUT_SECONDS, env=environ, quiet=quiet) != 0:
         raise RolloutError(
             f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
         )

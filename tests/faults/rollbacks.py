@@ -199,6 +199,20 @@ def _two_at_once(stage: Stage) -> Seen:
     return Seen(text=back.text, problems=(*seen.problems, *back.problems))
 
 
+def _terminated(stage: Stage) -> Seen:
+    """End the command alone with SIGTERM, as a cancelled job does: it leaves no lock, and the same rollback works."""
+    wanted, _ = two_releases(stage)
+    update = start_rollback(stage)
+    with stage.held(update, "ready/probe/begin"):
+        update.terminate()
+        time.sleep(0.5)
+    result = update.wait(ROLLBACK_SECONDS)
+    stage.view.wait_settled()
+    stage.wait_free()
+    again = result if result.good else rollback(stage, "--to", wanted)
+    return went_back(stage, again, wanted, f"exit {result.exit_status} after {result.seconds:.0f} s; asked again, back")
+
+
 def _rows() -> list[Row]:
     """Return the rows; those of a killed driver begin before and after each step."""
     killed = [
@@ -216,6 +230,7 @@ def _rows() -> list[Row]:
         Row(name="rollback: target pruned", expected="refused, nothing changed", act=_target_pruned),
         Row(name="rollback: during a failed update", expected="went back", act=_during_failed_update),
         Row(name="rollback: two at once", expected="one goes back, the other is refused", act=_two_at_once),
+        Row(name="rollback: SIGTERM of the command", expected="went back when asked again", act=_terminated),
         *killed,
         Row(name="rollback: one host unreachable", expected="refused, nothing changed", act=_host_unreachable, hosts=2),
         Row(
