@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from . import fleet, trial
 from .errors import HostctlError
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .fields import Fields
     from .host import Host
-    from .spec import ReleaseSpec
+    from .spec import ReleaseSpec, Service
 
 
 STAGES = (STARTED, ANSWERING, READY)
 """How far a start may be asked to go, in this order."""
+WORKERS_WAIT_SECONDS = 5.0
+"""How long the workers of a candidate wait at most for its web services: these may depend on them."""
+
+Up = Callable[[Sequence[str]], None]
+"""Brings up services of a candidate by their names in its compose file, all for none; those that run are left alone."""
 
 
 class Timer:
@@ -62,29 +68,30 @@ def launch(
     spec: ReleaseSpec,
     timer: Timer,
     confirm_seconds: float,
-    up: Callable[[], None],
+    up: Up,
     *,
     until: str = READY,
     workers_later: bool = False,
 ) -> None:
     """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all.
 
-    With another `until` the next call goes on (see `take_up`). With `workers_later` only what requests need is waited
-    for: workers are started with the cutover, and up to then those of the release that serves take the tasks.
+    With another `until` the next call goes on (see `take_up`), and workers leave the processor to what has to answer.
+    With `workers_later` only what requests need is waited for: workers are started with the cutover, and up to then
+    those of the release that serves take the tasks.
     """
     with host.journal.step("start", "begin", release=spec.release):
         trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
     with _undone_on_failure(host, spec):
         with host.journal.step("start", "up", release=spec.release), timer.measure("up_seconds"):
             host.progress("start", f"starting {spec.release}")
-            up()
+            up(() if until == READY else _without_workers(spec))
             if until == STARTED:
                 trial.leave_started(host)
         if until != STARTED:
-            _wait_ready(host, spec, timer, until=until, workers_later=workers_later)
+            _wait_ready(host, spec, timer, up, until=until, workers_later=workers_later)
 
 
-def take_up(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str = READY) -> bool | None:
+def take_up(host: Host, spec: ReleaseSpec, timer: Timer, up: Up, *, until: str = READY) -> bool | None:
     """Go on with what an earlier call did for the same release; return whether that changed anything.
 
     A candidate that was left before it was ready is waited for as `launch` does, one that is as far as asked has its
@@ -100,7 +107,7 @@ def take_up(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str = READY) 
         return False
     trial.resume(host, existing)
     with _undone_on_failure(host, spec):
-        _wait_ready(host, spec, timer, until=until, workers_later=False)
+        _wait_ready(host, spec, timer, up, until=until, workers_later=False)
     return True
 
 
@@ -120,31 +127,75 @@ def launch_kept(
         spec,
         timer,
         confirm_seconds,
-        lambda: fleet.start_services(host, spec, services),
+        lambda _: fleet.start_services(host, spec, services),
         until=until,
         workers_later=workers_later,
     )
 
 
-def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, *, until: str, workers_later: bool) -> None:
+def _wait_ready(host: Host, spec: ReleaseSpec, timer: Timer, up: Up, *, until: str, workers_later: bool) -> None:
     """Wait for the containers of the trial, sooner asked again where they served before, then route to them.
 
-    Those that served before are ready so soon that there is no stop on the way. To answer takes no workers: asking
-    their health check again and again would only take the processor from those that start.
+    Those that served before are ready so soon that there is no stop on the way. To answer takes no workers: to start
+    them, and to ask their health check again and again, would only take the processor from those that start.
     """
     is_kept = host.state.trial is not None and host.state.trial.was_parked
     phase = READY if is_kept else until
     with host.journal.step("ready", "probe", release=spec.release), timer.measure("ready_seconds"):
         trial.prepare(host, spec)
         host.progress("ready", f"waiting until {spec.release} {'answers' if phase == ANSWERING else 'is ready'}")
-        started = replace(spec, services=spec.web_services) if workers_later or phase == ANSWERING else spec
-        host.prober().wait(
-            started,
-            fastest_seconds=trial.WARM_INTERVAL_SECONDS if is_kept else None,
-            passes=1 if phase == ANSWERING else None,
-        )
+        if is_kept:
+            shown = _part(spec, spec.web_services) if workers_later else spec
+            host.prober().wait(shown, fastest_seconds=trial.WARM_INTERVAL_SECONDS)
+        elif phase == ANSWERING:
+            _wait_answering(host, spec, up)
+        else:
+            _wait_for_all(host, spec, up)
     with host.journal.step("ready", "trial_routes", release=spec.release):
-        trial.settle(host, spec, phase, waits_for_workers=workers_later)
+        is_to_come = workers_later or (phase == ANSWERING and _lacks_workers(host, spec))
+        trial.settle(host, spec, phase, waits_for_workers=is_to_come)
+
+
+def _wait_answering(host: Host, spec: ReleaseSpec, up: Up) -> None:
+    """Wait until the web services of a candidate answer once; where that takes long, its workers may be what lacks."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="answering") as pool:
+        answering = pool.submit(host.prober().wait, _part(spec, spec.web_services), passes=1)
+        if not wait([answering], WORKERS_WAIT_SECONDS).done and _lacks_workers(host, spec):
+            up(_workers_of(spec))
+        answering.result()
+
+
+def _wait_for_all(host: Host, spec: ReleaseSpec, up: Up) -> None:
+    """Wait for every replica; the workers that still lack are brought up while the web services prove to be ready."""
+    if not _lacks_workers(host, spec):
+        host.prober().wait(spec)
+        return
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="workers") as pool:
+        bringing = pool.submit(up, _workers_of(spec))
+        host.prober().wait(_part(spec, spec.web_services))
+        bringing.result()
+    host.prober().wait(_part(spec, spec.workers))
+
+
+def _part(spec: ReleaseSpec, services: tuple[Service, ...]) -> ReleaseSpec:
+    """Return a release of which only some services are looked at."""
+    return replace(spec, services=services)
+
+
+def _lacks_workers(host: Host, spec: ReleaseSpec) -> bool:
+    """Return whether a worker of a candidate does not run, as before it was brought up."""
+    return bool(fleet.stopped(host, _part(spec, spec.workers)))
+
+
+def _workers_of(spec: ReleaseSpec) -> list[str]:
+    """Return the workers by their names in the compose file."""
+    return [service.compose_service for service in spec.workers]
+
+
+def _without_workers(spec: ReleaseSpec) -> list[str]:
+    """Return what is no worker in the compose file, also what a release says nothing about."""
+    workers = _workers_of(spec)
+    return [name for name in spec.compose["services"] if name not in workers]
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from ..clearance import read_clearance, require_clearance
 from ..converge import converge
 from ..errors import HostctlError
 from ..files import read_json
-from ..launch import Timer, launch_kept, outcome, read_confirm_seconds, take_up
+from ..launch import Timer, is_serving, launch_kept, outcome, read_confirm_seconds, take_up
 from ..lease import read_lease
 from ..preflight import check_release
 from ..resources import require
@@ -30,11 +30,11 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         converge(host, keep=release, finish_retiring=True)
         spec = fleet.load_spec(host, release)
         timer = Timer(host.clock)
-        changed = take_up(host, spec, timer)
+        if not is_serving(host, release) and not fleet.has_all(host, spec):
+            raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
+        changed = take_up(host, spec, timer, lambda _: fleet.start(host, spec))
         if changed is not None:
             return outcome(host, spec, timer, changed=changed)
-        if not fleet.has_all(host, spec):
-            raise HostctlError("no_parked_release", f"the containers of {release} are not kept on this host")
         require(check_release(host, spec, 0))
         launch_kept(host, spec, timer, confirm_seconds, workers_later=True)
         return outcome(host, spec, timer, changed=True)

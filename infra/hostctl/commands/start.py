@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Sequence
 
 from .. import fleet
 from ..clearance import read_clearance, refuse_cold, require_clearance
@@ -20,6 +20,7 @@ from ..state import STARTED
 if TYPE_CHECKING:
     from ..fields import Fields
     from ..host import Host
+    from ..launch import Up
     from ..spec import ReleaseSpec
 
 
@@ -46,7 +47,8 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     with host.changing(f"start {spec.release}", lease, is_final_on_failure=until == STARTED):
         converge(host, keep=spec.release, finish_retiring=True)
         timer = Timer(host.clock)
-        changed = take_up(host, spec, timer, until=until)
+        up = _maker(host, spec, raw, secrets)
+        changed = take_up(host, spec, timer, up, until=until)
         if changed is not None:
             return outcome(host, spec, timer, changed=changed)
         if is_later and host.state.trial is None and fleet.has_all(host, spec):
@@ -60,7 +62,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
             raise refuse_cold()
         with host.journal.step("start", "pull", release=spec.release), timer.measure("pull_seconds"):
             ensure_images(host.engine, spec.images, login, lambda text: host.progress("start", text))
-        launch(host, spec, timer, confirm_seconds, lambda: _up(host, spec, raw, secrets), until=until)
+        launch(host, spec, timer, confirm_seconds, up, until=until)
         return {**outcome(host, spec, timer, changed=True), "removed": removed}
 
 
@@ -73,7 +75,13 @@ def _is_done(host: Host, spec: ReleaseSpec, raw: dict[str, Any]) -> bool:
     return is_same and is_serving(host, spec.release) and host.state.retiring is None
 
 
-def _up(host: Host, spec: ReleaseSpec, raw: dict[str, Any], secrets: dict[str, str]) -> None:
-    """Keep the description, without which a revert finds nothing to remove, then make the candidate's containers."""
-    fleet.save_spec(host, raw)
-    host.compose.up(spec.project, on_trial(spec.compose), secrets={name: secrets[name] for name in spec.secret_names})
+def _maker(host: Host, spec: ReleaseSpec, raw: dict[str, Any], secrets: dict[str, str]) -> Up:
+    """Return what makes a candidate's containers: see `Up`."""
+    own = {name: secrets[name] for name in spec.secret_names}
+
+    def up(services: Sequence[str]) -> None:
+        """Keep the description, without which a revert finds nothing to remove, then make the containers."""
+        fleet.save_spec(host, raw)
+        host.compose.up(spec.project, on_trial(spec.compose), secrets=own, services=services, options=["--no-recreate"])
+
+    return up

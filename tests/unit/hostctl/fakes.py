@@ -168,7 +168,10 @@ class FakeCompose:
 
     def up(self, project: str, document: Mapping[str, Any], **options: Any) -> None:
         self.calls.append((project, dict(document), dict(options.get("secrets") or {})))
+        wanted = options.get("services") or document["services"]
         for service, body in document["services"].items():
+            if service not in wanted:
+                continue
             networks = body["networks"]
             options_of_front = networks["front"] if isinstance(networks, dict) else {}
             for index in range(1, int(body.get("scale", 1)) + 1):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.hostctl import readiness
+from infra.hostctl import launch, readiness
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.watchdog import look
 from tests.unit.hostctl.fake_host import FakeHost, refused
-from tests.unit.hostctl.release_spec import SECRET, V1, V2, spec
+from tests.unit.hostctl.release_spec import SECRET, V1, V2, V3, spec
 
 if TYPE_CHECKING:
     from infra.hostctl.spec import ReleaseSpec
 
 PASSES = 3
+WORKER = "acp-v1-1-0-b-worker-1"
 
 
 def held(world: FakeHost) -> dict[str, Any]:
@@ -27,6 +29,7 @@ def held(world: FakeHost) -> dict[str, Any]:
 def test_the_first_call_does_not_ask_whether_it_is_ready(world: FakeHost) -> None:
     """The candidate runs and is on trial, but no route leads to it; the second call puts it there."""
     world.release(V1)
+    calls = len(world.compose.calls)
     assert world.start(V2, until="started")["phase"] == "started"
     assert world.call("status")["phase"] == "started"
     assert world.running() == {"acp-v1-0-0-a", "acp-v1-1-0-b"}
@@ -35,7 +38,7 @@ def test_the_first_call_does_not_ask_whether_it_is_ready(world: FakeHost) -> Non
     answer = world.start(V2)
     assert (answer["phase"], answer["changed"], answer["warm"]) == ("ready", True, False)
     assert world.edge.routes_in_use() == "trial"
-    assert len(world.compose.calls) == 2
+    assert len(world.compose.calls) == calls + len(("what answers", "its workers"))
     for command in ("cutover", "commit", "drain", "park"):
         world.call(command, release=V2)
     assert world.call("status")["serving"] == V2
@@ -45,9 +48,10 @@ def test_a_kept_release_is_warm_in_two_calls_too(world: FakeHost) -> None:
     """Compose is not asked, and what is reverted then is kept again."""
     world.release(V1)
     world.release(V2)
+    calls = len(world.compose.calls)
     assert world.start(V1, until="started")["phase"] == "started"
     assert world.start(V1)["warm"]
-    assert len(world.compose.calls) == 2
+    assert len(world.compose.calls) == calls
     world.call("revert", release=V1)
     assert world.call("status")["parked"] == [V1]
 
@@ -57,10 +61,10 @@ def test_the_first_call_again_gives_it_time(world: FakeHost) -> None:
     world.start(V1, until="started", confirm_timeout_seconds=10)
     world.clock.sleep(8)
     assert not world.start(V1, until="started")["changed"]
+    assert len(world.compose.calls) == 1
     world.clock.sleep(8)
     look(world.host)
     assert world.start(V1)["phase"] == "ready"
-    assert len(world.compose.calls) == 1
 
 
 def test_nobody_comes_for_a_started_candidate_so_it_goes(world: FakeHost) -> None:
@@ -164,18 +168,52 @@ def test_one_that_answers_is_reached_for_checks_alone(world: FakeHost, monkeypat
     assert world.start(V2, until="answering")["phase"] == "ready"
 
 
-def test_an_answer_takes_no_workers(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are waited for with everything else, and one that ended fails the start then."""
+def test_workers_leave_the_processor_to_what_has_to_answer(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are brought up, and waited for, with everything else that ready takes; nobody misses them before."""
     waited: list[tuple[str, ...]] = []
+    wait = readiness.Prober.wait
 
-    def wait(_self: readiness.Prober, release: ReleaseSpec, **_: object) -> list[readiness.Passed]:
+    def note(prober: readiness.Prober, release: ReleaseSpec, **options: Any) -> list[readiness.Passed]:
         waited.append(tuple(service.name for service in release.services))
-        return []
+        return wait(prober, release, **options)
 
-    monkeypatch.setattr(readiness.Prober, "wait", wait)
+    monkeypatch.setattr(readiness.Prober, "wait", note)
+    world.start(V2, until="started")
     world.start(V2, until="answering")
-    world.start(V2)
-    assert waited == [("acp-ingest", "acp-agents"), ("acp-ingest", "acp-agents", "acp-worker")]
+    assert set(world.engine.all) == {"acp-v1-1-0-b-ingest-1", "acp-v1-1-0-b-agents-1"}
+    look(world.host)
+    assert world.call("status")["phase"] == "answering"
+    assert world.start(V2)["phase"] == "ready"
+    assert world.engine.all[WORKER].is_running
+    assert waited == [("acp-ingest", "acp-agents"), ("acp-ingest", "acp-agents"), ("acp-worker",)]
+    world.engine.change(WORKER, state="exited")
+    look(world.host)
+    assert world.call("status")["last_trial"]["reason"] == f"{WORKER} ended by itself"
+
+
+def test_web_services_that_need_their_workers_get_them(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not answer for a while may wait for a worker."""
+    monkeypatch.setattr(launch, "WORKERS_WAIT_SECONDS", 0.05)
+
+    def probe(*_: object) -> str | None:
+        time.sleep(0.01)
+        return None if WORKER in world.engine.all else "no worker is heard of"
+
+    monkeypatch.setattr(readiness, "probe", probe)
+    world.start(V2, until="started")
+    assert world.start(V2, until="answering")["phase"] == "answering"
+    calls = len(world.compose.calls)
+    assert world.start(V2)["phase"] == "ready"
+    assert len(world.compose.calls) == calls
+
+
+def test_a_worker_that_cannot_be_made_undoes_the_start(world: FakeHost) -> None:
+    """The second call to Compose can fail as the first one can."""
+    world.release(V1)
+    world.start(V2, until="answering")
+    world.compose.problem = HostctlError("compose_failed", "no")
+    refused("compose_failed", world, "start", spec=spec(V2), secrets={"DATABASE_URL": SECRET})
+    assert world.running() == {"acp-v1-0-0-a"}
 
 
 def test_one_that_answers_no_more_is_removed(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,9 +262,14 @@ def test_a_stage_that_there_is_not_is_refused(world: FakeHost) -> None:
 
 
 def test_an_activation_takes_it_up_as_well(world: FakeHost) -> None:
-    """Whoever asks next for the release waits for it."""
+    """Whoever asks next for the release waits for it; one whose workers were never made is none that was kept."""
+    world.release(V1)
+    world.release(V2)
     world.start(V1, until="started")
     assert world.call("activate", release=V1)["phase"] == "ready"
+    world.call("revert", release=V1)
+    world.start(V3, until="started")
+    refused("no_parked_release", world, "activate", release=V3)
 
 
 def test_its_routes_are_written_while_it_starts_up(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
