@@ -25,14 +25,14 @@ def with_fault(fault: str, image: str = "acp-ingest") -> dict[str, Any]:
 
 
 def refused(result: UpResult, *reasons: str) -> Seen:
-    """Return what a failed update said; its last lines must have one of `reasons`, and no line a traceback."""
+    """Return what a failed update said; its last lines must have one of `reasons`, and no traceback is shown."""
     problems = []
     if result.good:
         problems.append("the update succeeded")
     tail = result.tail(TAIL_LINES).lower()
     if not any(reason.lower() in tail for reason in reasons):
         problems.append(f"none of {reasons} in the last {TAIL_LINES} lines:\n{result.tail(TAIL_LINES)}")
-    if any(line.strip().startswith("Traceback (most recent") for line in result.output.splitlines()):
+    if result.has_traceback:
         problems.append("there is a traceback in the output")
     found = next((reason for reason in reasons if reason.lower() in tail), "?")
     return Seen(text=f"update failed in {result.seconds:.0f} s: {found}", problems=tuple(problems))

@@ -152,7 +152,7 @@ def _ssh_dropped(stage: Stage) -> Seen:
         stage.view.sh("pkill -9 -f '[s]shd-session|[s]shd: deploy' || true")
     result = update.wait()
     text = f"update {'succeeded' if result.good else 'failed'} in {result.seconds:.0f} s"
-    problems = ("there is a traceback",) if "Traceback (most recent" in result.output else ()
+    problems = ("there is a traceback",) if result.has_traceback else ()
     return Seen(text=text, problems=problems, serves="new" if result.good else "old")
 
 

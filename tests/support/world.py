@@ -38,6 +38,8 @@ UP_SECONDS = 900.0
 LAB_SECONDS = 1800.0
 QUICK_SECONDS = 120.0
 COPY_NAME = "checkout"
+OWN_FRAME = re.compile(r'File "[^"\n]*/(infra|hostctl|site-packages/pulumi\w*)/')
+"""A line of a traceback of this program; an app that crashed may have left one of its own in its last log lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,11 @@ class UpResult:
     def good(self) -> bool:
         """Whether it succeeded."""
         return self.exit_status == 0
+
+    @property
+    def has_traceback(self) -> bool:
+        """Whether this program shows a traceback."""
+        return OWN_FRAME.search(self.output) is not None
 
     def tail(self, lines: int = 20) -> str:
         """Return the last `lines` of the output, empty ones left out."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from infra.domain.certificate import Answer
 from tests.bench.figure import Figure
 from tests.faults.__main__ import choose
@@ -46,12 +48,21 @@ def test_a_failed_update_must_say_why_in_its_last_lines() -> None:
     assert not refused(late, "not ready").problems
 
 
-def test_a_traceback_is_a_problem_unless_it_is_quoted() -> None:
-    """The app's own traceback in quoted log lines is evidence; one of the program is a fault."""
-    own = UpResult(exit_status=1, output="not ready\n  Traceback (most recent call last):\n", seconds=1.0)
-    quoted = UpResult(exit_status=1, output='not ready ["Traceback (most recent call last):"]\n', seconds=1.0)
-    assert refused(own, "not ready").problems
-    assert not refused(quoted, "not ready").problems
+@pytest.mark.parametrize(
+    ("frame", "is_ours"),
+    [
+        ("/work/checkout/infra/rollout/driver.py", True),
+        ("/work/.venv/lib/python3.11/site-packages/pulumi/dynamic/__main__.py", True),
+        ("/home/deploy/acp/hostctl/0.1.0-1a2b3c4d/hostctl.pyz/cli.py", True),
+        ("/opt/acp/acp_reference/core/server.py", False),
+        ("/usr/lib/python3/dist-packages/uvicorn/server.py", False),
+    ],
+)
+def test_a_traceback_of_the_program_is_a_problem_one_of_the_app_evidence(frame: str, *, is_ours: bool) -> None:
+    """An app that crashed may have left its own in its last log lines, which the error shows."""
+    shown = f'not ready\n  Traceback (most recent call last):\n    File "{frame}", line 1, in run\n'
+    problems = refused(UpResult(exit_status=1, output=shown, seconds=1.0), "not ready").problems
+    assert bool(problems) is is_ours
 
 
 def test_an_update_that_succeeds_is_no_refusal() -> None:
