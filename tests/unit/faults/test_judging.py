@@ -51,8 +51,8 @@ def test_a_failed_update_must_say_why_in_its_last_lines() -> None:
 @pytest.mark.parametrize(
     ("frame", "is_ours"),
     [
-        ("/work/checkout/infra/rollout/driver.py", True),
-        ("/work/.venv/lib/python3.11/site-packages/pulumi/dynamic/__main__.py", True),
+        ("/src/checkout/infra/rollout/driver.py", True),
+        ("/src/.venv/lib/python3.11/site-packages/pulumi/dynamic/__main__.py", True),
         ("/home/deploy/acp/hostctl/0.1.0-1a2b3c4d/hostctl.pyz/cli.py", True),
         ("/opt/acp/acp_reference/core/server.py", False),
         ("/usr/lib/python3/dist-packages/uvicorn/server.py", False),
