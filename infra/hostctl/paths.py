@@ -65,6 +65,11 @@ class Paths:
         return self.base / "core"
 
     @property
+    def service_projects(self) -> list[str]:
+        """Return the compose projects beside the releases that were set up here: the data services."""
+        return sorted(path.stem for path in self.core.glob("*.json"))
+
+    @property
     def versions(self) -> Path:
         """Return the folder of hostctl's own versions."""
         return self.base / "hostctl"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import fleet
 from .compose import on_trial
-from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX, is_replaced, misplaced, service_projects, wanted
+from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX, is_replaced, misplaced, wanted
 from .edge.apply import apply_edge
 from .edge.container import HOLDER
 from .errors import HostctlError
@@ -122,7 +122,7 @@ def _remove_false_edge(host: Host) -> None:
 
 def _start_services(host: Host) -> None:
     """Start data services that were stopped; one that is gone needs its set-up."""
-    for project in service_projects(host):
+    for project in host.paths.service_projects:
         for container in host.engine.containers(project):
             _run(host, container)
 
@@ -157,7 +157,7 @@ def _mend_parked(host: Host) -> None:
 
 def _remove_strays(host: Host) -> None:
     """Remove the containers of projects that no known release has."""
-    known = {EDGE_PROJECT, *service_projects(host)}
+    known = {EDGE_PROJECT, *host.paths.service_projects}
     known |= {fleet.load_spec(host, release).project for release in host.state.known}
     for project, containers in sorted(host.engine.projects(RELEASE_PREFIX).items()):
         if project not in known:

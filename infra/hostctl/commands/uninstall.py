@@ -40,5 +40,4 @@ def _projects(host: Host) -> list[str]:
         str(json.loads(path.read_text(encoding="utf-8"))["project"])
         for path in sorted(host.paths.releases.glob("*.json"))
     ]
-    others = [path.stem for path in sorted(host.paths.core.glob("*.json"))]
-    return [EDGE_PROJECT, *releases, *others]
+    return [EDGE_PROJECT, *releases, *host.paths.service_projects]

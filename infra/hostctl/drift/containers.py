@@ -26,7 +26,7 @@ FORGET = f"{REPAIR} forgets it; a rollback to it pulls its images again"
 def release_drift(host: Host, state: State, projects: Projects) -> list[Difference]:
     """Return how the containers of every known release differ, and which belong to none."""
     found = []
-    known = {EDGE_PROJECT, *service_projects(host)}
+    known = {EDGE_PROJECT, *host.paths.service_projects}
     for release in sorted(state.known):
         try:
             spec = fleet.load_spec(host, release)
@@ -47,15 +47,10 @@ def release_drift(host: Host, state: State, projects: Projects) -> list[Differen
     return found
 
 
-def service_projects(host: Host) -> list[str]:
-    """Return the compose projects beside the releases that were set up here: the data services."""
-    return sorted(path.stem for path in host.paths.core.glob("*.json")) if host.paths.core.is_dir() else []
-
-
 def service_drift(host: Host, projects: Projects) -> list[Difference]:
     """Return which data services do not run as they were set up."""
     found = []
-    for project in service_projects(host):
+    for project in host.paths.service_projects:
         document = read_json(host.paths.core / f"{project}.json") or {}
         existing = {container.service: container for container in projects.get(project, [])}
         for service, body in sorted((document.get("services") or {}).items()):
