@@ -42,6 +42,8 @@ class Container:
     health_check: tuple[str, ...] = ()
     pid: int = 0
     image_id: str = ""
+    cpu_shares: int = 0
+    """Its share of a busy processor; 0 is Docker's own default."""
 
     @property
     def is_running(self) -> bool:
@@ -148,6 +150,10 @@ class Engine:
     def set_restart_policy(self, name: str, policy: str) -> None:
         """Say whether Docker starts a container again by itself: `no` or `unless-stopped`."""
         self._tolerate_missing("POST", f"/containers/{quote(name)}/update", body={"RestartPolicy": {"Name": policy}})
+
+    def set_cpu_shares(self, name: str, shares: int) -> None:
+        """Give a container another share of a busy processor; one that runs has it at once."""
+        self._tolerate_missing("POST", f"/containers/{quote(name)}/update", body={"CpuShares": shares})
 
     def log_tail(self, name: str, lines: int) -> list[str]:
         """Return the last log lines of a container."""
@@ -275,6 +281,7 @@ def parse_container(raw: dict[str, Any]) -> Container:
         health_check=_health_check((config.get("Healthcheck") or {}).get("Test") or []),
         pid=int(state.get("Pid") or 0),
         image_id=str(raw.get("Image") or ""),
+        cpu_shares=int(host.get("CpuShares") or 0),
     )
 
 

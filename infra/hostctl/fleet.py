@@ -86,14 +86,14 @@ def start(host: Host, spec: ReleaseSpec) -> None:
 
 def start_services(host: Host, spec: ReleaseSpec, services: Iterable[Service]) -> None:
     """Start the kept containers of some services of a release."""
-    _each(host.engine.start, names(spec, services))
+    each(host.engine.start, names(spec, services))
 
 
 def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:
     """Say whether Docker starts the release's containers again after a crash or a reboot."""
     policy = "unless-stopped" if is_kept else "no"
     changed = [container.name for container in containers(host, spec) if container.restart_policy != policy]
-    _each(lambda name: host.engine.set_restart_policy(name, policy), changed)
+    each(lambda name: host.engine.set_restart_policy(name, policy), changed)
 
 
 def stop(host: Host, spec: ReleaseSpec) -> None:
@@ -102,12 +102,12 @@ def stop(host: Host, spec: ReleaseSpec) -> None:
     for container in containers(host, spec):
         service = spec.service_of(container.service)
         limits[container.name] = service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
-    _each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
+    each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
 
 
 def remove(host: Host, spec: ReleaseSpec) -> None:
     """Remove everything that compose made for a release."""
-    _each(host.engine.remove, [container.name for container in containers(host, spec)])
+    each(host.engine.remove, [container.name for container in containers(host, spec)])
     host.engine.remove_project_networks(spec.project)
 
 
@@ -119,7 +119,7 @@ def know_secrets(host: Host, spec: ReleaseSpec) -> None:
         host.redactor.add(value for name, _, value in pairs if name in secret_names)
 
 
-def _each(action: Callable[[str], None], containers_named: Iterable[str]) -> None:
+def each(action: Callable[[str], None], containers_named: Iterable[str]) -> None:
     """Do something with several containers at once; raise the first error when all are done."""
     chosen = list(containers_named)
     with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:

@@ -10,7 +10,8 @@ from . import fleet
 from .drain import Left, wait_drained
 from .edge.routing import committed_routing, trial_routing
 from .errors import HostctlError
-from .state import ANSWERING, CUTOVER, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
+from .precedence import make_way, put_services_first, put_serving
+from .state import ANSWERING, CUTOVER, READY, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
 
 if TYPE_CHECKING:
     from .edge.routing import Routing
@@ -39,6 +40,8 @@ def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> T
     )
     host.store.save(state.with_(trial=trial).unpark(spec.release))
     host.spawn_watchdog()
+    if trial.was_parked:
+        make_way(host, state.current)
     return trial
 
 
@@ -70,6 +73,8 @@ def settle(host: Host, spec: ReleaseSpec, phase: str, *, waits_for_workers: bool
     """
     state = host.state
     assert state.trial is not None  # noqa: S101 - begun by the same call
+    if phase == READY and not state.trial.was_parked:  # a kept one has its place from before
+        put_serving(host, state.current, spec.release)
     if not _is_routed(host):
         host.edge.load_trial(_without_traffic(host, spec))
     settled = dataclasses.replace(
@@ -141,6 +146,8 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
     candidate = fleet.load_spec(host, trial.release)
     with host.journal.step("commit", "restart_policy", release=trial.release):
         fleet.keep_running(host, candidate, is_kept=True)
+        put_services_first(host)
+        put_serving(host, trial.release)
     with host.journal.step("commit", "committed_routes", release=trial.release):
         host.edge.write_committed(committed_routing(candidate))
     with host.journal.step("commit", "state", release=trial.release):
@@ -191,6 +198,7 @@ def park(host: Host, retiring: Retiring) -> None:
         restore_committed(host)
         fleet.keep_running(host, spec, is_kept=False)
         fleet.stop(host, spec)
+        put_serving(host, spec.release)  # for the next time: it may have made way
     with host.journal.step("park", "state", release=spec.release):
         host.store.save(host.state.with_(retiring=None).park(spec.release))
 
@@ -224,6 +232,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
     trouble = trouble_of(host, trial, candidate) if candidate is not None else ""
     with host.journal.step("revert", "old_release", release=trial.release):
         problem = _heal_current(host, state.current)
+    put_serving(host, state.current)
     with host.journal.step("revert", "routes", release=trial.release):
         if host.edge.is_set_up and host.edge.is_running():
             restore_committed(host)

@@ -111,6 +111,9 @@ class FakeEngine:
     def set_restart_policy(self, name: str, policy: str) -> None:
         self.change(name, restart_policy=policy)
 
+    def set_cpu_shares(self, name: str, shares: int) -> None:
+        self.change(name, cpu_shares=shares)
+
     def log_tail(self, name: str, lines: int) -> list[str]:
         return self.logs.get(name, [f"last words of {name} with {SECRET}"])[-lines:]
 

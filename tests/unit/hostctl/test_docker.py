@@ -150,7 +150,7 @@ def test_a_container_is_read_from_its_inspection(docker: Docker, engine: Engine)
         True,
     )
     assert found.address_on("front") == "10.0.0.2"
-    assert found.project == "acp-v1"
+    assert (found.project, found.cpu_shares) == ("acp-v1", 512)
     assert not found.is_running
     assert engine.container("y") is None
 
@@ -160,6 +160,7 @@ def test_what_is_gone_already_is_no_error(docker: Docker, engine: Engine) -> Non
     engine.stop("x", timeout_seconds=1)
     engine.remove("x")
     engine.set_restart_policy("x", "no")
+    engine.set_cpu_shares("x", 2048)
     assert not engine.remove_image("x")
     assert not engine.network_exists("x")
     assert engine.image("x") is None
@@ -298,6 +299,6 @@ INSPECTION = {
     "Id": "1", "Name": "/x", "RestartCount": 2,
     "State": {"Status": "exited", "ExitCode": 137, "OOMKilled": True, "Health": {"Status": "starting"}},
     "Config": {"Image": IMAGE, "Labels": {"com.docker.compose.project": "acp-v1"}, "Env": ["A=b"]},
-    "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}},
+    "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}, "CpuShares": 512},
     "NetworkSettings": {"Networks": {"front": {"IPAddress": "10.0.0.2"}, "data": {"IPAddress": ""}}},
 }  # fmt: skip
