@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from infra.adapters.attend import attend
 from infra.adapters.checkpoint_read import until_whole
 from infra.adapters.packed_history import with_history
 from infra.adapters.process import run
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 TIMEOUT_SECONDS = 60
+UPDATE_SECONDS = 7200.0
 
 
 def stack_names() -> list[str]:
@@ -41,3 +46,10 @@ def secret_output(stack: str, name: str) -> str:
     argv = ["pulumi", "stack", "output", name, "--show-secrets", "--stack", stack, "--cwd", str(PROJECT_ROOT)]
     done = run([*argv, "--non-interactive"], timeout_seconds=TIMEOUT_SECONDS, check=False)
     return done.stdout.strip() if done.exit_status == 0 else ""
+
+
+def update_stack(stack: str, *, env: Mapping[str, str], message: str | None = None, quiet: bool = False) -> bool:
+    """Run the ordinary update in our place, told `message` of its reason, and return whether it succeeded."""
+    options = ["--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT)]
+    argv = ["pulumi", "up", "--stack", stack, *options, *(["--message", message] if message else [])]
+    return attend(argv, timeout_seconds=UPDATE_SECONDS, env=env, quiet=quiet) == 0

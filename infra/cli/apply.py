@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.adapters.attend import attend
 from infra.adapters.github_api import GitHub
 from infra.adapters.plan_file import read_plan
+from infra.adapters.pulumi_cli import update_stack
 from infra.cli.options import emit, json_option, stack_option
 from infra.cli.planning import make_plan
 from infra.domain.plan import differences
 from infra.errors import GateError, ReleaseError, RolloutError
-from infra.paths import PROJECT_ROOT
 from infra.settings.load import APPROVED_VARIABLE, OVERRIDES
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from infra.domain.plan import Plan
 
-UPDATE_SECONDS = 7200.0
 APPROVER_VARIABLE = "ACP_APPROVED_BY"
 MEND = "make a new preview and have it approved; nothing was changed"
 
@@ -85,9 +83,7 @@ def _approval(stack: str) -> dict[str, str]:
 
 def _update(stack: str, environ: Mapping[str, str], *, quiet: bool) -> None:
     """Run the ordinary update."""
-    options = ["--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT)]
-    argv = ["pulumi", "up", "--stack", stack, *options]
-    if attend(argv, timeout_seconds=UPDATE_SECONDS, env=environ, quiet=quiet) != 0:
+    if not update_stack(stack, env=environ, quiet=quiet):
         raise RolloutError(
             f"the update of {stack} failed", mend="the reason stands above; `acp-release status` says what serves"
         )

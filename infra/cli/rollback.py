@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from infra.adapters.attend import attend
-from infra.adapters.pulumi_cli import stack_outputs
+from infra.adapters.pulumi_cli import stack_outputs, update_stack
 from infra.adapters.pulumi_lock import refuse_locked
 from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.cli.rollback_need import is_needed
@@ -43,7 +42,6 @@ MEANING = {
     COLD: "cold: pulled by digest and started anew, with today's secrets",
     SKIPPED: "left alone: it cannot be reached. Once it can, ask for this rollback again with --to",
 }
-UPDATE_TIMEOUT_SECONDS = 3600.0
 
 
 @click.command(epilog="Example: acp-release rollback --stack production --to v1.4.1-1a2b3c4d")
@@ -123,21 +121,8 @@ def _print(plan: Mapping[str, Any]) -> None:
 
 def _update(stack: str, release: str, asked: Mapping[str, str], *, quiet: bool) -> None:
     """Run the ordinary update for a recorded release, asked for by environment; its output goes where ours does."""
-    argv = [
-        "pulumi",
-        "up",
-        "--stack",
-        stack,
-        "--yes",
-        "--skip-preview",
-        "--suppress-outputs",
-        "--message",
-        rollback_message(release, who()),
-        "--cwd",
-        str(PROJECT_ROOT),
-    ]
     environ = {**_own_environment(), **asked}
-    if attend(argv, timeout_seconds=UPDATE_TIMEOUT_SECONDS, env=environ, quiet=quiet) != 0:
+    if not update_stack(stack, env=environ, message=rollback_message(release, who()), quiet=quiet):
         raise RolloutError(
             f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
         )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from infra.adapters import pulumi_cli
 from infra.adapters.plan_file import read_plan
 from infra.adapters.pulumi_preview import Preview
-from infra.cli import apply as apply_module
 from infra.cli import planning, rollback_need
 from infra.cli.main import main
 from infra.domain.rollback_need import Need
@@ -40,7 +40,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         state["updates"].append((argv[:4], asked))
         return int(state["status"])
 
-    monkeypatch.setattr(apply_module, "attend", attend)
+    monkeypatch.setattr(pulumi_cli, "attend", attend)
     return state
 
 
