@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.adapters.pulumi_cli import secret_output, stack_names, stack_outputs
+from infra.adapters.pulumi_cli import secret_output, stack_names, stack_outputs, update_stack
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 from tests.support.fake_programs import FakeProgram, install_fake
@@ -68,3 +69,16 @@ def test_a_secret_output_that_is_not_there_is_empty(pulumi: FakeProgram) -> None
     """A stack of before has no such output."""
     pulumi.answers(stderr="error: current stack does not have output property 'fingerprint_key'\n", status=255)
     assert secret_output("local", "fingerprint_key") == ""
+
+
+def test_an_update_is_run_and_told_why(pulumi: FakeProgram) -> None:
+    """The exact command line, the environment that asks for something, and whether it went well."""
+    pulumi.answers([])
+    assert update_stack("local", env=os.environ, message="rollback to v1-0", quiet=True)
+    assert pulumi.calls[0]["argv"] == [
+        "up", "--stack", "local", "--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT),
+        "--message", "rollback to v1-0",
+    ]  # fmt: skip
+    pulumi.answers(status=255)
+    assert not update_stack("local", env=os.environ)
+    assert "--message" not in pulumi.calls[1]["argv"]
