@@ -1,4 +1,4 @@
-"""What a Pulumi stack says of itself, through the `pulumi` command."""
+"""The `pulumi` command: what a stack says of itself, and the ordinary update of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_SECONDS = 60
-UPDATE_SECONDS = 7200.0
 
 
 def stack_names() -> list[str]:
@@ -48,8 +47,10 @@ def secret_output(stack: str, name: str) -> str:
     return done.stdout.strip() if done.exit_status == 0 else ""
 
 
-def update_stack(stack: str, *, env: Mapping[str, str], message: str | None = None, quiet: bool = False) -> bool:
+def update_stack(
+    stack: str, *, env: Mapping[str, str], timeout_seconds: float, message: str | None = None, quiet: bool = False
+) -> bool:
     """Run the ordinary update in our place, told `message` of its reason, and return whether it succeeded."""
     options = ["--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT)]
     argv = ["pulumi", "up", "--stack", stack, *options, *(["--message", message] if message else [])]
-    return attend(argv, timeout_seconds=UPDATE_SECONDS, env=env, quiet=quiet) == 0
+    return attend(argv, timeout_seconds=timeout_seconds, env=env, quiet=quiet) == 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from infra.domain.plan import Plan
 
+UPDATE_SECONDS = 7200.0
 APPROVER_VARIABLE = "ACP_APPROVED_BY"
 MEND = "make a new preview and have it approved; nothing was changed"
 
@@ -83,7 +84,7 @@ def _approval(stack: str) -> dict[str, str]:
 
 def _update(stack: str, environ: Mapping[str, str], *, quiet: bool) -> None:
     """Run the ordinary update."""
-    if not update_stack(stack, env=environ, quiet=quiet):
+    if not update_stack(stack, env=environ, timeout_seconds=UPDATE_SECONDS, quiet=quiet):
         raise RolloutError(
             f"the update of {stack} failed", mend="the reason stands above; `acp-release status` says what serves"
         )

@@ -42,6 +42,7 @@ MEANING = {
     COLD: "cold: pulled by digest and started anew, with today's secrets",
     SKIPPED: "left alone: it cannot be reached. Once it can, ask for this rollback again with --to",
 }
+UPDATE_TIMEOUT_SECONDS = 3600.0
 
 
 @click.command(epilog="Example: acp-release rollback --stack production --to v1.4.1-1a2b3c4d")
@@ -122,7 +123,8 @@ def _print(plan: Mapping[str, Any]) -> None:
 def _update(stack: str, release: str, asked: Mapping[str, str], *, quiet: bool) -> None:
     """Run the ordinary update for a recorded release, asked for by environment; its output goes where ours does."""
     environ = {**_own_environment(), **asked}
-    if not update_stack(stack, env=environ, message=rollback_message(release, who()), quiet=quiet):
+    message = rollback_message(release, who())
+    if not update_stack(stack, env=environ, timeout_seconds=UPDATE_TIMEOUT_SECONDS, message=message, quiet=quiet):
         raise RolloutError(
             f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
         )
