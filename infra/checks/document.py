@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ STATUSES = frozenset({"pending", "processing", "completed", "failed"})
 ENDS = frozenset({"completed", "failed"})
 MOST_HITS = 50
 LOOK_SECONDS = 0.15
+FAILING_SECONDS = 3.0
+"""How long a service may do nothing but fail until it is not asked again: only what is slow is waited for."""
 MARK_BYTES = 6
 
 
@@ -55,6 +58,23 @@ class Trip:
         return self.ended is not None and self.ended.value("status") == "completed"
 
 
+class Failing:
+    """Tells a service that does nothing but fail from one that needs more time."""
+
+    def __init__(self) -> None:
+        """Begin with a service that nothing is known of."""
+        self._since: float | None = None
+
+    def is_for_good(self, answer: Answer) -> bool:
+        """Take the last answer; return whether in all of `FAILING_SECONDS` there was none, or a server error."""
+        now = time.monotonic()
+        if answer.status is not None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._since = None
+            return False
+        self._since = now if self._since is None else self._since
+        return now - self._since >= FAILING_SECONDS
+
+
 def make_text() -> tuple[str, str]:
     """Return a text that nobody has pasted before, and the word in it that tells it from all others."""
     mark = f"acp{secrets.token_hex(MARK_BYTES)}"
@@ -87,13 +107,13 @@ async def travel(inquiry: Inquiry, target: Target, *, queue_seconds: float, sear
         return Trip(text=text, pasted=pasted)
     inquiry.made.append((target, f"{DOCUMENTS}/{job}"))
     parts: dict[str, Any] = {"text": text, "pasted": pasted}
-    began = time.monotonic()
+    began, failing = time.monotonic(), Failing()
 
     async def has_ended() -> bool:
         answer = await inquiry.ask(target, "GET", f"{STATUS}/{job}")
         parts.setdefault("read", answer)
         parts["ended"] = answer
-        return answer.value("status") in ENDS
+        return answer.value("status") in ENDS or failing.is_for_good(answer)
 
     await inquiry.until(has_ended, within_seconds=queue_seconds, every_seconds=LOOK_SECONDS)
     parts["queue_seconds"] = time.monotonic() - began
@@ -104,13 +124,13 @@ async def travel(inquiry: Inquiry, target: Target, *, queue_seconds: float, sear
 
 async def _search(inquiry: Inquiry, target: Target, parts: dict[str, Any], mark: str, *, within_seconds: float) -> None:
     """Search for the very text, until its own chunk is found: a store may show it a moment later."""
-    began = time.monotonic()
+    began, failing = time.monotonic(), Failing()
 
-    async def is_found() -> bool:
+    async def is_decided() -> bool:
         answer = await inquiry.ask(target, "POST", SEARCH, json={"query": parts["text"], "limit": MOST_HITS})
         parts["searched"] = answer
         parts["is_found"] = finds(answer, mark)
-        return bool(parts["is_found"])
+        return parts["is_found"] or failing.is_for_good(answer)
 
-    await inquiry.until(is_found, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
+    await inquiry.until(is_decided, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
     parts["search_seconds"] = time.monotonic() - began
