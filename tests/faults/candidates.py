@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tests.support.world import UpResult
 
 MAX_FAILURES = 5
-TAIL_LINES = 20
+TAIL_LINES = 24
+KILLED_BEFORE = "interrupted while creating"
+"""In every line that Pulumi has for an update which an earlier row killed."""
 AFTER_SMOKE = "error-after:40"
 """An image that answers the smoke test well, and errors soon after."""
 
@@ -29,9 +31,11 @@ def refused(result: UpResult, *reasons: str) -> Seen:
     problems = []
     if result.good:
         problems.append("the update succeeded")
-    tail = result.tail(TAIL_LINES).lower()
+    said = [line for line in result.output.splitlines() if line.strip() and KILLED_BEFORE not in line]
+    shown = "\n".join(said[-TAIL_LINES:])
+    tail = shown.lower()
     if not any(reason.lower() in tail for reason in reasons):
-        problems.append(f"none of {reasons} in the last {TAIL_LINES} lines:\n{result.tail(TAIL_LINES)}")
+        problems.append(f"none of {reasons} in the last {TAIL_LINES} lines:\n{shown}")
     if result.has_traceback:
         problems.append("there is a traceback in the output")
     found = next((reason for reason in reasons if reason.lower() in tail), "?")

@@ -99,7 +99,13 @@ def _terminated(stage: Stage) -> Seen:
 
 
 ROWS = (
-    Row(name="two deployers at once", expected="one releases, the other is refused", act=_two_at_once, in_subset=True),
-    Row(name="stale lease", expected="refused, then taken over", act=_stale_lease),
+    Row(
+        name="two deployers at once",
+        expected="one releases, the other is refused",
+        act=_two_at_once,
+        in_subset=True,
+        shows_release=True,
+    ),
+    Row(name="stale lease", expected="refused, then taken over", act=_stale_lease, shows_release=True),
     Row(name="SIGTERM of pulumi up", expected="one release serves", act=_terminated),
 )

@@ -59,7 +59,13 @@ def _one_host_slow(stage: Stage) -> Seen:
 
 
 ROWS = (
-    Row(name="one of two hosts pulls for long", expected="released; others refused", act=_one_host_slow, hosts=2),
+    Row(
+        name="one of two hosts pulls for long",
+        expected="released; others refused",
+        act=_one_host_slow,
+        hosts=2,
+        shows_release=True,
+    ),
     Row(name="one of two hosts lost mid-shift", expected="both go back", act=_one_host_lost, hosts=2),
     Row(name="one of two hosts loses power mid-shift", expected="both go back", act=_one_host_off, hosts=2),
 )

@@ -221,23 +221,45 @@ def _rows() -> list[Row]:
             expected="one release serves",
             act=_killed(f"{step}/{mark}"),
             follow=False,
+            shows_release=True,
         )
         for step in WARM_STEPS
         for mark, word in (("begin", "before"), ("end", "after"))
     ]
     return [
-        Row(name="rollback: registry down", expected="went back warm", act=_registry_down),
-        Row(name="rollback: target pruned", expected="refused, nothing changed", act=_target_pruned),
-        Row(name="rollback: during a failed update", expected="went back", act=_during_failed_update),
-        Row(name="rollback: two at once", expected="one goes back, the other is refused", act=_two_at_once),
-        Row(name="rollback: SIGTERM of the command", expected="went back when asked again", act=_terminated),
+        Row(name="rollback: registry down", expected="went back warm", act=_registry_down, shows_release=True),
+        Row(
+            name="rollback: target pruned", expected="refused, nothing changed", act=_target_pruned, shows_release=True
+        ),
+        Row(
+            name="rollback: during a failed update", expected="went back", act=_during_failed_update, shows_release=True
+        ),
+        Row(
+            name="rollback: two at once",
+            expected="one goes back, the other is refused",
+            act=_two_at_once,
+            shows_release=True,
+        ),
+        Row(
+            name="rollback: SIGTERM of the command",
+            expected="went back when asked again",
+            act=_terminated,
+            shows_release=True,
+        ),
         *killed,
-        Row(name="rollback: one host unreachable", expected="refused, nothing changed", act=_host_unreachable, hosts=2),
+        Row(
+            name="rollback: one host unreachable",
+            expected="refused, nothing changed",
+            act=_host_unreachable,
+            hosts=2,
+            shows_release=True,
+        ),
         Row(
             name="rollback: one host unreachable, to be skipped",
             expected="the other goes back, later it too",
             act=_host_left_alone,
             hosts=2,
+            shows_release=True,
         ),
     ]
 

@@ -31,7 +31,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One fault; `allowed_lost` is how many requests it may cost outside of down times that it causes itself."""
+    """One fault; `allowed_lost` is how many requests it may cost outside of down times that it causes itself.
+
+    `follow` asks for a good release after it; `shows_release` says that the row cannot pass without a good release of
+    its own that comes to serve, so that it is one for the row before it, too.
+    """
 
     name: str
     expected: str
@@ -40,6 +44,7 @@ class Row:
     hosts: int = 1
     in_subset: bool = False
     follow: bool = True
+    shows_release: bool = False
     search: bool = True
     paste: bool = False
 

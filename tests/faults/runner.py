@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from infra.errors import ReleaseError
@@ -11,6 +13,8 @@ from tests.faults.row import Result, Seen
 from tests.support.traffic import Loss, loss, traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from infra.checks.prober import Prober
     from tests.faults.row import Row
     from tests.faults.stage import Stage
@@ -18,8 +22,29 @@ if TYPE_CHECKING:
 SHOWN = 8
 
 
-def run_row(stage: Stage, row: Row) -> Result:
-    """Run one row; whatever goes wrong is a problem in its result, never an exception."""
+def run_chain(stage: Stage, rows: Sequence[Row]) -> Iterator[Result]:
+    """Yield the results of rows in turn; the good release that one wants after it may be that of the next.
+
+    A row without such a release has failed: one that waits for it is yielded together with the next.
+    """
+    waiting: Result | None = None
+    for row, following in zip_longest(rows, rows[1:]):
+        is_shown = row.follow and following is not None and following.shows_release
+        result = run_row(stage, row, follow=row.follow and not is_shown)
+        if waiting:
+            missing = () if result.passed else (f"no good release was seen after it: {row.name} failed",)
+            yield replace(waiting, problems=(*waiting.problems, *missing))
+        waiting = result if is_shown else None
+        if not is_shown:
+            yield result
+
+
+def run_row(stage: Stage, row: Row, *, follow: bool | None = None) -> Result:
+    """Run one row; whatever goes wrong is a problem in its result, never an exception.
+
+    `follow` says whether a good release is made after it; left out, the row says so.
+    """
+    follow = row.follow if follow is None else follow
     began = time.monotonic()
     problems: list[str] = []
     seen = Seen(text="nothing: the row did not get that far")
@@ -35,8 +60,10 @@ def run_row(stage: Stage, row: Row) -> Result:
             seen = row.act(stage)
             problems += [*seen.problems, *_judge(stage, seen, olds)]
             stage.mend()
-            if row.follow:
+            if follow:
                 problems += stage.follow()
+            elif not problems:
+                stage.keep()
     except (AssertionError, ReleaseError, OSError) as error:
         problems.append(f"{type(error).__name__}: {error}")
     finally:

@@ -6,11 +6,12 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tests.faults.matrix import all_rows
-from tests.faults.runner import run_row
-from tests.faults.stage import Stage
+from tests.faults.runner import run_chain
+from tests.faults.stage import PROMPT_MODEL, Stage
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class _Place:
     def stage(self, hosts: int) -> Stage:
         """Return the stage with `hosts` hosts."""
         if self._stage is None or hosts != self._hosts:
+            self._world.environment |= PROMPT_MODEL
             self._world.prepare(hosts=hosts)
             self._world.environment["ACP_TEST_FAULT_POINTS"] = "1"
             self._stage = Stage(self._world)
@@ -57,21 +59,22 @@ _places: list[_Place] = []
 
 
 @contextmanager
-def open_stages(count: int) -> Iterator[Callable[[Sequence[str]], Iterable[Result]]]:
-    """Give what runs rows by name in `count` worlds (1 or 2) and yields their results in the rows' order."""
+def open_stages(count: int) -> Iterator[Callable[[Iterable[Sequence[str]]], Iterator[Result]]]:
+    """Give what runs chains of rows by name in `count` worlds (1 or 2) and yields their results in the rows' order."""
     worlds = [World.default(), World.second()][:count]
     context = multiprocessing.get_context("spawn")
     waiting: Queue[World] = context.Queue()
     for world in worlds:
         waiting.put(world)
     with ProcessPoolExecutor(count, mp_context=context, initializer=_take_place, initargs=(waiting,)) as pool:
-        yield lambda names: pool.map(_run, names)
+        yield lambda chains: chain.from_iterable(pool.map(_run, chains))
 
 
 def _take_place(waiting: Queue[World]) -> None:
     _places.append(_Place(waiting.get(timeout=60)))
 
 
-def _run(name: str) -> Result:
-    row = next(row for row in all_rows() if row.name == name)
-    return run_row(_places[0].stage(row.hosts), row)
+def _run(names: Sequence[str]) -> list[Result]:
+    by_name = {row.name: row for row in all_rows()}
+    rows = [by_name[name] for name in names]
+    return list(run_chain(_places[0].stage(rows[0].hosts), rows))

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from tests.support.world import Update, UpResult, World
 
-CONFIRM_SECONDS = 12
-LEASE_SECONDS = 10
+CONFIRM_SECONDS = 8
+LEASE_SECONDS = 8
 READY_SECONDS = 45
-GIVE_UP_SECONDS = 12
+GIVE_UP_SECONDS = 8
 QUICK: dict[str, Any] = {
     # Seconds that these rows are not about; the end-to-end tests release with the comparison.
     "load": {"regression": {"enabled": False}},
@@ -35,6 +35,9 @@ QUICK: dict[str, Any] = {
     },
 }
 """A stack that gives up sooner than a real one, so that the matrix does not wait."""
+
+PROMPT_MODEL = {"MODEL_DELAY_SECONDS": "0.2"}
+"""What the lab is brought up with, for the same reason: a model that does not take its two seconds for an answer."""
 
 COMPARED: dict[str, Any] = {"load": {"regression": {"enabled": True}}}
 """For releases that are measured: with the comparison that a stack has by default."""
@@ -66,7 +69,7 @@ class Stage:
         self.world = world
         self._marks = itertools.count(int(time.time()))
         self._is_good = False
-        """Whether the last thing that happened here was a good release after which everything was in order."""
+        """Whether everything was in order when it was last looked at, and nothing was done here since."""
         self.views = views(world)
 
     @property
@@ -134,12 +137,12 @@ class Stage:
     def make_good(self) -> None:
         """Bring the stage to a good release at rest, if it is not there; raise `AssertionError` when that fails.
 
-        What comes next may disturb it: it is looked at again the next time, unless `follow` has been called since.
+        What comes next may disturb it: it is looked at again the next time, unless `keep` or `follow` is called.
         """
+        self.wait_free()
         if self._is_good:
             self._is_good = False
             return
-        self.wait_free()
         with contextlib.suppress(ReleaseError, AssertionError):
             serving = {view.serving for view in self.views}
             if None not in serving and not self.at_rest() and not self.record_problems():
@@ -148,6 +151,10 @@ class Stage:
         assert result.good, f"no good release to begin with: {result.tail()}"
         problems = self.at_rest()
         assert not problems, f"the stage is not in order: {problems}"
+
+    def keep(self) -> None:
+        """Take the stage for what it was judged to be: in order, with nothing done since."""
+        self._is_good = True
 
     def follow(self) -> list[str]:
         """Make a good release after whatever was done here, and return what was wrong with it."""

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from infra.domain.certificate import Answer
 from tests.bench.figure import Figure
+from tests.faults import runner
 from tests.faults.__main__ import choose
 from tests.faults.candidates import refused
 from tests.faults.killed import COMMITTED_FROM, STEPS
-from tests.faults.matrix import all_rows
+from tests.faults.matrix import all_rows, chains
 from tests.faults.report import as_json
-from tests.faults.row import Result
+from tests.faults.row import Result, Row, Seen
+from tests.faults.stage import Stage
 from tests.support.overrides import merged
 from tests.support.traffic import Downtime, loss
 from tests.support.world import UpResult
@@ -91,6 +94,52 @@ def test_rows_are_chosen_by_pattern_and_subset() -> None:
     assert [row.name for row in choose(rows, only=["crash loop"])] == ["crash loop"]
     assert choose(rows, only=["no such row"]) == []
     assert all(row.in_subset for row in choose(rows, subset=True))
+
+
+def _row(name: str, *, follow: bool = True, shows_release: bool = False, hosts: int = 1) -> Row:
+    return Row(
+        name=name, expected="", act=lambda _: Seen(text=""), follow=follow, shows_release=shows_release, hosts=hosts
+    )
+
+
+def test_a_row_that_wants_a_good_release_comes_before_one_that_shows_it() -> None:
+    """Each of those serves one row, of the same number of hosts; no row is lost."""
+    rows = [
+        _row("two", hosts=2),
+        _row("good", shows_release=True),
+        _row("bad"),
+        _row("killed", follow=False),
+        _row("worse"),
+    ]
+    found = [[row.name for row in chain] for chain in chains(rows)]
+    assert found == [["bad", "good"], ["killed"], ["worse"], ["two"]]
+
+
+def test_every_row_of_the_matrix_is_in_one_chain() -> None:
+    """What saves releases leaves nothing out."""
+    ordered = [row.name for chain in chains(all_rows()) for row in chain]
+    assert sorted(ordered) == sorted(row.name for row in all_rows())
+
+
+def test_the_release_of_the_next_row_is_the_one_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made once; where the next row fails there was none, and neither row has passed."""
+    made: list[tuple[str, bool]] = []
+    failing: set[str] = set()
+
+    def run_row(_stage: Stage, row: Row, *, follow: bool) -> Result:
+        made.append((row.name, follow))
+        return replace(_result(*(["it broke"] if row.name in failing else [])), name=row.name)
+
+    monkeypatch.setattr(runner, "run_row", run_row)
+    stage = Stage.__new__(Stage)
+    chain = (_row("bad"), _row("good", shows_release=True))
+    assert [result.passed for result in runner.run_chain(stage, chain)] == [True, True]
+    assert made == [("bad", False), ("good", True)]
+    failing.add("good")
+    results = list(runner.run_chain(stage, chain))
+    assert [result.name for result in results] == ["bad", "good"]
+    assert results[0].problems == ("no good release was seen after it: good failed",)
+    assert results[1].problems == ("it broke",)
 
 
 def test_the_json_report_counts_what_failed() -> None:
