@@ -21,7 +21,8 @@ SPREAD = 0.75  # of the budget: all pairs at once would be a load, too, and user
 WARM_UP_PAIRS = 3
 WARM_UP_SECONDS = 0.5
 FIRST_LOOK = 16
-FIRST_LOOK_SECONDS = 1.5
+FIRST_LOOK_SECONDS = 1.0
+GENTLY = 4  # times as long from pair to pair up to the first look, which tells most: few users then notice anything
 SECOND_THOUGHT_SECONDS = 1.0  # between two measurements, so that one hiccup is not in both
 PATIENCE = 4  # so many budgets are spent at most where answers are too slow for a verdict
 
@@ -92,6 +93,7 @@ class _Run:
     current_failures: list[str] = field(default_factory=list)
     asked: int = 0
     next_look: int = FIRST_LOOK
+    has_looked: bool = False
     is_over: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -100,7 +102,10 @@ class _Run:
         lanes = [way for way in self.comparison.ways for _ in range(LANES)]
         every_seconds = SPREAD * self.settings.budget_seconds / self.settings.max_pairs
         await asyncio.gather(
-            *(self._lane(way, index * every_seconds, len(lanes) * every_seconds) for index, way in enumerate(lanes))
+            *(
+                self._lane(way, GENTLY * index * every_seconds, len(lanes) * every_seconds)
+                for index, way in enumerate(lanes)
+            )
         )
         return self._measured()
 
@@ -124,7 +129,8 @@ class _Run:
             if time.monotonic() > warm_until:
                 break
         while not self._is_done():
-            (candidate, current), _ = await asyncio.gather(self._pair(way), asyncio.sleep(every_seconds))
+            pause_seconds = every_seconds if self.has_looked else GENTLY * every_seconds
+            (candidate, current), _ = await asyncio.gather(self._pair(way), asyncio.sleep(pause_seconds))
             self.candidate_failures += [candidate] if isinstance(candidate, str) else []
             self.current_failures += [current] if isinstance(current, str) else []
             if isinstance(candidate, float) and isinstance(current, float):
@@ -158,6 +164,7 @@ class _Run:
         seconds = time.monotonic() - self.started
         if tried >= self.next_look and seconds >= FIRST_LOOK_SECONDS:
             self.next_look = 2 * tried
+            self.has_looked = True
             early = limits_of(self.settings).early()
             self.is_over = judge(self._measured(), early).verdict is not Verdict.UNKNOWN
         spent = seconds / self.settings.budget_seconds
