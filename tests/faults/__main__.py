@@ -13,7 +13,8 @@ from rich.markup import escape
 from infra.errors import ReleaseError
 from tests.faults.matrix import all_rows, chains
 from tests.faults.report import as_json, as_table
-from tests.faults.side_by_side import MOST_WORLDS, fitting_worlds, open_stages
+from tests.faults.side_by_side import fitting_worlds, open_stages
+from tests.support.world import MOST_WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

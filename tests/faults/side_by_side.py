@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.faults.matrix import all_rows
 from tests.faults.runner import run_chain
 from tests.faults.stage import PROMPT_MODEL, Stage
-from tests.support.world import World
+from tests.support.world import MOST_WORLDS, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tests.faults.row import Result
 
-MOST_WORLDS = 2
 PROCESSORS_OF_A_WORLD = 2
 """What deployer, host and traffic of one lab keep busy: a lab more would only make all of them slower."""
 
@@ -60,8 +59,8 @@ _places: list[_Place] = []
 
 @contextmanager
 def open_stages(count: int) -> Iterator[Callable[[Iterable[Sequence[str]]], Iterator[Result]]]:
-    """Give what runs chains of rows by name in `count` worlds (1 or 2) and yields their results in the rows' order."""
-    worlds = [World.default(), World.second()][:count]
+    """Give what runs chains of rows by name in `count` worlds and yields their results in the rows' order."""
+    worlds = World.several(count)
     context = multiprocessing.get_context("spawn")
     waiting: Queue[World] = context.Queue()
     for world in worlds:

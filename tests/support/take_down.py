@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.world import World
+from tests.support.world import MOST_WORLDS, World
 
 if __name__ == "__main__":
-    for world in (World.default(), World.second()):
+    for world in World.several(MOST_WORLDS):
         world.destroy()

@@ -38,6 +38,8 @@ UP_SECONDS = 900.0
 LAB_SECONDS = 1800.0
 QUICK_SECONDS = 120.0
 COPY_NAME = "checkout"
+MOST_WORLDS = 4
+"""Worlds beside each other that anything here makes."""
 OWN_FRAME = re.compile(r'File "[^"\n]*/(infra|hostctl|site-packages/pulumi\w*)/')
 """A line of a traceback of this program; an app that crashed may have left one of its own in its last log lines."""
 
@@ -147,8 +149,15 @@ class World:
     @classmethod
     def second(cls) -> World:
         """Return another world beside the default one, so that two tiers of tests run side by side."""
+        return cls.several(2)[1]
+
+    @classmethod
+    def several(cls, count: int) -> list[World]:
+        """Return `count` worlds beside each other, the default one first."""
         first = cls.default().folder
-        return cls(first.with_name(f"{first.name}-2"))
+        return [
+            cls(first.with_name(f"{first.name}-{number}") if number > 1 else first) for number in range(1, count + 1)
+        ]
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[World]:
