@@ -9,7 +9,7 @@ from tests.faults.__main__ import main
 from tests.faults.side_by_side import fitting_worlds
 
 
-@pytest.mark.parametrize(("processors", "worlds"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 2)])
+@pytest.mark.parametrize(("processors", "worlds"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 4)])
 def test_a_lab_more_needs_processors_of_its_own(monkeypatch: pytest.MonkeyPatch, processors: int, worlds: int) -> None:
     """Two labs on two processors are slower than one after the other."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(processors)))
