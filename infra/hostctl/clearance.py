@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SIGNER = "acp-release"
 FORMAT = 1
 VERIFY_SECONDS = 10.0
-CLOCK_SKEW_SECONDS = 300
+CLOCK_SKEW_SECONDS = 900
+"""How far the clock of who signed may be ahead of this host's."""
 
 
 @dataclass(frozen=True)
