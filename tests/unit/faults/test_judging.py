@@ -51,6 +51,19 @@ def test_a_failed_update_must_say_why_in_its_last_lines() -> None:
     assert not refused(late, "not ready").problems
 
 
+def test_what_an_earlier_row_left_in_the_state_does_not_push_the_reason_out() -> None:
+    """Pulumi names every update that was killed, in each one after it; what else it says counts."""
+    killed = "      * urn:pulumi:local::p::acp:Rollout::rollout, interrupted while creating\n" * 30
+    warning = (
+        "    warning: Attempting to deploy or update resources with 30 pending operations from previous deployment.\n"
+        f"{killed}    These resources are in an unknown state.\n"
+        "    Note that `pulumi refresh` will need to be run interactively to clear pending CREATE operations.\n"
+    )
+    ended = UpResult(exit_status=255, output=f"not ready\n{warning}error: update failed\n", seconds=1.0)
+    assert not refused(ended, "not ready").problems
+    assert refused(ended, "interrupted").problems
+
+
 @pytest.mark.parametrize(
     ("frame", "is_ours"),
     [
