@@ -85,12 +85,12 @@ def run_row(stage: Stage, row: Row, *, follow: bool | None = None) -> Result:
 def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
     """Return what is wrong with hosts and record once everything is at rest."""
     problems = stage.at_rest()
-    for view, old in zip(stage.views, olds, strict=True):
-        serving = view.serving
-        if (serving == old) != (seen.serves == "old"):
-            problems.append(f"{view.host.name} serves {serving}, before it was {old}; expected the {seen.serves} one")
-    if len({view.serving for view in stage.views}) != 1:
-        problems.append(f"the hosts serve {[view.serving for view in stage.views]}")
+    serving = [view.serving for view in stage.views]
+    for view, old, new in zip(stage.views, olds, serving, strict=True):
+        if (new == old) != (seen.serves == "old"):
+            problems.append(f"{view.host.name} serves {new}, before it was {old}; expected the {seen.serves} one")
+    if len(set(serving)) != 1:
+        problems.append(f"the hosts serve {serving}")
     if seen.record_lags:
         stage.world.unlock()
         stage.wait_free()

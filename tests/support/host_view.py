@@ -14,7 +14,7 @@ from infra.errors import ReleaseError
 from tests.support.world import STACK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.lab.machine import Machine
     from infra.settings.model import Host
@@ -154,23 +154,25 @@ class HostView:
 
     def _journal_problems(self, status: dict[str, Any]) -> list[str]:
         """Return how the journal contradicts the status."""
+        journal = self.journal()
         committed = [
             entry["release"]
-            for entry in self.journal()
+            for entry in journal
             if (entry["phase"], entry["step"], entry["mark"]) == ("commit", "state", "end")
         ]
-        if committed and committed[-1] != status["current"] and not self._was_taken_back(committed[-1]):
+        if committed and committed[-1] != status["current"] and not _was_taken_back(journal, committed[-1]):
             return [f"the journal's last commit is {committed[-1]}, the state says {status['current']}"]
         return []
 
-    def _was_taken_back(self, release: str) -> bool:
-        """Say whether `release` was reverted after its commit."""
-        last = {
-            (entry["phase"], entry["step"]): index
-            for index, entry in enumerate(self.journal())
-            if entry.get("release") == release and entry["mark"] == "end"
-        }
-        return last.get(("revert", "state"), -1) > last.get(("commit", "state"), -1)
+
+def _was_taken_back(journal: Sequence[Mapping[str, Any]], release: str) -> bool:
+    """Say whether `release` was reverted after its commit."""
+    last = {
+        (entry["phase"], entry["step"]): index
+        for index, entry in enumerate(journal)
+        if entry.get("release") == release and entry["mark"] == "end"
+    }
+    return last.get(("revert", "state"), -1) > last.get(("commit", "state"), -1)
 
 
 def views(world: World) -> list[HostView]:
