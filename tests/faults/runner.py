@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from infra.errors import ReleaseError
@@ -13,7 +12,7 @@ from tests.faults.row import Result, Seen
 from tests.support.traffic import Loss, loss, traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from infra.checks.prober import Prober
     from tests.faults.row import Row
@@ -22,21 +21,17 @@ if TYPE_CHECKING:
 SHOWN = 8
 
 
-def run_chain(stage: Stage, rows: Sequence[Row]) -> Iterator[Result]:
-    """Yield the results of rows in turn; the good release that one wants after it may be that of the next.
+def run_chain(stage: Stage, rows: Sequence[Row]) -> list[Result]:
+    """Return the results of a chain's rows: each but the last has the good release after it in the next (`chains`).
 
-    A row without such a release has failed: one that waits for it is yielded together with the next.
+    A row whose next one has failed was seen without such a release, and has failed, too.
     """
-    waiting: Result | None = None
-    for row, following in zip_longest(rows, rows[1:]):
-        is_shown = row.follow and following is not None and following.shows_release
-        result = run_row(stage, row, follow=row.follow and not is_shown)
-        if waiting:
-            missing = () if result.passed else (f"no good release was seen after it: {row.name} failed",)
-            yield replace(waiting, problems=(*waiting.problems, *missing))
-        waiting = result if is_shown else None
-        if not is_shown:
-            yield result
+    results = [run_row(stage, row, follow=row.follow and row is rows[-1]) for row in rows]
+    for index, following in enumerate(results[1:]):
+        if not following.passed:
+            missing = f"no good release was seen after it: {following.name} failed"
+            results[index] = replace(results[index], problems=(*results[index].problems, missing))
+    return results
 
 
 def run_row(stage: Stage, row: Row, *, follow: bool | None = None) -> Result:

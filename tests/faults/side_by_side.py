@@ -76,4 +76,4 @@ def _take_place(waiting: Queue[World]) -> None:
 def _run(names: Sequence[str]) -> list[Result]:
     by_name = {row.name: row for row in all_rows()}
     rows = [by_name[name] for name in names]
-    return list(run_chain(_places[0].stage(rows[0].hosts), rows))
+    return run_chain(_places[0].stage(rows[0].hosts), rows)

@@ -149,7 +149,7 @@ def test_the_release_of_the_next_row_is_the_one_after_a_fault(monkeypatch: pytes
     assert [result.passed for result in runner.run_chain(stage, chain)] == [True, True]
     assert made == [("bad", False), ("good", True)]
     failing.add("good")
-    results = list(runner.run_chain(stage, chain))
+    results = runner.run_chain(stage, chain)
     assert [result.name for result in results] == ["bad", "good"]
     assert results[0].problems == ("no good release was seen after it: good failed",)
     assert results[1].problems == ("it broke",)
