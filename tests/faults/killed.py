@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.faults.candidates import with_fault
 from tests.faults.row import Row, Seen
@@ -57,6 +57,9 @@ IN_COMMIT = tuple(
 OF_CANARY = "shift/"
 """Where the step is one that only a canary has, the release is one; all others are sooner there without."""
 
+SOON_FREE: dict[str, Any] = {"rollout": {"confirm_timeout_seconds": 5, "lease_seconds": 5}}
+"""For releases that nobody goes on with: the host is its own again as soon as it may be."""
+
 IN_SUBSET = ("start/up/begin", "cutover/weights/end")
 
 
@@ -65,7 +68,7 @@ def _driver_killed(point: str, *overrides: Mapping[str, object]) -> Callable[[St
 
     def act(stage: Stage) -> Seen:
         with FaultPoint(stage.view, point, "hold").armed() as fault:
-            update = stage.start(*overrides)
+            update = stage.start(SOON_FREE, *overrides)
             reached = fault.wait_reached(timeout_seconds=REACH_SECONDS, unless=lambda: not update.running)
             update.kill()
             fault.let_go()
@@ -83,7 +86,7 @@ def _hostctl_killed(point: str, *overrides: Mapping[str, object]) -> Callable[[S
 
     def act(stage: Stage) -> Seen:
         with FaultPoint(stage.view, point, "die").armed() as fault:
-            update = stage.start(*overrides)
+            update = stage.start(SOON_FREE, *overrides)
             result = update.wait()
             if not fault.reached:
                 return Seen(text="not reached", problems=(f"hostctl never came to {point}: {result.tail()}",))

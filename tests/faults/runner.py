@@ -22,16 +22,15 @@ SHOWN = 8
 
 
 def run_chain(stage: Stage, rows: Sequence[Row]) -> list[Result]:
-    """Return the results of a chain's rows: each but the last has the good release after it in the next (`chains`).
+    """Return the results of a chain's rows: the good release after the last of them is the one after all (`chains`).
 
-    A row whose next one has failed was seen without such a release, and has failed, too.
+    Where the last row has failed, there was no such release, and the others have failed, too.
     """
-    results = [run_row(stage, row, follow=row.follow and row is rows[-1]) for row in rows]
-    for index, following in enumerate(results[1:]):
-        if not following.passed:
-            missing = f"no good release was seen after it: {following.name} failed"
-            results[index] = replace(results[index], problems=(*results[index].problems, missing))
-    return results
+    *before, last = [run_row(stage, row, follow=row.follow and row is rows[-1]) for row in rows]
+    if not last.passed:
+        missing = f"no good release was seen after it: {last.name} failed"
+        before = [replace(result, problems=(*result.problems, missing)) for result in before]
+    return [*before, last]
 
 
 def run_row(stage: Stage, row: Row, *, follow: bool | None = None) -> Result:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.faults.matrix import all_rows
 from tests.faults.runner import run_chain
-from tests.faults.stage import PROMPT_MODEL, Stage
+from tests.faults.stage import Stage
 from tests.support.world import MOST_WORLDS, World
 
 if TYPE_CHECKING:
@@ -39,17 +39,11 @@ class _Place:
         self._claim.enter_context(world.claimed())
         self._hosts = 0
         self._stage: Stage | None = None
-        if world.lab.inventory_file.exists() and world.stack_file.exists():
-            Stage(world).mend()  # a run that was ended in the middle of a row
 
     def stage(self, hosts: int) -> Stage:
         """Return the stage with `hosts` hosts."""
         if self._stage is None or hosts != self._hosts:
-            self._world.environment |= PROMPT_MODEL
-            self._world.prepare(hosts=hosts)
-            self._world.environment["ACP_TEST_FAULT_POINTS"] = "1"
-            self._stage = Stage(self._world)
-            self._stage.mend()
+            self._stage = Stage.prepared(self._world, hosts=hosts)
             self._hosts = hosts
         return self._stage
 

@@ -72,6 +72,18 @@ class Stage:
         """Whether everything was in order when it was last looked at, and nothing was done here since."""
         self.views = views(world)
 
+    @classmethod
+    def prepared(cls, world: World, *, hosts: int = 1) -> Stage:
+        """Bring `world` up with `hosts` hosts, a prompt model and fault points, whatever an earlier run left of it."""
+        if world.lab.inventory_file.exists() and world.stack_file.exists():
+            cls(world).mend()  # a run that was ended in the middle of a row
+        world.environment |= PROMPT_MODEL
+        world.prepare(hosts=hosts)
+        world.environment["ACP_TEST_FAULT_POINTS"] = "1"
+        stage = cls(world)
+        stage.mend()
+        return stage
+
     @property
     def view(self) -> HostView:
         """Return the first host."""

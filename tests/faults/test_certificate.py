@@ -10,7 +10,7 @@ import pytest
 from infra.adapters.background import start_module
 from infra.checks.probe_files import Plan, ProbeFiles
 from infra.checks.routes import route_requests
-from tests.faults.stage import PROMPT_MODEL, Stage
+from tests.faults.stage import Stage
 from tests.support.traffic import AGENTS_PORT, loss, traffic
 from tests.support.world import World
 
@@ -54,11 +54,7 @@ def stage() -> Iterator[Stage]:
     world = World.second()
     with world.claimed():
         world.environment.clear()
-        world.environment |= PROMPT_MODEL
-        world.prepare(hosts=1)
-        world.environment["ACP_TEST_FAULT_POINTS"] = "1"
-        stage = Stage(world)
-        stage.mend()
+        stage = Stage.prepared(world)
         stage.make_good()
         yield stage
         stage.mend()

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.__main__ import choose
 from tests.faults.matrix import all_rows
 from tests.faults.runner import run_row
-from tests.faults.stage import PROMPT_MODEL, Stage
+from tests.faults.stage import Stage
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ def stage() -> Iterator[Stage]:
     world = World.second()
     with world.claimed():
         world.environment.clear()
-        world.environment |= PROMPT_MODEL
-        if world.lab.inventory_file.exists() and world.stack_file.exists():
-            Stage(world).mend()
-        world.prepare(hosts=1)
-        world.environment["ACP_TEST_FAULT_POINTS"] = "1"
-        stage = Stage(world)
+        stage = Stage.prepared(world)
         yield stage
         stage.mend()
 

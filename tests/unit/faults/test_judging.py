@@ -115,17 +115,20 @@ def _row(name: str, *, follow: bool = True, shows_release: bool = False, hosts: 
     )
 
 
-def test_a_row_that_wants_a_good_release_comes_before_one_that_shows_it() -> None:
-    """Each of those serves one row, of the same number of hosts; no row is lost."""
+def test_rows_that_want_a_good_release_share_one() -> None:
+    """Two of them come before one that shows it, where there is one, of the same number of hosts; no row is lost."""
     rows = [
         _row("two", hosts=2),
         _row("good", shows_release=True),
         _row("bad"),
         _row("killed", follow=False),
         _row("worse"),
+        _row("worst"),
+        _row("better", shows_release=True, follow=False),
+        _row("best", shows_release=True, follow=False),
     ]
     found = [[row.name for row in chain] for chain in chains(rows)]
-    assert found == [["bad", "good"], ["killed"], ["worse"], ["two"]]
+    assert found == [["bad", "worse", "good"], ["worst", "better"], ["killed"], ["best"], ["two"]]
 
 
 def test_every_row_of_the_matrix_is_in_one_chain() -> None:
@@ -134,8 +137,8 @@ def test_every_row_of_the_matrix_is_in_one_chain() -> None:
     assert sorted(ordered) == sorted(row.name for row in all_rows())
 
 
-def test_the_release_of_the_next_row_is_the_one_after_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is made once; where the next row fails there was none, and neither row has passed."""
+def test_the_release_of_the_last_row_is_the_one_after_all_of_its_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made once; where the last row fails there was none, and no row has passed."""
     made: list[tuple[str, bool]] = []
     failing: set[str] = set()
 
@@ -145,14 +148,17 @@ def test_the_release_of_the_next_row_is_the_one_after_a_fault(monkeypatch: pytes
 
     monkeypatch.setattr(runner, "run_row", run_row)
     stage = Stage.__new__(Stage)
-    chain = (_row("bad"), _row("good", shows_release=True))
-    assert [result.passed for result in runner.run_chain(stage, chain)] == [True, True]
-    assert made == [("bad", False), ("good", True)]
+    chain = (_row("bad"), _row("worse"), _row("good", shows_release=True))
+    assert [result.passed for result in runner.run_chain(stage, chain)] == [True, True, True]
+    assert made == [("bad", False), ("worse", False), ("good", True)]
+    failing.add("worse")
+    assert [result.passed for result in runner.run_chain(stage, chain)] == [True, False, True]
     failing.add("good")
     results = runner.run_chain(stage, chain)
-    assert [result.name for result in results] == ["bad", "good"]
+    assert [result.name for result in results] == ["bad", "worse", "good"]
     assert results[0].problems == ("no good release was seen after it: good failed",)
-    assert results[1].problems == ("it broke",)
+    assert results[1].problems == ("it broke", "no good release was seen after it: good failed")
+    assert results[2].problems == ("it broke",)
 
 
 def test_the_json_report_counts_what_failed() -> None:
