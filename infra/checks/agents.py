@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.checks.document import job_id, make_text
+from infra.checks.failing import Failing
 from infra.domain.numbers import whole_numbers
 
 if TYPE_CHECKING:
@@ -102,15 +103,15 @@ async def answered_job(
 
 
 async def _ended(inquiry: Inquiry, target: Target, job: AgentsJob, within_seconds: float) -> AgentsJob:
-    """Return the job as it is when it is answered or has failed, or the time is over."""
+    """Return the job as it is when it is answered or has failed, its service does nothing but fail, or time is over."""
     if job.id is None:
         return job
-    began, last = time.monotonic(), job.last
+    began, last, failing = time.monotonic(), job.last, Failing()
 
     async def is_over() -> bool:
         nonlocal last
         last = await inquiry.ask(target, "GET", f"{JOBS}/{job.id}")
-        return last.value("status") in ANSWERED | FAILED
+        return last.value("status") in ANSWERED | FAILED or failing.is_for_good(last)
 
     await inquiry.until(is_over, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
     return AgentsJob(taken=job.taken, last=last, seconds=time.monotonic() - began)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+from infra.checks.failing import Failing
 
 if TYPE_CHECKING:
     from infra.checks.ask import Answer
@@ -22,8 +23,6 @@ STATUSES = frozenset({"pending", "processing", "completed", "failed"})
 ENDS = frozenset({"completed", "failed"})
 MOST_HITS = 50
 LOOK_SECONDS = 0.15
-FAILING_SECONDS = 3.0
-"""How long a service may do nothing but fail until it is not asked again: only what is slow is waited for."""
 MARK_BYTES = 6
 
 
@@ -56,23 +55,6 @@ class Trip:
     def is_completed(self) -> bool:
         """Whether the queue worked on it to the end."""
         return self.ended is not None and self.ended.value("status") == "completed"
-
-
-class Failing:
-    """Tells a service that does nothing but fail from one that needs more time."""
-
-    def __init__(self) -> None:
-        """Begin with a service that nothing is known of."""
-        self._since: float | None = None
-
-    def is_for_good(self, answer: Answer) -> bool:
-        """Take the last answer; return whether in all of `FAILING_SECONDS` there was none, or a server error."""
-        now = time.monotonic()
-        if answer.status is not None and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._since = None
-            return False
-        self._since = now if self._since is None else self._since
-        return now - self._since >= FAILING_SECONDS
 
 
 def make_text() -> tuple[str, str]:

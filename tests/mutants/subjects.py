@@ -15,6 +15,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{CHECKS}/disk_space.py": SUITE,
     f"{CHECKS}/document.py": (f"{UNIT}/test_document.py", *SUITE),
     f"{CHECKS}/early.py": (f"{UNIT}/test_early.py",),
+    f"{CHECKS}/failing.py": (f"{UNIT}/test_failing.py", *SUITE),
     f"{CHECKS}/growth.py": (f"{UNIT}/test_growth.py",),
     f"{CHECKS}/health.py": (f"{UNIT}/test_health.py", *SUITE),
     f"{CHECKS}/ingest.py": SUITE,

@@ -162,6 +162,8 @@ class FakeApp:
         job = path.rpartition("/")[2]
         if job not in self.jobs or "jobs are lost" in self.broken:
             return 404, {}
+        if "jobs cannot be read" in self.broken:
+            return 503, {}
         broken = {"agents fail": "failed", "agents hang": "running", "no status": None}
         status = next((status for name, status in broken.items() if name in self.broken), "completed")
         if job in self.failing:

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.checks import document
 from infra.checks.ask import Answer
-from infra.checks.document import FAILING_SECONDS, Failing, Trip, finds, has_results
+from infra.checks.document import Trip, finds, has_results
 
 
 def answer(code: int | None = 200, **document: Any) -> Answer:
@@ -78,18 +77,3 @@ def test_a_search_finds_a_document_by_its_word(searched: Answer, shaped: bool, f
     """A good answer in the shape of the contract, with the word in one of its hits."""
     assert has_results(searched) is shaped
     assert finds(searched, "mark") is found
-
-
-def test_a_service_that_only_fails_is_given_up_before_one_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every answer of some seconds has to be bad; a good one in between begins them anew."""
-    now = 100.0
-    monkeypatch.setattr(document.time, "monotonic", lambda: now)
-    failing = Failing()
-    assert failing.is_for_good(answer(500)) is False
-    now += FAILING_SECONDS - 0.1
-    assert failing.is_for_good(answer(500)) is False
-    assert failing.is_for_good(answer(404)) is False
-    now += FAILING_SECONDS
-    assert failing.is_for_good(answer(500)) is False
-    now += FAILING_SECONDS
-    assert failing.is_for_good(Answer(asked="a", seconds=0.1, failure="no answer")) is True

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.checks import failing
 from infra.checks.blame import at_fault
 from infra.checks.occasion import BY_HAND, CANDIDATE, PUBLIC, SMOKE_BY_HAND
 from tests.support.examined import run
@@ -64,6 +65,24 @@ class TestSmoke:
         """What is still worked on at the first look is looked at again."""
         found = run(FakeApp(broken={f"{what} take a while"}), SMOKE_BY_HAND)
         assert [str(result) for result in found.results if not result.passed] == []
+
+    @pytest.mark.parametrize(
+        ("broken", "path", "looks"),
+        [
+            pytest.param("status", "GET /api/v1/ingest/status/d0", 1, id="the queue"),
+            pytest.param("search", "POST /api/v1/search", 1, id="the search"),
+            pytest.param("jobs cannot be read", "GET /api/v1/jobs/j0", 2, id="the agents"),
+        ],
+    )
+    def test_what_only_fails_is_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch, broken: str, path: str, looks: int
+    ) -> None:
+        """A service that has failed for its time is not asked until the time of a slow one is over."""
+        monkeypatch.setattr(failing, "FAILING_SECONDS", 0.0)
+        app = FakeApp(broken={broken})
+        found = run(app, SMOKE_BY_HAND)
+        assert any(result.fails_release for result in found.results)
+        assert app.asked.count(path) == looks
 
     def test_a_document_that_was_not_taken_is_not_followed(self) -> None:
         """An error is an error, whatever job its answer names."""
