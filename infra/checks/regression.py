@@ -22,7 +22,7 @@ WARM_UP_PAIRS = 3
 WARM_UP_SECONDS = 0.5
 FIRST_LOOK = 16
 FIRST_LOOK_SECONDS = 1.0
-GENTLY = 4  # times as long from pair to pair up to the first look, which tells most: few users then notice anything
+GENTLY = 4  # times as long at most from pair to pair up to the first look: few users then notice anything
 SECOND_THOUGHT_SECONDS = 1.0  # between two measurements, so that one hiccup is not in both
 PATIENCE = 4  # so many budgets are spent at most where answers are too slow for a verdict
 
@@ -57,6 +57,12 @@ def limits_of(settings: Regression) -> Limits:
         max_ms=settings.max_ms,
         confidence=settings.confidence,
     )
+
+
+def seconds_between_pairs(settings: Regression, *, gently: bool) -> float:
+    """Return the time from one pair to the next over all lanes; gently, there are just enough for the first look."""
+    usual = SPREAD * settings.budget_seconds / settings.max_pairs
+    return max(usual, min(GENTLY * usual, FIRST_LOOK_SECONDS / FIRST_LOOK)) if gently else usual
 
 
 async def _compare_all(comparisons: Sequence[Comparison], settings: Regression) -> list[Judgement]:
@@ -100,13 +106,8 @@ class _Run:
     async def measure(self) -> Measured:
         """Ask in several lanes per host until it is clear, or enough was asked for."""
         lanes = [way for way in self.comparison.ways for _ in range(LANES)]
-        every_seconds = SPREAD * self.settings.budget_seconds / self.settings.max_pairs
-        await asyncio.gather(
-            *(
-                self._lane(way, GENTLY * index * every_seconds, len(lanes) * every_seconds)
-                for index, way in enumerate(lanes)
-            )
-        )
+        first_seconds = self._seconds_to_next()
+        await asyncio.gather(*(self._lane(way, index * first_seconds, len(lanes)) for index, way in enumerate(lanes)))
         return self._measured()
 
     def _measured(self) -> Measured:
@@ -120,8 +121,12 @@ class _Run:
             current_failures=self.current_failures,
         )
 
-    async def _lane(self, way: Way, first_seconds: float, every_seconds: float) -> None:
-        """Ask a pair every so many seconds; the first ones, of cold caches and new connections, do not count."""
+    def _seconds_to_next(self) -> float:
+        """Return the time from one pair to the next, of whichever lane."""
+        return seconds_between_pairs(self.settings, gently=not self.has_looked)
+
+    async def _lane(self, way: Way, first_seconds: float, lanes: int) -> None:
+        """Ask every `lanes`th pair; the first ones, of cold caches and new connections, do not count."""
         await asyncio.sleep(first_seconds)
         warm_until = time.monotonic() + WARM_UP_SECONDS
         for _ in range(WARM_UP_PAIRS):
@@ -129,7 +134,7 @@ class _Run:
             if time.monotonic() > warm_until:
                 break
         while not self._is_done():
-            pause_seconds = every_seconds if self.has_looked else GENTLY * every_seconds
+            pause_seconds = lanes * self._seconds_to_next()
             (candidate, current), _ = await asyncio.gather(self._pair(way), asyncio.sleep(pause_seconds))
             self.candidate_failures += [candidate] if isinstance(candidate, str) else []
             self.current_failures += [current] if isinstance(current, str) else []

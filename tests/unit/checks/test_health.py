@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RELEASE = "v1.4.2-1a2b3c4d"
 FAST = {"passes": 2, "interval_seconds": 0.001, "timeout_seconds": 0.3}
+PATIENT_SECONDS = 30.0
+"""Of which a check that passes takes what the machine needs; one that fails takes all."""
 HEALTH = Occasion(checks=("health",))
 HEALTHY = {"status": "healthy", "services": {"database": {"status": "healthy"}, "redis": {"status": "healthy"}}}
 UNHEALTHY = {"status": "unhealthy", "services": {"database": {"status": "unhealthy", "error": "refused"},
@@ -158,7 +160,7 @@ class TestOverTheNetwork:
     def test_passes_must_come_in_a_row(self) -> None:
         """One pass is not enough: the probe goes on until it passed as often as the settings say."""
         with serving(in_turn(reply(UNHEALTHY), reply(), reply())) as server:
-            (result,) = examined([target(server.port)])
+            (result,) = examined([target(server.port)], timeout_seconds=PATIENT_SECONDS)
             assert result.passed
             assert len(server.asked) == 3
 
@@ -181,7 +183,7 @@ class TestOverTheNetwork:
     def test_a_service_that_gets_healthy_in_time_passes(self) -> None:
         """Bad answers at first are waited out until the deadline."""
         answers = iter([reply(UNHEALTHY, 503)] * 5)
-        assert ask(lambda _path: next(answers, reply())).passed
+        assert ask(lambda _path: next(answers, reply()), timeout_seconds=PATIENT_SECONDS).passed
 
     def test_the_last_answer_is_the_evidence(self) -> None:
         """A failed check says what was asked, of whom, and what came."""
@@ -213,7 +215,9 @@ class TestOverTheNetwork:
         """Each question has its own result, in the order asked, and a failing one does not hide the others."""
         with serving(lambda path: reply({"status": "ready"} if path.endswith("ready") else UNHEALTHY)) as server:
             results = examined(
-                [target(server.port), target(server.port, name="other")], Occasion(checks=("readiness", "health"))
+                [target(server.port), target(server.port, name="other")],
+                Occasion(checks=("readiness", "health")),
+                timeout_seconds=2,
             )
         assert [(r.target, r.check, r.passed) for r in results] == [
             ("acp-ingest on h1", "readiness", True),
@@ -228,13 +232,13 @@ class TestOverTheNetwork:
             monkeypatch.setenv(name, "http://127.0.0.1:1")
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
-        assert ask(in_turn(reply())).passed
+        assert ask(in_turn(reply()), timeout_seconds=PATIENT_SECONDS).passed
 
     def test_a_host_with_tls_is_asked_under_its_public_name(self) -> None:
         """The server sees the name that the certificate is for."""
         with serving(in_turn(reply())) as server:
             public = target(server.port, server_name="acp.example.test")
-            assert examined([public])[0].passed
+            assert examined([public], timeout_seconds=PATIENT_SECONDS)[0].passed
             assert server.asked[0][1]["Host"] == "acp.example.test"
         assert public.extensions == {"sni_hostname": "acp.example.test"}
 

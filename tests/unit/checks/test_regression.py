@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.checks import regression
-from infra.checks.regression import Comparison, Way, compare
+from infra.checks.regression import Comparison, Way, compare, seconds_between_pairs
 from infra.domain.regression import Measured, Pair, Verdict, judge
 from infra.settings.regression import Regression, SafeRequest
 from tests.support.jittery import Jitter, jittery
@@ -82,7 +82,7 @@ def test_time_and_pairs_are_limited() -> None:
     """Where no verdict comes, measuring ends after its pairs, once or (for what looks slower) twice as many again."""
     with jittery(FAST, 1.0, 1.0) as (candidate, current):
         strict = {"tolerated_ratio": 1.0, "max_ratio": 1.0001, "tolerated_ms": 0}
-        found = verdict(candidate, current, **strict, max_pairs=20)
+        found = verdict(candidate, current, **strict, max_pairs=20, budget_seconds=1)
     assert 16 <= found.pairs <= 20 + 40 + 4 * regression.LANES
 
 
@@ -92,7 +92,9 @@ def test_both_releases_are_asked_the_same_equally_often() -> None:
         serving(lambda _path: Reply(body={})) as candidate,
         serving(lambda _path: Reply(body={})) as current,
     ):
-        verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20)
+        verdict(
+            f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20, budget_seconds=1
+        )
     assert {path for path, _ in candidate.asked + current.asked} == {"/health"}
     assert len(candidate.asked) == len(current.asked)
 
@@ -109,7 +111,9 @@ def test_who_is_asked_first_changes_from_pair_to_pair() -> None:
         return answer
 
     with serving(noting("candidate")) as candidate, serving(noting("current")) as current:
-        verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20)
+        verdict(
+            f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20, budget_seconds=1
+        )
     assert 0.25 < order[: regression.LANES].count("candidate") / regression.LANES < 0.75
 
 
@@ -137,7 +141,9 @@ def test_the_first_pairs_of_a_lane_do_not_count(
     monkeypatch.setattr(regression, "WARM_UP_SECONDS", warm_up_seconds)
     monkeypatch.setattr(regression, "looks_slower", lambda *_: False)
     with serving(lambda _path: Reply(body={})) as both:
-        found = verdict(f"http://127.0.0.1:{both.port}", f"http://127.0.0.1:{both.port}", max_pairs=20)
+        found = verdict(
+            f"http://127.0.0.1:{both.port}", f"http://127.0.0.1:{both.port}", max_pairs=20, budget_seconds=1
+        )
     assert len(both.asked) == 2 * (found.pairs + regression.LANES * pairs)
 
 
@@ -198,6 +204,22 @@ def test_measuring_ends_with_its_budget(monkeypatch: pytest.MonkeyPatch, pair_se
     assert pairs <= len(candidate.asked) < pairs + 2 * regression.LANES
 
 
+@pytest.mark.parametrize(
+    ("max_pairs", "gently", "usually"),
+    [
+        pytest.param(1000, 0.009, 0.00225, id="many: a quarter of the pace"),
+        pytest.param(75, 0.0625, 0.03, id="enough for the first look in its second"),
+        pytest.param(20, 0.1125, 0.1125, id="few: never slower than usual for it"),
+    ],
+)
+def test_it_begins_gently(monkeypatch: pytest.MonkeyPatch, max_pairs: int, gently: float, usually: float) -> None:
+    """Up to the first look the pairs are as far apart as that look allows, and all of them still fit the budget."""
+    monkeypatch.setattr(regression, "FIRST_LOOK_SECONDS", 1.0)
+    settings = Regression(max_pairs=max_pairs, budget_seconds=3)
+    assert seconds_between_pairs(settings, gently=True) == pytest.approx(gently)
+    assert seconds_between_pairs(settings, gently=False) == pytest.approx(usually)
+
+
 @pytest.mark.usefixtures("unclear")
 def test_the_pairs_are_spread_over_the_budget() -> None:
     """However fast the answers come: the current release has its users to answer, too."""
@@ -211,14 +233,14 @@ def test_the_pairs_are_spread_over_the_budget() -> None:
 def test_pairs_are_answered_by_both() -> None:
     """An answer of the candidate alone compares with nothing."""
     with jittery(FAST, 1.0) as (candidate,):
-        found = verdict(candidate, NOWHERE, max_pairs=20)
+        found = verdict(candidate, NOWHERE, max_pairs=20, budget_seconds=1)
     assert (found.verdict, found.pairs) == (Verdict.UNKNOWN, 0)
 
 
 def test_a_candidate_that_answers_wrong_is_worse() -> None:
     """Another status than the one that is good is a failure, however fast it comes."""
     with jittery(FAST, 1.0) as (current,), serving(lambda _path: Reply(body={}, status=500)) as broken:
-        found = verdict(f"http://127.0.0.1:{broken.port}", current, max_pairs=20)
+        found = verdict(f"http://127.0.0.1:{broken.port}", current, max_pairs=20, budget_seconds=1)
     assert found.verdict is Verdict.WORSE
     assert "errors: " in found.reason
     assert "status 500" in found.reason
@@ -226,7 +248,7 @@ def test_a_candidate_that_answers_wrong_is_worse() -> None:
 
 def test_where_both_fail_nothing_can_be_told() -> None:
     """A request that neither release answers says nothing of the candidate."""
-    found = verdict(NOWHERE, NOWHERE, max_pairs=20)
+    found = verdict(NOWHERE, NOWHERE, max_pairs=20, budget_seconds=1)
     assert found.verdict is Verdict.UNKNOWN
     assert found.reason == "only 0 pairs, as no answer (ConnectError)"
 
@@ -237,5 +259,5 @@ def test_where_both_fail_nothing_can_be_told() -> None:
 )
 def test_a_verdict_names_its_request(request_: SafeRequest, name: str) -> None:
     """Service, method and path are in the verdict."""
-    found = verdict(NOWHERE, NOWHERE, request=request_, max_pairs=20)
+    found = verdict(NOWHERE, NOWHERE, request=request_, max_pairs=20, budget_seconds=1)
     assert (found.service, found.request) == ("a", name)
