@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from infra.lab.machine import Machine
     from tests.support.world import World
 
 NEW_KEY = "acp_new_deploy"
@@ -67,9 +68,29 @@ def _lost_state(world: World) -> None:
 def _lost_host(world: World) -> None:
     """Have an empty machine in the place of the host, under the same address."""
     (machine,) = world.machines
+    _take_away(machine)
+    world.lab_up()
+
+
+def _take_away(machine: Machine) -> None:
+    """Let a machine be gone with its disks."""
     docker("rm", "--force", machine.container, timeout_seconds=QUICK_SECONDS)
     docker("volume", "rm", *volumes(machine.plan, machine.index), timeout_seconds=QUICK_SECONDS)
-    world.lab_up()
+
+
+@contextlib.contextmanager
+def _host_gone(world: World) -> Iterator[None]:
+    """Have a second host that was taken out of the stack when its machine was gone already."""
+    world.lab_up(hosts=2)
+    joined = world.up()
+    assert joined.good, joined.tail()
+    _take_away(world.machines[1])
+    world.take_out_hosts(keep=1)
+    try:
+        assert not world.up().good, "what was on the machine that is gone was removed"
+        yield
+    finally:
+        world.lab_up(hosts=1)
 
 
 @contextlib.contextmanager
@@ -123,10 +144,11 @@ SCENES: dict[str, Callable[[World], contextlib.AbstractContextManager[None]]] = 
     "after a removed data service": _before(_removed_service),
     "after a lost state": _before(_lost_state),
     "after a lost host": _before(_lost_host),
+    "after a host that is gone": _host_gone,
     "with the new deploy key": _before(_new_deploy_key),
     "with another SECRET_KEY": _before(_another_secret),
     "without a registry": without_registry,
 }
 
-STAND_INS = {"production": STACK, "p1-": "h1-"}
-"""What the runbook's stack and host are called in the lab."""
+STAND_INS = {"production": STACK, "p1-": "h1-", "p2-": "h2-"}
+"""What the runbook's stack and hosts are called in the lab."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,9 +44,7 @@ def test_a_host_joins_and_leaves(two_hosts: World) -> None:
         assert again.good, again.tail(40)
         assert "created" not in again.output
 
-        inventory = json.loads(world.lab.inventory_file.read_text(encoding="utf-8"))
-        inventory["hosts"] = inventory["hosts"][:1]
-        world.lab.inventory_file.write_text(json.dumps(inventory), encoding="utf-8")
+        world.take_out_hosts(keep=1)
         for name in ("redis", "postgres"):
             urn = f"urn:pulumi:{STACK}::analyst-copilot::acp:hosts:HostData$docker:index/volume:Volume::h2-data-{name}"
             world.pulumi("state", "unprotect", "--stack", STACK, "--yes", urn)

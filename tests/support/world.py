@@ -203,6 +203,12 @@ class World:
         argv = ["python", "-m", "infra.lab", "up", *(["--hosts", str(hosts)] if hosts else [])]
         run(argv, timeout_seconds=LAB_SECONDS, env=self.env, cwd=self.path)
 
+    def take_out_hosts(self, *, keep: int) -> None:
+        """Leave only the first `keep` hosts in the inventory; the machines stay."""
+        inventory = json.loads(self.lab.inventory_file.read_text(encoding="utf-8"))
+        inventory["hosts"] = inventory["hosts"][:keep]
+        self.lab.inventory_file.write_text(json.dumps(inventory), encoding="utf-8")
+
     def start_over(self) -> None:
         """Make the hosts new and forget every release: what stays are images that were built and the registry."""
         for machine in self.machines:

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 DOCS = PROJECT_ROOT / "docs"
 RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-NOT_OURS = {"the stack is currently locked", "incorrect passphrase", "pending operations from previous deployment"}
-"""What Pulumi says."""
+NOT_OURS = {
+    "the stack is currently locked",
+    "incorrect passphrase",
+    "pending operations from previous deployment",
+    "after 3 failed attempts: dial tcp",
+}
+"""What Pulumi and its providers say."""
 
 
 def test_every_block_of_the_runbook_says_how_it_is_run() -> None:
