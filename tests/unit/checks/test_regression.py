@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0, between_spells_seconds=3600)
 HEALTH = SafeRequest(service="acp-ingest", path="/health")
+FEW: dict[str, Any] = {"max_pairs": 20, "budget_seconds": 1}
+"""For comparisons that are about something else: just enough pairs for a verdict."""
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -82,7 +84,7 @@ def test_time_and_pairs_are_limited() -> None:
     """Where no verdict comes, measuring ends after its pairs, once or (for what looks slower) twice as many again."""
     with jittery(FAST, 1.0, 1.0) as (candidate, current):
         strict = {"tolerated_ratio": 1.0, "max_ratio": 1.0001, "tolerated_ms": 0}
-        found = verdict(candidate, current, **strict, max_pairs=20, budget_seconds=1)
+        found = verdict(candidate, current, **strict, **FEW)
     assert 16 <= found.pairs <= 20 + 40 + 4 * regression.LANES
 
 
@@ -92,9 +94,7 @@ def test_both_releases_are_asked_the_same_equally_often() -> None:
         serving(lambda _path: Reply(body={})) as candidate,
         serving(lambda _path: Reply(body={})) as current,
     ):
-        verdict(
-            f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20, budget_seconds=1
-        )
+        verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", **FEW)
     assert {path for path, _ in candidate.asked + current.asked} == {"/health"}
     assert len(candidate.asked) == len(current.asked)
 
@@ -111,9 +111,7 @@ def test_who_is_asked_first_changes_from_pair_to_pair() -> None:
         return answer
 
     with serving(noting("candidate")) as candidate, serving(noting("current")) as current:
-        verdict(
-            f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", max_pairs=20, budget_seconds=1
-        )
+        verdict(f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}", **FEW)
     assert 0.25 < order[: regression.LANES].count("candidate") / regression.LANES < 0.75
 
 
@@ -141,9 +139,7 @@ def test_the_first_pairs_of_a_lane_do_not_count(
     monkeypatch.setattr(regression, "WARM_UP_SECONDS", warm_up_seconds)
     monkeypatch.setattr(regression, "looks_slower", lambda *_: False)
     with serving(lambda _path: Reply(body={})) as both:
-        found = verdict(
-            f"http://127.0.0.1:{both.port}", f"http://127.0.0.1:{both.port}", max_pairs=20, budget_seconds=1
-        )
+        found = verdict(f"http://127.0.0.1:{both.port}", f"http://127.0.0.1:{both.port}", **FEW)
     assert len(both.asked) == 2 * (found.pairs + regression.LANES * pairs)
 
 
@@ -233,14 +229,14 @@ def test_the_pairs_are_spread_over_the_budget() -> None:
 def test_pairs_are_answered_by_both() -> None:
     """An answer of the candidate alone compares with nothing."""
     with jittery(FAST, 1.0) as (candidate,):
-        found = verdict(candidate, NOWHERE, max_pairs=20, budget_seconds=1)
+        found = verdict(candidate, NOWHERE, **FEW)
     assert (found.verdict, found.pairs) == (Verdict.UNKNOWN, 0)
 
 
 def test_a_candidate_that_answers_wrong_is_worse() -> None:
     """Another status than the one that is good is a failure, however fast it comes."""
     with jittery(FAST, 1.0) as (current,), serving(lambda _path: Reply(body={}, status=500)) as broken:
-        found = verdict(f"http://127.0.0.1:{broken.port}", current, max_pairs=20, budget_seconds=1)
+        found = verdict(f"http://127.0.0.1:{broken.port}", current, **FEW)
     assert found.verdict is Verdict.WORSE
     assert "errors: " in found.reason
     assert "status 500" in found.reason
@@ -248,7 +244,7 @@ def test_a_candidate_that_answers_wrong_is_worse() -> None:
 
 def test_where_both_fail_nothing_can_be_told() -> None:
     """A request that neither release answers says nothing of the candidate."""
-    found = verdict(NOWHERE, NOWHERE, max_pairs=20, budget_seconds=1)
+    found = verdict(NOWHERE, NOWHERE, **FEW)
     assert found.verdict is Verdict.UNKNOWN
     assert found.reason == "only 0 pairs, as no answer (ConnectError)"
 
@@ -259,5 +255,5 @@ def test_where_both_fail_nothing_can_be_told() -> None:
 )
 def test_a_verdict_names_its_request(request_: SafeRequest, name: str) -> None:
     """Service, method and path are in the verdict."""
-    found = verdict(NOWHERE, NOWHERE, request=request_, max_pairs=20, budget_seconds=1)
+    found = verdict(NOWHERE, NOWHERE, request=request_, **FEW)
     assert (found.service, found.request) == ("a", name)
