@@ -82,11 +82,11 @@ def _take_away(machine: Machine) -> None:
 def _host_gone(world: World) -> Iterator[None]:
     """Have a second host that was taken out of the stack when its machine was gone already."""
     world.lab_up(hosts=2)
-    joined = world.up()
-    assert joined.good, joined.tail()
-    _take_away(world.machines[1])
-    world.take_out_hosts(keep=1)
     try:
+        joined = world.up()
+        assert joined.good, joined.tail()
+        _take_away(world.machines[1])
+        world.take_out_hosts(keep=1)
         assert not world.up().good, "what was on the machine that is gone was removed"
         yield
     finally:
