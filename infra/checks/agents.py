@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.checks.document import job_id, make_text
-from infra.checks.failing import Failing
 from infra.domain.numbers import whole_numbers
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ JOBS = "/api/v1/jobs"
 FAILED = frozenset({"failed", "error", "cancelled", "canceled"})
 ANSWERED = frozenset({"completed", "awaiting_answers"})
 """A job that asks its user back has answered, too."""
-LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +103,14 @@ async def _ended(inquiry: Inquiry, target: Target, job: AgentsJob, within_second
     """Return the job as it is when it is answered or has failed, its service does nothing but fail, or time is over."""
     if job.id is None:
         return job
-    began, last, failing = time.monotonic(), job.last, Failing()
-
-    async def is_over() -> bool:
-        nonlocal last
-        last = await inquiry.ask(target, "GET", f"{JOBS}/{job.id}")
-        return last.value("status") in ANSWERED | FAILED or failing.is_for_good(last)
-
-    await inquiry.until(is_over, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
-    return AgentsJob(taken=job.taken, last=last, seconds=time.monotonic() - began)
+    followed = await inquiry.ask_until(
+        target,
+        "GET",
+        f"{JOBS}/{job.id}",
+        lambda answer: answer.value("status") in ANSWERED | FAILED,
+        within_seconds=within_seconds,
+    )
+    return AgentsJob(taken=job.taken, last=followed.last, seconds=followed.seconds)
 
 
 def filled(body: dict[str, Any], text: str) -> dict[str, Any]:

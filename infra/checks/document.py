@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from infra.checks.failing import Failing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from infra.checks.ask import Answer
@@ -22,7 +19,6 @@ ORIGIN = "acp-release-check"
 STATUSES = frozenset({"pending", "processing", "completed", "failed"})
 ENDS = frozenset({"completed", "failed"})
 MOST_HITS = 50
-LOOK_SECONDS = 0.15
 MARK_BYTES = 6
 
 
@@ -88,31 +84,17 @@ async def travel(inquiry: Inquiry, target: Target, *, queue_seconds: float, sear
     if not pasted.is_success or job is None:
         return Trip(text=text, pasted=pasted)
     inquiry.made.append((target, f"{DOCUMENTS}/{job}"))
-    parts: dict[str, Any] = {"text": text, "pasted": pasted}
-    began, failing = time.monotonic(), Failing()
-
-    async def has_ended() -> bool:
-        answer = await inquiry.ask(target, "GET", f"{STATUS}/{job}")
-        parts.setdefault("read", answer)
-        parts["ended"] = answer
-        return answer.value("status") in ENDS or failing.is_for_good(answer)
-
-    await inquiry.until(has_ended, within_seconds=queue_seconds, every_seconds=LOOK_SECONDS)
-    parts["queue_seconds"] = time.monotonic() - began
-    if parts["ended"].value("status") == "completed":
-        await _search(inquiry, target, parts, mark, within_seconds=search_seconds)
-    return Trip(**parts)
+    followed = await inquiry.ask_until(
+        target, "GET", f"{STATUS}/{job}", lambda answer: answer.value("status") in ENDS, within_seconds=queue_seconds
+    )
+    trip = Trip(text=text, pasted=pasted, read=followed.first, ended=followed.last, queue_seconds=followed.seconds)
+    return await _search(inquiry, target, trip, mark, within_seconds=search_seconds) if trip.is_completed else trip
 
 
-async def _search(inquiry: Inquiry, target: Target, parts: dict[str, Any], mark: str, *, within_seconds: float) -> None:
+async def _search(inquiry: Inquiry, target: Target, trip: Trip, mark: str, *, within_seconds: float) -> Trip:
     """Search for the very text, until its own chunk is found: a store may show it a moment later."""
-    began, failing = time.monotonic(), Failing()
-
-    async def is_decided() -> bool:
-        answer = await inquiry.ask(target, "POST", SEARCH, json={"query": parts["text"], "limit": MOST_HITS})
-        parts["searched"] = answer
-        parts["is_found"] = finds(answer, mark)
-        return parts["is_found"] or failing.is_for_good(answer)
-
-    await inquiry.until(is_decided, within_seconds=within_seconds, every_seconds=LOOK_SECONDS)
-    parts["search_seconds"] = time.monotonic() - began
+    query = {"query": trip.text, "limit": MOST_HITS}
+    found = await inquiry.ask_until(
+        target, "POST", SEARCH, lambda answer: finds(answer, mark), within_seconds=within_seconds, json=query
+    )
+    return replace(trip, searched=found.last, is_found=finds(found.last, mark), search_seconds=found.seconds)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from infra.checks.ask import Answer, ask
+from infra.checks.failing import Failing
 from infra.checks.tls import trust
 
 if TYPE_CHECKING:
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.subject import Subject
     from infra.checks.target import Target
+
+ASK_AGAIN_SECONDS = 0.15
+"""How long after an answer the same is asked once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedAgain:
+    """The first and the last answer to what was asked again and again, and the seconds from the first request on."""
+
+    first: Answer
+    last: Answer
+    seconds: float
 
 
 @contextlib.asynccontextmanager
@@ -60,6 +74,26 @@ class Inquiry:
     async def ask(self, target: Target, method: str, path: str, *, json: Any = None) -> Answer:
         """Ask a web service."""
         return await ask(self.http, target, method, path, timeout_seconds=self.remaining_seconds, json=json)
+
+    async def ask_until(
+        self,
+        target: Target,
+        method: str,
+        path: str,
+        is_decided: Callable[[Answer], bool],
+        *,
+        within_seconds: float,
+        json: Any = None,
+    ) -> AskedAgain:
+        """Ask a web service again and again: until `is_decided`, it does nothing but fail, or the time is over."""
+        began, failing, answers = time.monotonic(), Failing(), list[Answer]()
+
+        async def is_over() -> bool:
+            answers.append(await self.ask(target, method, path, json=json))
+            return is_decided(answers[-1]) or failing.is_for_good(answers[-1])
+
+        await self.until(is_over, within_seconds=within_seconds, every_seconds=ASK_AGAIN_SECONDS)
+        return AskedAgain(first=answers[0], last=answers[-1], seconds=time.monotonic() - began)
 
     async def health(self, target: Target) -> Answer:
         """Return what a web service says of itself and its dependencies, asked once."""

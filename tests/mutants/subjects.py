@@ -19,6 +19,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     f"{CHECKS}/growth.py": (f"{UNIT}/test_growth.py",),
     f"{CHECKS}/health.py": (f"{UNIT}/test_health.py", *SUITE),
     f"{CHECKS}/ingest.py": SUITE,
+    f"{CHECKS}/inquiry.py": (f"{UNIT}/test_health.py", *SUITE),
     f"{CHECKS}/load.py": (f"{UNIT}/test_load.py",),
     f"{CHECKS}/model_endpoints.py": SUITE,
     f"{CHECKS}/prober.py": (f"{UNIT}/test_prober.py", f"{UNIT}/test_prober_tls.py"),
