@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.stack_history import find_resource
+from infra.audit.hosts import PURPOSE
 from infra.domain.rollback import read_message
 from infra.domain.text_form import from_text
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from infra.audit.hosts import HostAudit
 
 CLEARANCE = "gate-clearance"
-PURPOSE = re.compile(r"^release (?P<release>\S+) by (?P<who>\S+)$")
 KINDS = {"rollback_to": "rollback", "image_tag": "promotion"}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from infra.domain.witness import Visit
 from infra.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from infra.adapters.stack_history import Update
 
 CALL_TIMEOUT_SECONDS = 30.0
+PURPOSE = re.compile(r"^release (?P<release>\S+) by (?P<who>\S+)$")
+"""What a run says that it takes the lease for."""
 
 Row = dict[str, Any]
 
@@ -42,6 +46,15 @@ class HostAudit:
         """Return those of `rows` that were journaled while an update ran."""
         began, ended = update.document.started_at.timestamp(), update.document.ended_at.timestamp() + 1
         return [row for row in rows if began <= datetime.fromisoformat(row["at"]).timestamp() <= ended]
+
+    def visits(self) -> tuple[Visit, ...]:
+        """Return the runs that took the lease to release something, with the place in the journal."""
+        found = ((lease, PURPOSE.match(str(lease.get("purpose") or ""))) for lease in self.leases)
+        return tuple(
+            Visit(seq=int(lease.get("seq") or 0), release=told["release"], run_id=str(lease.get("holder") or ""))
+            for lease, told in found
+            if told
+        )
 
 
 def ask_hosts(

@@ -129,6 +129,7 @@ def _witness(host: HostAudit) -> Witness:
         installed_at=host.installed_at,
         problems=host.problems,
         anchors=host.anchors,
+        visits=host.visits(),
         positions=host.positions,
     )
 

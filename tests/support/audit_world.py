@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.audit.hosts import HostAudit
+    from infra.domain.anchor import Anchor
 
 PROJECT = "analyst-copilot"
 STACK = "local"
@@ -112,22 +113,26 @@ class AuditWorld:
         """Return the ids of the updates that have a document, the oldest first."""
         return sorted(path.name.removesuffix(".history.json") for path in self.folder.glob("*.history.json"))
 
-    def release(self, version: str, *, kind: str = "release") -> str:
-        """Release a version and return the id of its update."""
-        release, began = f"{version}-{len(self.record):08x}", self.clock.moment
-        intent = {
-            "release": release,
-            "run_id": f"run-{len(self.ids)}",
-            "kind": kind,
-            "who": "ann",
-            "spec": {"release": release, **self.spec},
+    def release(
+        self,
+        version: str,
+        *,
+        kind: str = "release",
+        release: str = "",
+        run_id: str = "",
+        serving: Sequence[str] = (),
+    ) -> str:
+        """Release a version and return the id of its update.
+
+        `release` is one that was made before; the hosts of `serving` serve it already, and commit nothing.
+        """
+        began = self.clock.moment
+        intent, anchor = self._begin(release or f"{version}-{len(self.record):08x}", kind, run_id)
+        places = {
+            host.name: self._commit(host, anchor.release, anchor.request())
+            for host in self.hosts
+            if host.name not in serving
         }
-        for host in self.hosts:
-            host.journal.note("lease", "acquired", holder=intent["run_id"], purpose=f"release {release} by ann@desk")
-        before = (self.record[0].get("audit") or {}) if self.record else {}
-        anchor = anchor_release(STACK, before, intent, self.environ)
-        self.clock.moment += timedelta(seconds=UPDATE_SECONDS / 2)
-        places = {host.name: self._commit(host, release, anchor.request()) for host in self.hosts}
         entry = {
             **intent,
             "version": version,
@@ -139,6 +144,14 @@ class AuditWorld:
         }
         self.record = push(self.record, entry)
         return self.update("succeeded", began)
+
+    def kill(self, release: str, *, run_id: str = "run-killed", hosts: Sequence[str] = ()) -> None:
+        """Begin to release something, and be killed when `hosts` have committed it: no update, no record."""
+        _, anchor = self._begin(release, "release", run_id)
+        for host in self.hosts:
+            if host.name in hosts:
+                self._commit(host, release, anchor.request())
+        self.clock.moment += timedelta(seconds=UPDATE_SECONDS)
 
     def fail(self, release: str = "v9-0", reason: str = "crash_loop") -> str:
         """Fail to release something, reverted by the host itself, and return the id of the update."""
@@ -186,6 +199,22 @@ class AuditWorld:
     def ask(self, positions: Mapping[str, Sequence[int]]) -> list[HostAudit]:
         """Return every host's answer."""
         return [host.audit(positions.get(host.name, ())) for host in self.hosts]
+
+    def _begin(self, release: str, kind: str, run_id: str) -> tuple[dict[str, Any], Anchor]:
+        """Take the lease on every host and return what is to be released, with its anchor."""
+        intent = {
+            "release": release,
+            "run_id": run_id or f"run-{len(self.ids)}",
+            "kind": kind,
+            "who": "ann",
+            "spec": {"release": release, **self.spec},
+        }
+        for host in self.hosts:
+            host.journal.note("lease", "acquired", holder=intent["run_id"], purpose=f"release {release} by ann@desk")
+        before = (self.record[0].get("audit") or {}) if self.record else {}
+        anchor = anchor_release(STACK, before, intent, self.environ)
+        self.clock.moment += timedelta(seconds=UPDATE_SECONDS / 2)
+        return intent, anchor
 
     def _commit(self, host: AuditHost, release: str, anchor: Mapping[str, Any]) -> dict[str, Any]:
         journal = host.journal
