@@ -64,7 +64,7 @@ def _end_with(chosen: argparse.Namespace, settings: Settings, outbox: Outbox, se
         if chosen.engine is not None:
             wait_for_end(chosen.engine, chosen.since)
         ended = time.time()
-        if chosen.run and not outbox.told(chosen.run):
+        if chosen.run and not outbox.has_outcome(chosen.run, chosen.release):
             found = find_aftermath(settings, chosen.release)
             put_notice(
                 settings,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from infra.adapters.git import commit_subject
 from infra.adapters.process import detach
-from infra.domain.notices.notice import Notice
+from infra.domain.notices.notice import OUTCOMES, Notice
 from infra.domain.notices.text import plain, top_reason
 from infra.notify.channels import run_link, wanting
 from infra.notify.outbox import Outbox
@@ -40,13 +40,18 @@ class Facts(TypedDict, total=False):
 def put_notice(
     settings: Settings, event: Event, run_id: str, environ: Mapping[str, str], **facts: Unpack[Facts]
 ) -> list[str]:
-    """Keep a notice for every channel that wants it; return the channels that did not have it yet."""
-    channels = wanting(settings, event, environ)
-    if not channels:
-        return []
-    notice = make_notice(settings, event, run_id, environ, **facts)
-    outbox = Outbox.of(settings.stack)
-    return [channel for channel in channels if outbox.put(notice, channel)]
+    """Keep a notice for every channel that wants it; return the channels that did not have it yet.
+
+    That a run had an outcome is kept too where somebody wants to know of another one: the sender would ask the hosts.
+    """
+    channels, outbox = wanting(settings, event, environ), Outbox.of(settings.stack)
+    put: list[str] = []
+    if channels:
+        notice = make_notice(settings, event, run_id, environ, **facts)
+        put = [channel for channel in channels if outbox.put(notice, channel)]
+    if event in OUTCOMES and any(wanting(settings, outcome, environ) for outcome in OUTCOMES):
+        outbox.mark_outcome(run_id, facts.get("release", ""))
+    return put
 
 
 def make_notice(

@@ -1,4 +1,7 @@
-"""The outbox of a stack: one file per notice and channel, kept until it is delivered, without address or key."""
+"""The outbox of a stack: one file per notice and channel, kept until it is delivered, without address or key.
+
+A mark beside them says that a run had an outcome, also one that no channel wanted to know of.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ State = Literal["pending", "delivered", "refused"]
 STATES: tuple[State, ...] = ("pending", "refused", "delivered")
 UNREADABLE = "unreadable"
 KEPT_DELIVERED = 100
+KEPT_MARKS = 100
 
 
 def lock_name(run_id: str) -> str:
@@ -88,6 +92,18 @@ class Outbox:
         """Return every letter, the oldest notice first."""
         found = [letter for channel in self.channels() for state in STATES for letter in self.letters(channel, state)]
         return sorted(found, key=lambda letter: (letter.notice.at, letter.channel))
+
+    def mark_outcome(self, run_id: str, release: str) -> None:
+        """Keep that a run's release has an outcome, whoever wants to know of it; of the marks the newest are kept."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._mark(run_id, release).touch(mode=0o600)
+        with contextlib.suppress(FileNotFoundError):  # another process cleans up at this moment
+            for old in sorted(self.folder.glob("outcome-*"), key=lambda path: path.stat().st_mtime_ns)[:-KEPT_MARKS]:
+                old.unlink(missing_ok=True)
+
+    def has_outcome(self, run_id: str, release: str) -> bool:
+        """Return whether a run's release has an outcome, or people were told of one for this run."""
+        return self._mark(run_id, release).exists() or self.told(run_id)
 
     def told(self, run_id: str, events: frozenset[Event] = OUTCOMES) -> bool:
         """Return whether one of `events` of a run was put here already."""
@@ -182,6 +198,9 @@ class Outbox:
             last_error=stored.last_error,
             ended_at=stored.ended_at,
         )
+
+    def _mark(self, run_id: str, release: str) -> Path:
+        return self.folder / f"outcome-{run_id}-{release}"
 
     def _glob(self, channel: str, state: str, pattern: str) -> Iterator[Path]:
         return (self.folder / channel).glob(f"{state}/{pattern}")

@@ -47,6 +47,22 @@ def test_a_stack_that_tells_nobody_makes_nothing(outbox: Outbox) -> None:
     assert not outbox.folder.exists()
 
 
+def test_an_outcome_is_kept_whoever_wants_to_know_of_it(outbox: Outbox) -> None:
+    """A good release is known as one where only bad ones are told; a start is no outcome."""
+    settings = notifying(channel("pagerduty", events=["failed", "reverted"]))
+    assert put_notice(settings, "started", "run-1", {}, release="v1-0") == []
+    assert not outbox.has_outcome("run-1", "v1-0")
+    assert put_notice(settings, "succeeded", "run-1", {}, release="v1-0") == []
+    assert outbox.has_outcome("run-1", "v1-0")
+    assert outbox.all_letters() == []
+
+
+def test_where_nobody_wants_an_outcome_none_is_kept(outbox: Outbox) -> None:
+    """A channel for drift is told nothing of releases, so nobody will ask."""
+    assert put_notice(notifying(channel("slack", events=["drift"])), "succeeded", "run-1", {}) == []
+    assert not outbox.folder.exists()
+
+
 @pytest.mark.parametrize("missing", ["GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL"])
 def test_deployments_need_github(missing: str) -> None:
     """Outside of GitHub the channel is not there; within, it knows all events but drift."""

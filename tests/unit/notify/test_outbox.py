@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +104,33 @@ def test_it_knows_whether_an_outcome_was_told(outbox: Outbox) -> None:
     assert not outbox.told("ci-7-1")
     outbox.put(make_notice(event="reverted"), "slack")
     assert outbox.told("ci-7-1", OUTCOMES)
+
+
+def test_it_knows_an_outcome_that_nobody_was_told_of(outbox: Outbox) -> None:
+    """A mark is of one run and release, is no letter and no channel, and tells the workflow nothing."""
+    assert not outbox.has_outcome("ci-7-1", "v2-0")
+    for _ in range(2):
+        outbox.mark_outcome("ci-7-1", "v2-0")
+    assert outbox.has_outcome("ci-7-1", "v2-0")
+    assert not outbox.has_outcome("ci-7-1", "v1-0")
+    assert not outbox.has_outcome("ci-7-2", "v2-0")
+    assert (outbox.channels(), outbox.all_letters(), outbox.told("ci-7-1")) == ([], [], False)
+    assert {path.stat().st_mode & 0o777 for path in outbox.folder.iterdir()} == {0o600}
+
+
+def test_a_letter_says_that_there_was_an_outcome(outbox: Outbox) -> None:
+    """Who was told of a run by somebody else is not told by the sender."""
+    outbox.put(make_notice(event="failed", release=""), "slack")
+    assert outbox.has_outcome("ci-7-1", "v2-0")
+
+
+def test_the_newest_marks_are_kept(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is long over is not asked for; marking it again makes it a new one."""
+    monkeypatch.setattr(outbox_module, "KEPT_MARKS", 2)
+    for number, run in enumerate(["a", "b", "c", "a", "d"]):
+        outbox.mark_outcome(run, "v1-0")
+        os.utime(outbox.folder / f"outcome-{run}-v1-0", (number, number))
+    assert [outbox.has_outcome(run, "v1-0") for run in "abcd"] == [True, False, False, True]
 
 
 def test_one_at_a_time_holds_a_lock(outbox: Outbox) -> None:
