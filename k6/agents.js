@@ -1,4 +1,4 @@
-// Questions arrive; each is followed to its answer, and removed.
+// Jobs of the stack's own kind arrive; each is followed to its answer, and removed.
 
 import * as app from './lib/app.js';
 
@@ -7,7 +7,7 @@ export { handleSummary } from './lib/summary.js';
 
 export function agents() {
   app.chooseInTurn();
-  const job = app.startJob(`What changed in quarter ${app.uniqueWord('q')}?`, 1, 0);
+  const job = app.startJob(`Revenue of the quarter ${app.uniqueWord('q')} rose in the north.`);
   if (!job) return;
   app.waitForJob(job);
   app.removeJob(job);

@@ -11,13 +11,12 @@ export function smoke() {
     app.healthy(service, '/health', 'healthy', 'health');
     app.healthy(service, '/health/ready', 'ready', 'ready');
   }
-  const word = app.uniqueWord('smoke');
-  const text = `The ${word} report says that the smoke run went through.`;
+  const text = `The ${app.uniqueWord('smoke')} report says that the smoke run went through.`;
   const document = app.paste(text);
   if (!document) return;
   if (app.waitForIngest(document)) app.searchFinds(text);
   app.removeDocument(document);
-  const job = app.startJob(`What does the ${word} report say?`, 1, 0);
+  const job = app.startJob(text);
   if (!job) return;
   app.waitForJob(job);
   app.removeJob(job);

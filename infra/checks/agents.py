@@ -114,6 +114,13 @@ async def _ended(inquiry: Inquiry, target: Target, job: AgentsJob, within_second
 
 
 def filled(body: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return the body of a job with `text` in its place; Pulumi made floats of its whole numbers."""
-    found = {key: value.replace("{text}", text) if isinstance(value, str) else value for key, value in body.items()}
-    return dict(whole_numbers(found))
+    """Return the body of a job with `text` in its place, however deep; Pulumi made floats of its whole numbers."""
+    return dict(whole_numbers(_with_text(body, text)))
+
+
+def _with_text(value: Any, text: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_text(each, text) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_text(each, text) for each in value]
+    return value.replace("{text}", text) if isinstance(value, str) else value

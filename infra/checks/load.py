@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.adapters.k6 import Summary, require_version, run_k6
+from infra.checks.agents import ANSWERED, FAILED
 from infra.checks.tls import own_authority
-from infra.domain.load_plan import GRACEFUL_STOP_SECONDS, Addresses, chosen, plan_of
+from infra.domain.load_plan import Addresses, Job, chosen, plan_of
 from infra.domain.load_report import LoadReport, Reading, figures_of, missed, unmeasured
 from infra.domain.load_work import MIXED, WORK
 from infra.errors import HostUnreachableError, SecretMissingError, ToolError, UsageError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = PROJECT_ROOT / "k6"
 REPORTS = PROJECT_ROOT / "reports" / "load"
-AROUND_SECONDS = 5 * GRACEFUL_STOP_SECONDS  # making and removing data, and the last arrivals' work
+STOPS_AROUND = 5  # as long as so many last arrivals may take: their work, and making and removing data
 FIRST_PORT = 10_000  # of the names by which k6 knows one host from another behind one TLS name
 
 
@@ -42,9 +43,10 @@ def run_load(
     scenarios = choose_scenarios(found, profile, scenario)
     version = require_version()
     token = _token(settings, environ)
-    plan = plan_of(found, scenarios, addresses_of(settings), release)
+    job = job_of(settings)
+    plan = plan_of(found, scenarios, addresses_of(settings), release, job)
     started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    limit = found.duration_seconds + AROUND_SECONDS
+    limit = found.duration_seconds + STOPS_AROUND * job.graceful_stop_seconds
     authority = own_authority(settings)
     summary = run_k6(SCRIPTS / f"{scenario}.js", plan, timeout_seconds=limit, token=token, authority=authority)
     readings = _readings(summary)
@@ -93,6 +95,12 @@ def choose_scenarios(profile: Profile, name: str, scenario: str) -> dict[str, Sc
         what = "the profile {name!r} has no scenario" if scenario in WORK else "there is no scenario"
         raise UsageError(f"{what.format(name=name)} {scenario!r}", mend=f"name one of: {known}")
     return found
+
+
+def job_of(settings: Settings) -> Job:
+    """Return the agents job of the smoke test: what it takes for an answer, load tests take for one."""
+    smoke = settings.checks.smoke
+    return Job(body=smoke.job, answered=ANSWERED, failed=FAILED, within_seconds=smoke.within_seconds)
 
 
 def addresses_of(settings: Settings) -> Addresses:

@@ -6,6 +6,9 @@ import { check, sleep } from 'k6';
 import { plan } from './plan.js';
 
 const POLL_SECONDS = 0.2;
+const COMPLETED = 'completed';
+const INGEST_ENDS = [COMPLETED, 'failed'];
+const JOB_ENDS = [...plan.job.answered, ...plan.job.failed];
 
 function headers() {
   return {
@@ -36,15 +39,30 @@ function address(service) {
   return addresses[host % addresses.length];
 }
 
-// Checks for a 2xx answer of the release that the run is about. Returns the body, another release's too, so that what
-// was made is removed; null when there is none.
+function isOfRelease(response) {
+  return response.headers['X-Acp-Release'] === plan.release;
+}
+
+// Returns what a body says, null when it is not JSON: thrown, it would end the arrival with its last check unrecorded.
+function read(response) {
+  try {
+    return response.json();
+  } catch (error) {
+    return null;
+  }
+}
+
+// Checks for a 2xx answer in JSON of the release that the run is about. Returns the body, another release's too, so
+// that what was made is removed; null when there is none.
 function accepted(response, name) {
   const good = response.status >= 200 && response.status < 300;
+  const body = good ? read(response) : null;
   check(response, {
     [`${name}: is 2xx`]: () => good,
-    [`${name}: is of the expected release`]: (r) => r.headers['X-Acp-Release'] === plan.release,
+    [`${name}: is of the expected release`]: isOfRelease,
+    ...(good ? { [`${name}: is JSON`]: () => body !== null } : {}),
   });
-  return good && response.body ? response.json() : null;
+  return body;
 }
 
 function post(url, body, name) {
@@ -53,6 +71,22 @@ function post(url, body, name) {
 
 function get(url, name) {
   return accepted(http.get(url, parameters(name)), name);
+}
+
+// Asks for what need not be there yet: to refuse it is no failure of the release, to fail at it is.
+function askEarly(url, name) {
+  const early = { ...parameters(name), responseCallback: http.expectedStatuses({ min: 200, max: 499 }) };
+  check(http.get(url, early), {
+    [`${name}: is no server error`]: (r) => r.status >= 200 && r.status < 500,
+    [`${name}: is of the expected release`]: isOfRelease,
+  });
+}
+
+// Returns the job that an answer names, null when it names none.
+function jobOf(body, name) {
+  const id = body === null ? null : (body.job_id ?? body.id ?? null);
+  check(id, { [`${name}: names a job`]: () => id !== null });
+  return id === null ? null : String(id);
 }
 
 // An app without the route keeps what was made: that is not a failure of the release.
@@ -74,24 +108,22 @@ export function healthy(service, path, status, name) {
 }
 
 export function paste(text) {
-  const body = post(
-    `${address('ingest')}/api/v1/ingest/paste`,
-    { text, origin: 'k6', sensitivity: 'internal' },
-    'paste',
-  );
-  return body && body.job_id;
+  const document = { text, origin: 'k6', sensitivity: 'internal' };
+  return jobOf(post(`${address('ingest')}/api/v1/ingest/paste`, document, 'paste'), 'paste');
 }
 
 export function waitForIngest(jobId) {
-  const status = follow(`${address('ingest')}/api/v1/ingest/status/${jobId}`, 'ingest_status');
-  return check(status, { 'ingest: completed': (s) => s === 'completed' });
+  const url = `${address('ingest')}/api/v1/ingest/status/${jobId}`;
+  const status = follow(url, 'ingest_status', INGEST_ENDS, plan.timeout_seconds);
+  return check(status, { 'ingest: completed': (s) => s === COMPLETED });
 }
 
 // Tells whether the pasted `text` is among the results of asking for it.
 export function searchFinds(text) {
   const body = post(`${address('ingest')}/api/v1/search`, { query: text, limit: 5 }, 'search');
   return check(body, {
-    'search: finds the document': (b) => b !== null && JSON.stringify(b.results).includes(text),
+    'search: finds the document': (b) =>
+      b !== null && Array.isArray(b.results) && JSON.stringify(b.results).includes(text),
   });
 }
 
@@ -99,33 +131,34 @@ export function removeDocument(jobId) {
   remove(`${address('ingest')}/api/v1/ingest/documents/${jobId}`, 'remove_document');
 }
 
-export function startJob(question, rounds, paceSeconds) {
-  const body = post(
-    `${address('agents')}/api/v1/jobs`,
-    { question, rounds, pace_seconds: paceSeconds },
-    'start_job',
+// Hands in the stack's own job, with `text` in its place.
+export function startJob(text) {
+  const job = JSON.parse(JSON.stringify(plan.job.body), (_, value) =>
+    typeof value === 'string' ? value.split('{text}').join(text) : value,
   );
-  return body && (body.job_id || body.id);
+  return jobOf(post(`${address('agents')}/api/v1/jobs`, job, 'start_job'), 'start_job');
 }
 
+// A job that asks its user back has answered, too; only a completed one must have results.
 export function waitForJob(jobId) {
   const url = `${address('agents')}/api/v1/jobs/${jobId}`;
-  const result = follow(url, 'job') === 'completed' ? get(`${url}/results`, 'job_results') : null;
-  return check(result, { 'job: has a result': (r) => r !== null && Boolean(r.result) });
+  const status = follow(url, 'job', JOB_ENDS, plan.job.timeout_seconds);
+  if (!check(status, { 'job: is answered': (s) => plan.job.answered.includes(s) })) return;
+  (status === COMPLETED ? get : askEarly)(`${url}/results`, 'job_results');
 }
 
 export function removeJob(jobId) {
   remove(`${address('agents')}/api/v1/jobs/${jobId}`, 'remove_job');
 }
 
-// Asks until a job is over and returns its last status.
-function follow(url, name) {
-  const deadline = Date.now() + plan.timeout_seconds * 1000;
+// Asks until a job is in one of its last statuses, or time is over, and returns its status.
+function follow(url, name, ends, seconds) {
+  const deadline = Date.now() + seconds * 1000;
   let status = 'unknown';
   while (Date.now() < deadline) {
     const job = get(url, name);
     status = job ? job.status : status;
-    if (status === 'completed' || status === 'failed') break;
+    if (ends.includes(status)) break;
     sleep(POLL_SECONDS);
   }
   return status;

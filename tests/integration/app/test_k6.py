@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.adapters.k6 import run_k6
-from infra.checks.load import SCRIPTS
+from infra.checks.load import SCRIPTS, job_of
 from infra.domain.load_plan import Addresses, chosen, plan_of
 from infra.domain.load_report import Reading, figures_of, missed, unmeasured
 from infra.domain.load_work import WORK
 from infra.errors import ToolError
 from infra.settings.load_profiles import Profile
 from tests.integration.app.stack import docker
+from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
     from infra.domain.load_report import EndpointFigures
@@ -43,7 +44,7 @@ def run(
         hosts={},
         host_header=None,
     )
-    plan = plan_of(profile, scenarios, addresses, expected or release.release)
+    plan = plan_of(profile, scenarios, addresses, expected or release.release, job_of(make_settings()))
     summary = run_k6(SCRIPTS / f"{scenario}.js", plan, timeout_seconds=RUN_SECONDS)
     readings = {name: Reading(kind=m.type, values=m.values, held=m.thresholds) for name, m in summary.metrics.items()}
     wanted = plan["options"]["thresholds"]

@@ -7,6 +7,7 @@ import pytest
 
 from infra.adapters.k6 import Metric, Summary
 from infra.checks import load
+from infra.checks.agents import ANSWERED, FAILED
 from infra.checks.load import addresses_of, keep, run_load
 from infra.errors import HostUnreachableError, SecretMissingError, ToolError, UsageError
 from tests.support.settings import make_settings
@@ -70,6 +71,21 @@ def test_a_run_is_what_profile_and_scenario_say(k6: Callable[..., list[dict[str,
     assert (seen["script"], seen["timeout_seconds"], seen["token"]) == ("search.js", 360, "")
     assert list(seen["plan"]["options"]["scenarios"]) == ["search"]
     assert seen["plan"]["release"] == RELEASE
+
+
+def test_the_job_is_the_one_of_the_smoke_test(k6: Callable[..., list[dict[str, Any]]]) -> None:
+    """What the stack says of its agents holds under load: the job's body, the statuses that end it, and its time."""
+    calls = k6()
+    smoke = {"job": {"request_type": "analysis", "requirements": "{text}"}, "within_seconds": 90}
+    run("agents", checks={"smoke": smoke})
+    (seen,) = calls
+    assert seen["plan"]["job"] == {
+        "body": smoke["job"],
+        "answered": sorted(ANSWERED),
+        "failed": sorted(FAILED),
+        "timeout_seconds": 90,
+    }
+    assert seen["timeout_seconds"] == 60 + 5 * 110
 
 
 def test_the_report_names_release_digests_and_figures(k6: Callable[..., list[dict[str, Any]]]) -> None:

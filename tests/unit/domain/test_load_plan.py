@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from infra.domain.load_plan import FOLLOW_SECONDS, GRACEFUL_STOP_SECONDS, Addresses, arrivals, chosen, plan_of
+from infra.domain.load_plan import FOLLOW_SECONDS, GRACEFUL_STOP_SECONDS, Addresses, Job, arrivals, chosen, plan_of
 from infra.domain.load_work import MIXED, WORK
 from infra.settings.load_profiles import USUAL_PROFILES, Profile
 
 RELEASE = "v1.4.2-1a2b3c4d"
 ADDRESSES = Addresses(services={"ingest": ["http://h1:8000"], "agents": ["http://h1:8001"]}, hosts={}, host_header=None)
+BODY = {"request_type": "analysis", "requirements": ["{text}"]}
+JOB = Job(body=BODY, answered={"completed", "awaiting_answers"}, failed={"failed", "error"}, within_seconds=20)
 
 
 def profile(**changes: Any) -> Profile:
@@ -18,9 +21,9 @@ def profile(**changes: Any) -> Profile:
     return Profile.model_validate({"duration_seconds": 10, "scenarios": {"search": search}, **changes})
 
 
-def plan(made: Profile, scenario: str = MIXED) -> dict[str, Any]:
+def plan(made: Profile, scenario: str = MIXED, job: Job = JOB) -> dict[str, Any]:
     """Return the plan of a run."""
-    return plan_of(made, chosen(made, scenario), ADDRESSES, RELEASE)
+    return plan_of(made, chosen(made, scenario), ADDRESSES, RELEASE, job)
 
 
 def test_a_plan_says_all_that_k6_does() -> None:
@@ -57,6 +60,12 @@ def test_a_plan_says_all_that_k6_does() -> None:
         "host_header": None,
         "release": RELEASE,
         "timeout_seconds": 40,
+        "job": {
+            "body": BODY,
+            "answered": ["awaiting_answers", "completed"],
+            "failed": ["error", "failed"],
+            "timeout_seconds": 40,
+        },
     }
 
 
@@ -134,3 +143,17 @@ def test_a_scenario_is_chosen_by_name_or_all_at_once() -> None:
 def test_followed_work_ends_before_k6_gives_it_up() -> None:
     """Otherwise a slow job would be cut off before its document is removed."""
     assert FOLLOW_SECONDS < GRACEFUL_STOP_SECONDS
+    slow = replace(JOB, within_seconds=300)
+    assert slow.follow_seconds < slow.graceful_stop_seconds
+
+
+@pytest.mark.parametrize(
+    ("within", "followed", "stop", "users"), [(20, 40, "60s", 40), (40, 40, "60s", 40), (300, 300, "320s", 300)]
+)
+def test_a_job_gets_the_time_that_the_stack_gives_it(within: float, followed: float, stop: str, users: int) -> None:
+    """Where an answer takes minutes, an arrival waits for it, and there is a user for each that waits."""
+    made = plan(USUAL_PROFILES["load"], job=replace(JOB, within_seconds=within))
+    assert (made["job"]["timeout_seconds"], made["timeout_seconds"]) == (followed, 40)
+    scenarios = made["options"]["scenarios"]
+    assert (scenarios["agents"]["gracefulStop"], scenarios["agents"]["maxVUs"]) == (stop, users)
+    assert (scenarios["search"]["gracefulStop"], scenarios["search"]["maxVUs"]) == ("60s", 60)
