@@ -82,6 +82,7 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
             "leases": preflight.leases,
             "before": preflight.before,
             "clearance": gate.clearance,
+            "recorded": str(earlier.entry.get("release") or ""),
             "audit": earlier.entry.get("audit") or {},
         },
         pulumi.ResourceOptions(depends_on=candidates),

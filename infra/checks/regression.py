@@ -171,7 +171,10 @@ class _Run:
             self.next_look = 2 * tried
             self.has_looked = True
             early = limits_of(self.settings).early()
-            self.is_over = judge(self._measured(), early).verdict is not Verdict.UNKNOWN
+            measured = self._measured()
+            verdict = judge(measured, early).verdict
+            # A failure may be the first of many: such a candidate is not fine before all of its pairs.
+            self.is_over = verdict is Verdict.WORSE or (verdict is Verdict.FINE and measured.more_failures <= 0)
         spent = seconds / self.settings.budget_seconds
         is_enough = spent > 1 and tried >= FIRST_LOOK
         self.is_over = self.is_over or is_enough or spent > PATIENCE or tried >= self.settings.max_pairs

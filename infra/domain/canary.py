@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CHANCE = 0.05
+"""How likely failures may be by chance alone, at the allowed rate, to be still taken for chance."""
+CLOCK_MS = 2.0
+"""The edge counts whole milliseconds: what differs by less is no difference."""
 
 
 class Verdict(Enum):
@@ -75,21 +81,16 @@ def merge(samples: list[Sample]) -> Sample:
 
 def judge(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement:
     """Return the verdict on one service; failures are judged even when there is too little for a good verdict."""
-    allowed = current.error_rate + thresholds.max_error_rate_increase
-    enough = candidate.requests >= thresholds.min_requests
-    if candidate.error_rate > allowed and (enough or candidate.failures > 1):
-        return Judgement(
-            verdict=Verdict.BAD,
-            reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "
-            f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
-        )
-    if not enough:
+    if failing := judge_failures(service, candidate, current, thresholds):
+        return failing
+    if candidate.requests < thresholds.min_requests:
         asked = f"{candidate.requests} requests on the candidate"
         return Judgement(
             verdict=Verdict.INSUFFICIENT, reason=f"{service}: {asked}, a verdict needs {thresholds.min_requests}"
         )
-    comparable = current.requests >= thresholds.min_requests
-    if comparable and candidate.mean_ms > current.mean_ms * thresholds.max_latency_ratio:
+    is_comparable = current.requests >= thresholds.min_requests
+    allowed_ms = max(current.mean_ms * thresholds.max_latency_ratio, current.mean_ms + CLOCK_MS)
+    if is_comparable and candidate.mean_ms > allowed_ms:
         return Judgement(
             verdict=Verdict.BAD,
             reason=f"{service}: the candidate takes {candidate.mean_ms:.0f} ms on average, "
@@ -97,3 +98,36 @@ def judge(service: str, candidate: Sample, current: Sample, thresholds: Threshol
         )
     done = f"{candidate.requests} requests, {candidate.failures} failed, {candidate.mean_ms:.0f} ms on average"
     return Judgement(verdict=Verdict.GOOD, reason=f"{service}: {done}")
+
+
+def judge_failures(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement | None:
+    """Return why the candidate is bad when more of it failed than is allowed and than chance explains, else None."""
+    allowed = current.error_rate + thresholds.max_error_rate_increase
+    if candidate.error_rate <= allowed or chance(candidate.failures, candidate.attempts, allowed) > CHANCE:
+        return None
+    return Judgement(
+        verdict=Verdict.BAD,
+        reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "
+        f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
+    )
+
+
+def chance(failures: int, attempts: int, rate: float) -> float:
+    """Return how likely `failures` or more of `attempts` fail where each fails with the probability `rate`.
+
+    It is the upper tail of the binomial distribution: a release whose failures are likely at the allowed rate has not
+    been shown to fail more often.
+    """
+    if rate <= 0 or rate >= 1:
+        return 1.0 if failures == 0 or rate >= 1 else 0.0
+    fewer = (
+        math.exp(
+            math.lgamma(attempts + 1)
+            - math.lgamma(count + 1)
+            - math.lgamma(attempts - count + 1)
+            + count * math.log(rate)
+            + (attempts - count) * math.log1p(-rate)
+        )
+        for count in range(failures)
+    )
+    return max(0.0, 1.0 - math.fsum(fewer))

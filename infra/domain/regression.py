@@ -68,6 +68,11 @@ class Measured:
     candidate_failures: Sequence[str] = ()
     current_failures: Sequence[str] = ()
 
+    @property
+    def more_failures(self) -> int:
+        """Return how many more answers of the candidate failed than of the current release."""
+        return len(self.candidate_failures) - len(self.current_failures)
+
     def __add__(self, later: Measured) -> Measured:
         """Return all pairs and failures of two measurements of one request."""
         return replace(
@@ -178,8 +183,7 @@ def _verdict(
     candidate: Interval | None,
 ) -> tuple[Verdict, str]:
     """Return the verdict and its reason: errors first, then the absolute limit, then the comparison."""
-    failed = len(measured.candidate_failures) - len(measured.current_failures)
-    if failed >= FAILURES:
+    if measured.more_failures >= FAILURES:
         return Verdict.WORSE, (
             f"errors: {len(measured.candidate_failures)} answers of the candidate failed "
             f"({measured.candidate_failures[0]}), {len(measured.current_failures)} of the current release"

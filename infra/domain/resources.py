@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -85,6 +85,15 @@ def by_container(readings: Iterable[Reading]) -> dict[tuple[str, str], list[Read
     for reading in sorted(readings, key=lambda each: each.at):
         found[reading.host, reading.name].append(reading)
     return dict(found)
+
+
+def since_first(series: Sequence[Reading]) -> list[Reading]:
+    """Return the readings of one container with restarts and kills as they came after the first reading."""
+    first = series[0]
+    return [
+        replace(each, restarts=each.restarts - first.restarts, oom_kills=each.oom_kills - first.oom_kills)
+        for each in series
+    ]
 
 
 def judge_container(series: Sequence[Reading], limits: ResourceLimits, growth: Growth | None) -> list[ResourceVerdict]:

@@ -1,12 +1,14 @@
-"""One step of a canary: watch candidate and current over the same time, then judge."""
+"""The steps of a canary: watch candidate and current over the same time, then judge."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from infra.domain.canary import Sample, Thresholds, Verdict, judge, merge, sample
+from infra.checks.target import web_services
+from infra.domain.canary import Judgement, Sample, Thresholds, Verdict, judge, judge_failures, merge, sample
 from infra.errors import CheckError
-from infra.rollout.probes import probe_samples
+from infra.rollout.probes import ask_publicly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,60 +16,95 @@ if TYPE_CHECKING:
     from infra.rollout.context import RolloutContext
     from infra.rollout.heartbeat import Heartbeat
 
+    Readings = Mapping[str, Mapping[str, Any]]
+
 COUNTERS_TIMEOUT_SECONDS = 20.0
+PATIENCE = 3
+"""So many times as often as its share asks for is the public address asked for a candidate's answers."""
 
 
-def bake(context: RolloutContext, current: str, heartbeat: Heartbeat) -> list[str]:
-    """Watch one step; return the reasons for going on, raise `CheckError` for stopping."""
-    settings = context.settings.rollout.canary
-    thresholds = Thresholds(
-        min_requests=settings.min_requests,
-        max_error_rate_increase=settings.max_error_rate_increase,
-        max_latency_ratio=settings.max_latency_ratio,
-    )
-    before = _counters(context)
-    heartbeat.wait(settings.bake_seconds)
-    _require_trial(context)
-    after = _counters(context)
-    reasons: list[str] = []
-    for service in _services(after):
-        candidate = _merged(before, after, service, context.release)
-        serving = _merged(before, after, service, current)
-        judgement = judge(service, candidate, serving, thresholds)
-        if judgement.verdict is Verdict.INSUFFICIENT:
-            reasons.append(f"{judgement.reason}: asking it ourselves")
-            probed = probe_samples(context, service, thresholds.min_requests)
-            _require_trial(context)
-            judgement = judge(service, probed.candidate, probed.current, thresholds)
-        if judgement.verdict is not Verdict.GOOD:
-            raise CheckError(f"canary: {judgement.reason}", mend="the release before serves; mend the candidate")
-        reasons.append(judgement.reason)
-    return reasons
+class Canary:
+    """One canary: each step is judged by itself, and its failures also by all steps up to it."""
 
+    def __init__(self, context: RolloutContext, current: str, heartbeat: Heartbeat) -> None:
+        """Prepare to judge `context.release` against the release `current`."""
+        settings = context.settings.rollout.canary
+        self._context = context
+        self._current = current
+        self._heartbeat = heartbeat
+        self._bake_seconds = settings.bake_seconds
+        self._thresholds = Thresholds(
+            min_requests=settings.min_requests,
+            max_error_rate_increase=settings.max_error_rate_increase,
+            max_latency_ratio=settings.max_latency_ratio,
+        )
+        self._first: Readings | None = None
 
-def _require_trial(context: RolloutContext) -> None:
-    """Raise the reason why a host took the candidate out by itself: its counters would only say that nobody asked."""
-    context.group.call("renew", timeout_seconds=COUNTERS_TIMEOUT_SECONDS, release=context.release)
+    def bake(self, weight: int) -> list[str]:
+        """Watch one step, with `weight` percent on the candidate; return the reasons for going on.
 
+        Raises `CheckError` for stopping.
+        """
+        before = self._counters()
+        self._first = self._first or before
+        self._heartbeat.wait(self._bake_seconds)
+        self._require_trial()
+        after = self._counters()
+        reasons: list[str] = []
+        for service in self._services(after):
+            judgement = self._judge(service, before, after)
+            if judgement.verdict is Verdict.INSUFFICIENT:
+                reasons.append(f"{judgement.reason}: asking it ourselves")
+                judgement = self._judge(service, before, self._ask_ourselves(service, before, weight))
+            if judgement.verdict is not Verdict.GOOD:
+                raise CheckError(f"canary: {judgement.reason}", mend="the release before serves; mend the candidate")
+            reasons.append(judgement.reason)
+        return reasons
 
-def _counters(context: RolloutContext) -> dict[str, dict[str, Any]]:
-    return context.group.each(lambda client: client.call("counters", timeout_seconds=COUNTERS_TIMEOUT_SECONDS))
+    def _judge(self, service: str, before: Readings, after: Readings) -> Judgement:
+        """Return the verdict on a step; a few failures in each of several steps add up."""
+        found = judge(service, *self._samples(service, before, after), self._thresholds)
+        so_far = self._samples(service, self._first or before, after)
+        return judge_failures(service, *so_far, self._thresholds) or found
 
+    def _ask_ourselves(self, service: str, before: Readings, weight: int) -> Readings:
+        """Ask until the candidate was tried as often as a verdict needs, or far too often; return the counters then."""
+        count, after = self._thresholds.min_requests, before
+        for _ in range(math.ceil(PATIENCE * 100 / weight)):
+            ask_publicly(self._context, service, count)
+            self._heartbeat.check()
+            after = self._counters()
+            if self._samples(service, before, after)[0].attempts >= count:
+                break
+        self._require_trial()
+        return after
 
-def _services(readings: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return sorted({service for reading in readings.values() for service in reading["services"]})
+    def _require_trial(self) -> None:
+        """Raise the reason why a host took the candidate out: its counters would only say that nobody asked."""
+        self._context.group.call("renew", timeout_seconds=COUNTERS_TIMEOUT_SECONDS, release=self._context.release)
 
+    def _counters(self) -> Readings:
+        return self._context.group.each(
+            lambda client: client.call("counters", timeout_seconds=COUNTERS_TIMEOUT_SECONDS)
+        )
 
-def _merged(
-    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], service: str, release: str
-) -> Sample:
-    """Return what `release` of `service` did on all hosts between the two readings."""
-    return merge(
-        [
-            sample(
-                before[host]["services"].get(service, {}).get(release, {}),
-                reading["services"].get(service, {}).get(release, {}),
+    def _services(self, readings: Readings) -> list[str]:
+        """Return the web services that the candidate has; earlier releases may have had others."""
+        counted = {service for reading in readings.values() for service in reading["services"]}
+        return sorted(counted & set(web_services(self._context.settings)))
+
+    def _samples(self, service: str, before: Readings, after: Readings) -> tuple[Sample, Sample]:
+        """Return what the candidate and what the current release did on all hosts between two readings."""
+        candidate, current = (
+            merge(
+                [
+                    sample(
+                        before[host]["services"].get(service, {}).get(release, {}),
+                        reading["services"].get(service, {}).get(release, {}),
+                    )
+                    for host, reading in after.items()
+                ]
             )
-            for host, reading in after.items()
-        ]
-    )
+            for release in (self._context.release, self._current)
+        )
+        return candidate, current

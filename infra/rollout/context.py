@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class RolloutContext:
     """One rollout: the settings, the release document, the hosts with their leases, and the secrets.
 
-    `before` names what was at fault before the rollout began.
+    `before` names what was at fault before the rollout began, `recorded` is the release that the stack's record has.
     """
 
     settings: Settings
@@ -39,6 +39,7 @@ class RolloutContext:
     secrets: SecretValues
     clearance: Mapping[str, str] | None = None
     before: tuple[str, ...] = ()
+    recorded: str = ""
     audit: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -70,6 +71,7 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
         secrets=secrets,
         clearance=props.get("clearance"),
         before=tuple(props.get("before") or ()),
+        recorded=str(props.get("recorded") or ""),
         audit=whole_numbers(props.get("audit") or {}),
     )
 

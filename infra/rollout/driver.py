@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError, RolloutError
 from infra.rollout.anchoring import Anchoring, begin_anchoring
-from infra.rollout.canary import bake
+from infra.rollout.canary import Canary
 from infra.rollout.context import open_context, sharing_connections
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.lease_keeper import are_kept, take_over_leases
@@ -53,9 +54,11 @@ def run_rollout(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[s
         # The rollout alone is made anew, as `--replace` and a deleted resource ask for: its leases are long given back.
         props = {**props, **run_preflight(props, show)}
     context = open_context(props)
-    take_over_leases(context.run_id)
-    with sharing_connections(context) as connected:
-        return Rollout(connected, show).run()
+    try:
+        with sharing_connections(context) as connected:
+            return Rollout(connected, show).run()
+    finally:
+        take_over_leases(context.run_id, waits=False)
 
 
 class Rollout:
@@ -74,6 +77,7 @@ class Rollout:
         self._previous: str | None = None
         self._warm: dict[str, bool] = {}
         self._anchoring = Anchoring()
+        self._committing: frozenset[str] = frozenset()
         self._committed: Mapping[str, Mapping[str, Any]] = {}
         self._answers: Mapping[str, Mapping[str, Any]] = {}
         self._handed_in: Mapping[str, str] = {}
@@ -100,10 +104,12 @@ class Rollout:
         try:
             self._anchoring = begin_anchoring(self._context, self._show)
             self._witness.begin()
-            verify = self._ensure_candidates()
-            # A host that serves the release already, since a run before this one committed there, has no trial.
-            trial = self._group.only(verify)
-            with self._heartbeat(trial) as heartbeat:
+            with self._heartbeat() as heartbeat:
+                verify = self._ensure_candidates(heartbeat)
+                take_over_leases(self._context.run_id)
+                # A host that serves the release already, since a run before this one committed there, has no trial.
+                trial = self._group.only(verify)
+                self._witness.served_before(set(self._answers) - set(verify))
                 if verify:
                     self._verify_candidates(verify)
                     heartbeat.check()
@@ -113,6 +119,7 @@ class Rollout:
                 self._witness.require_good()
                 heartbeat.check()
                 heartbeat.stop()
+                self._committing = frozenset(verify)
                 self._committed = trial.call(
                     "commit", timeout_seconds=QUICK_SECONDS, release=self._release, **self._anchoring.request()
                 )
@@ -138,21 +145,27 @@ class Rollout:
             "load": self._load,
         }
 
-    def _heartbeat(self, trial: HostGroup) -> Heartbeat:
-        """Return what renews lease and trial while the driver works."""
-        return Heartbeat(trial, self._release, interval_seconds=self._context.settings.rollout.heartbeat_seconds)
+    def _heartbeat(self) -> Heartbeat:
+        """Return what renews lease and trial while the driver works, on each host from when its candidate is ready."""
+        rollout = self._context.settings.rollout
+        return Heartbeat(
+            self._group,
+            self._release,
+            interval_seconds=rollout.heartbeat_seconds,
+            silent_seconds=rollout.lease_seconds,
+        )
 
-    def _ensure_candidates(self) -> dict[str, dict[str, int]]:
+    def _ensure_candidates(self, heartbeat: Heartbeat) -> dict[str, dict[str, int]]:
         """Wait until every candidate is ready and return each host's verification ports.
 
         As soon as all of them answer, their agents are given the smoke test's job: the model works on it while they
         answer ready as often as it takes.
         """
-        answers = self._start("answering")
+        answers = self._start("answering", heartbeat)
         if anew := {name: answer["verify"] for name, answer in answers.items() if answer["phase"] == "answering"}:
             with ThreadPoolExecutor(max_workers=1, thread_name_prefix="early") as pool:
                 pool.submit(self._hand_in, anew)
-                answers = self._start("ready")
+                answers = self._start("ready", heartbeat)
         self._answers = answers
         self._previous = next((a["previous"] for a in answers.values() if a.get("previous")), None)
         self._warm = {name: bool(answer.get("warm")) for name, answer in answers.items()}
@@ -163,24 +176,30 @@ class Rollout:
         """Give the agents the job, and keep its ids for the smoke test, or for a revert that comes first."""
         self._handed_in = hand_in_early(self._context, verify)
 
-    def _start(self, until: str) -> dict[str, dict[str, Any]]:
-        """Let every host bring its candidate as far as `until`.
+    def _start(self, until: str, heartbeat: Heartbeat) -> dict[str, dict[str, Any]]:
+        """Let every host bring its candidate as far as `until`; trials of those that are there do not end meanwhile.
 
         One that a host gave up meanwhile, or has kept for a rollback, is started here, and a kept one is ready at once.
         """
         context = self._context
-        return self._group.call(
-            "start",
-            timeout_seconds=START_SECONDS,
-            show=self._show,
-            until=until,
-            spec=dict(context.spec),
-            secrets=context.secrets.subset(context.settings.secrets.names),
-            registry=context.registry_login,
-            confirm_timeout_seconds=context.settings.rollout.confirm_timeout_seconds,
-            workers_later=self._is_rollback,
+        request = {
+            "until": until,
+            "spec": dict(context.spec),
+            "secrets": context.secrets.subset(context.settings.secrets.names),
+            "registry": context.registry_login,
+            "confirm_timeout_seconds": context.settings.rollout.confirm_timeout_seconds,
+            "workers_later": self._is_rollback,
             **({"clearance": dict(context.clearance)} if context.clearance else {}),
-        )
+        }
+
+        def start(client: HostctlClient) -> dict[str, Any]:
+            host = self._group.only({client.host.name})
+            answer = host.call("start", timeout_seconds=START_SECONDS, show=self._show, **request)[client.host.name]
+            if answer["phase"] not in {"answering", "serving"}:
+                heartbeat.watch({client.host.name})
+            return answer
+
+        return self._group.each(start)
 
     def _verify_candidates(self, verify: Mapping[str, Mapping[str, int]]) -> None:
         """Check each candidate alone, through SSH, before it gets any traffic, and compare it with what serves.
@@ -232,10 +251,11 @@ class Rollout:
         """
         rollout = self._context.settings.rollout
         if rollout.strategy == "canary" and self._previous and not self._is_rollback:
+            canary = Canary(self._context, self._previous, heartbeat)
             for step in rollout.canary.steps:
                 trial.call("shift", timeout_seconds=QUICK_SECONDS, release=self._release, weight=step)
                 self._mark(f"{step} % on the candidate")
-                for reason in bake(self._context, self._previous, heartbeat):
+                for reason in canary.bake(step):
                     self._show(f"  {reason}")
                 self._witness.require_good()
         trial.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
@@ -290,18 +310,22 @@ class Rollout:
                 timeout_seconds=START_SECONDS,
                 release=self._release,
                 reason=reason,
+                trial_only=self._served_before(client.host.name),
                 lease=self._group.leases.get(client.host.name),
             )
         )
-        lines = [f"the release {self._release} was not made", f"  reason: {cause.what}"]
+        is_recorded = self._context.recorded == self._release
+        missed = "was not verified again" if is_recorded else "was not made"
+        lines = [f"the release {self._release} {missed}", f"  reason: {cause.what}"]
         lines += [_reverted_line(name, result) for name, result in results.items()]
         lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
         lines += self._old_release_answers(results)
         if self._handed_in:
             lines += [f"  {result}" for result in take_back(self._context, self._handed_in)]
-        give_back(self._context, self._group.leases)
+        # What is held on a host that did not answer runs out by itself.
+        give_back(self._context, {name: self._group.leases[name] for name in results if name in self._group.leases})
         serving = {str(result.get("serving") or "") for result in results.values()} if not errors else set()
-        restored = next(iter(serving)) if len(serving) == 1 and serving != {self._release} else ""
+        restored = next(iter(serving)) if len(serving) == 1 and (is_recorded or serving != {self._release}) else ""
         return RolloutError(
             "\n".join(lines),
             where=cause.where,
@@ -310,14 +334,23 @@ class Rollout:
             restored=restored,
         )
 
+    def _served_before(self, host: str) -> bool:
+        """Return whether `host` may have served this very release before, so that only a trial is taken back.
+
+        The record has it then, and this run has not come to its commit there: what serves stays.
+        """
+        return self._context.recorded == self._release and host not in self._committing
+
     def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Return a line that says whether the release before serves the public again."""
         serving = {result.get("serving") for result in results.values()}
         if len(serving) != 1 or None in serving:
             return []
         release = str(next(iter(serving)))
-        failed = failures_after_revert(self._context, release)
-        return [f"  {release} answers on every public address"] if not failed else [f"  {result}" for result in failed]
+        reached = replace(self._context, group=self._group.only(results))
+        failed = failures_after_revert(reached, release)
+        where = "every public address" if len(results) == len(self._group.clients) else ", ".join(results)
+        return [f"  {release} answers on {where}"] if not failed else [f"  {result}" for result in failed]
 
     def _judge(self, found: Examination, whom: str) -> None:
         """Keep the results; raise `CheckError` when one fails the release."""

@@ -35,10 +35,10 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop, and wait for a renewal that is under way."""
+    def stop(self, *, waits: bool = True) -> None:
+        """Stop, and wait for a renewal that is under way, unless there is no time for that."""
         self._over.set()
-        if self._thread is not None:
+        if waits and self._thread is not None:
             self._thread.join(timeout=CALL_TIMEOUT_SECONDS)
 
     def _run(self) -> None:
@@ -72,8 +72,8 @@ def are_kept(run_id: str) -> bool:
     return run_id in _kept
 
 
-def take_over_leases(run_id: str) -> None:
-    """Stop renewing in the background what was kept for a run; from here on its rollout does."""
+def take_over_leases(run_id: str, *, waits: bool = True) -> None:
+    """Stop renewing in the background what was kept for a run; from here on its rollout does. `waits`: see `stop`."""
     keeper = _kept.pop(run_id, None)
     if keeper is not None:
-        keeper.stop()
+        keeper.stop(waits=waits)

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from infra.checks.growth import growth_of
-from infra.domain.resources import Reading, by_container, judge_container, summarise_container
+from infra.domain.resources import Reading, by_container, judge_container, since_first, summarise_container
 from infra.errors import CheckError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from infra.domain.resources import ResourceVerdict
@@ -34,6 +34,7 @@ class ResourceWatch:
         self._first = threading.Event()
         self._readings: list[Reading] = []
         self._hosts: dict[str, dict[str, Any]] = {}
+        self._served_on: frozenset[str] = frozenset()
         self._missed = 0
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="resources", daemon=True)
@@ -49,11 +50,16 @@ class ResourceWatch:
         """Read no more; a reading that is under way is left to end by itself."""
         self._stop.set()
 
+    def forgive(self, hosts: Iterable[str]) -> None:
+        """Count restarts and kills from the first reading on these hosts: what served before this run had a life."""
+        self._served_on = frozenset(hosts)
+
     def verdicts(self, release: str | None) -> list[ResourceVerdict]:
         """Return the verdicts on every container of a release, or on all there are."""
         return [
             verdict
-            for series in by_container(list(self._readings)).values()
+            for read in by_container(list(self._readings)).values()
+            for series in [since_first(read) if read[0].host in self._served_on else read]
             if release in {series[-1].release, None}
             for verdict in judge_container(series, self._limits, growth_of(series, self._limits))
         ]
@@ -67,7 +73,7 @@ class ResourceWatch:
         if not verdicts:
             raise CheckError(
                 f"nobody can say what the containers of {release} use: there was no reading of them",
-                mend="`acp-release resources` asks the hosts the same question",
+                mend="`acp-release resources --stack STACK` asks the hosts the same question",
             )
         broken = [verdict for verdict in verdicts if verdict.outcome == "breach"]
         if broken:

@@ -111,9 +111,11 @@ def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examinat
 
 
 def failures_after_revert(context: RolloutContext, release: str) -> list[CheckResult]:
-    """Return what fails at the public address with the release before, once it serves again."""
+    """Return what fails at the public addresses of the context's hosts with the release that serves there again."""
     subject = public_subject(context.settings, context.group.clients, release=release, secrets=context.secrets.values)
-    return [result for result in examine(subject, AFTER_REVERT).results if not result.passed]
+    hosts = {client.host.name for client in context.group.clients}
+    targets = [target for target in subject.targets if target.host in hosts]
+    return [result for result in examine(replace(subject, targets=targets), AFTER_REVERT).results if not result.passed]
 
 
 def judge(results: Sequence[CheckResult], whom: str) -> None:

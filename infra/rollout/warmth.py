@@ -89,13 +89,15 @@ def _refuse_missing(settings: Settings, password: str, entry: Mapping[str, Any],
         raise RegistryError(
             f"{release} is not kept on {', '.join(cold)}, and it cannot be pulled there: {error.what}",
             where=error.where or where,
-            mend="choose a release that is parked on every host (`acp-release status`). Nothing was changed",
+            mend="choose a release that is parked on every host"
+            f" (`acp-release status --stack {settings.stack} --json`). Nothing was changed",
         ) from None
     if missing:
         raise ImageMissingError(
             f"{release} is neither kept on {', '.join(cold)} nor in the registry: {', '.join(missing)}",
             where=where,
-            mend="choose another release: `acp-release history` lists them. Nothing was changed",
+            mend=f"choose another release: `acp-release history --stack {settings.stack}` lists them."
+            " Nothing was changed",
         )
 
 
@@ -109,4 +111,6 @@ def _has(settings: Settings, api: RegistryApi, pinned: str) -> bool:
 def refuse_serving(stack: str, release: str, entry: Mapping[str, Any], hosts: Collection[str]) -> None:
     """Raise when the release that is asked for is the one that serves, on all `hosts`, as `entry` records it."""
     if release == entry.get("release") and set(hosts) <= set(entry.get("hosts") or hosts):
-        raise UsageError(f"{release} is what stack {stack} serves already", mend="`acp-release status` shows it")
+        raise UsageError(
+            f"{release} is what stack {stack} serves already", mend=f"`acp-release status --stack {stack}` shows it"
+        )

@@ -14,7 +14,7 @@ from infra.rollout.document import base_document, redacted
 from infra.rollout.resource_watch import ResourceWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from infra.errors import ReleaseError
@@ -50,6 +50,10 @@ class Witness:
         self._certification.ensure()
         self._stack.enter_context(self._resources)
 
+    def served_before(self, hosts: Iterable[str]) -> None:
+        """Take note on which hosts the release has served before this run."""
+        self._resources.forgive(hosts)
+
     def require_good(self) -> None:
         """Raise `CheckError` when a request was lost (where the stack forbids it) or a limit is broken."""
         self._certification.require_lossless()
@@ -68,7 +72,12 @@ class Witness:
         loss = self._late_loss()
         self._write(whole, "lossy" if loss else "released", loss)
         if loss:
-            raise CheckError(loss, mend="`acp-release report` shows which; the next update records the release")
+            stack, release = self._context.settings.stack, self._context.release
+            raise CheckError(
+                loss,
+                mend=f"`acp-release report {release} --stack {stack}` shows which; the same command again records"
+                " the release",
+            )
         return whole
 
     def failed(self, report: Mapping[str, Any], error: ReleaseError) -> None:

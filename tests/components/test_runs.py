@@ -7,9 +7,10 @@ import pytest
 
 from infra import program
 from infra.components.record import RecordProvider
+from infra.components.release_rollout import RolloutProvider
 from infra.domain.text_form import from_text
 from infra.errors import ImageMissingError, SecretMissingError, SettingsError, UsageError
-from tests.components.conftest import ANSWERS, DIGESTS, REPORT, stack_outputs_of
+from tests.components.conftest import ANSWERS, DIGESTS, REPORT, SECRETS, stack_outputs_of
 from tests.support.pulumi_engine import UNKNOWN, unmarked
 from tests.support.settings import stack_config
 
@@ -62,12 +63,16 @@ class TestAgain:
     """A run over a stack that has a release."""
 
     def test_nothing_to_do_changes_nothing(self, stack: Stack, recording: Recording) -> None:
-        """The same release again has the same inputs everywhere, the run id of the record included."""
+        """The same release again has the same inputs everywhere, but for what is recorded; no provider sees a change."""
         second = stack.declare(stack_outputs=stack_outputs_of(recording))
         assert second.named("rollout").inputs["run_id"] == "run-0"
         for urn, resource in recording.resources.items():
             if resource.name != "record":
-                assert second.resources[urn].inputs == resource.inputs, resource.name
+                again, inputs = second.resources[urn].inputs, resource.inputs
+                if resource.name == "rollout":
+                    assert not RolloutProvider().diff("local", inputs, again).changes
+                    inputs = {**inputs, "recorded": again["recorded"]}
+                assert again == inputs, resource.name
         old, new = (unmarked(run.named("record").inputs) for run in (recording, second))
         assert not RecordProvider().diff("local", old, new).changes
         assert second.log == []
@@ -254,8 +259,9 @@ class TestRefused:
         with pytest.raises(SettingsError, match="is not a compose file"):
             stack.bent(compose_file="stacks/Pulumi.local.yaml").declare()
 
-    def test_missing_secrets_are_named_before_anything_is_declared(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The program reads settings and secrets first: without them it registers nothing."""
+    @pytest.fixture
+    def undeclared(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the program read a stack with data services of its own; it must not come to declare anything."""
         monkeypatch.setattr(program, "start_janitor", lambda: None)
         monkeypatch.setattr(program, "declare", lambda *_: pytest.fail("declared"))
         monkeypatch.setattr(program.pulumi, "get_stack", lambda: "local")
@@ -265,12 +271,25 @@ class TestRefused:
 
             @staticmethod
             def get() -> dict[str, Any]:
-                return stack_config()
+                return stack_config(core={})
 
         monkeypatch.setattr(program.pulumi.runtime.config, "CONFIG", Config)
+
+    @pytest.mark.usefixtures("undeclared")
+    def test_missing_secrets_are_named_before_anything_is_declared(self) -> None:
+        """The program reads settings and secrets first: without them it registers nothing."""
         with pytest.raises(SecretMissingError) as caught:
             program.main()
         assert len(caught.value.problems) == 9
+
+    @pytest.mark.usefixtures("undeclared")
+    def test_a_wrong_address_is_named_before_anything_is_declared(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Data services are set up with what the app's addresses say, so these must lead to them."""
+        for name, value in {**SECRETS, "REDIS_URL": "redis://:s3cr3t@elsewhere:6379/0"}.items():
+            monkeypatch.setenv(f"LOCAL_{name}", value)
+        with pytest.raises(SettingsError, match="LOCAL_REDIS_URL must have the host `redis`") as caught:
+            program.main()
+        assert len(caught.value.problems) == 1
 
 
 def test_a_record_has_what_a_rollback_and_an_auditor_need(recording: Recording) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from infra.errors import ReleaseError
 
 
@@ -18,6 +20,7 @@ class FakeWitness:
     late: ReleaseError | None = None
     calls: list[str] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
 
     def __call__(self, *_arguments: object) -> Self:
         """Stand for the class too."""
@@ -35,6 +38,10 @@ class FakeWitness:
         self.calls.append("watch")
         if self.absent:
             raise self.absent
+
+    def served_before(self, hosts: Iterable[str]) -> None:
+        """Remember where the release served before, if anywhere."""
+        self.served = sorted(hosts)
 
     def require_good(self) -> None:
         """Judge as told."""

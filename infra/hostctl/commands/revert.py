@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 def run(host: Host, fields: Fields) -> dict[str, Any]:
-    """End the trial of a release, or, after its commit, bring the previous release back."""
+    """End the trial of a release, or, after its commit, bring the previous release back, unless `trial_only`."""
     release = fields.text("release", pattern=RELEASE, hint=RELEASE_HINT)
     reason = fields.text("reason", "asked for")
+    trial_only = fields.flag("trial_only", default=False)
     lease = read_lease(fields)
     fields.done()
     with host.changing(f"revert {release}", lease, is_urgent=True):
         state = host.state
         if state.trial is not None and state.trial.release == release:
             return {"release": release, "reverted": True, **trial.revert(host, reason)}
-        if state.trial is None and state.current == release and state.previous:
+        if state.trial is None and state.current == release and state.previous and not trial_only:
             return {"release": release, "reverted": True, **return_to_previous(host, release, state.previous, reason)}
         last = state.last_trial or {}
         is_own = last.get("release") == release and last.get("outcome") == "reverted"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0, between_spells_seconds=360
 HEALTH = SafeRequest(service="acp-ingest", path="/health")
 FEW: dict[str, Any] = {"max_pairs": 20, "budget_seconds": 1}
 """For comparisons that are about something else: just enough pairs for a verdict."""
+PATIENT_SECONDS = 5
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -72,6 +74,19 @@ def test_what_looks_worse_is_measured_again(
     monkeypatch.setattr(regression._Run, "measure", measure)
     assert verdict(NOWHERE, NOWHERE).verdict is expected
     assert len(done) == measurements
+
+
+def test_a_candidate_that_fails_now_and_then_is_not_fine_at_the_first_look() -> None:
+    """A failure among the first pairs may be the first of many: measuring goes on until it is clear."""
+    turns = itertools.count(1)
+    with (
+        serving(lambda _path: Reply(body={}, status=200 if next(turns) % 12 else 500)) as candidate,
+        serving(lambda _path: Reply(body={})) as current,
+    ):
+        ways = (f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}")
+        found = verdict(*ways, max_pairs=100, budget_seconds=PATIENT_SECONDS, tolerated_ms=1000)
+    assert found.verdict is Verdict.WORSE
+    assert "answers of the candidate failed (status 500)" in found.reason
 
 
 def test_a_much_slower_current_release_is_fine() -> None:

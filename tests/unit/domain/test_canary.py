@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.domain.canary import Sample, Thresholds, Verdict, judge, merge, sample
+from infra.domain.canary import Sample, Thresholds, Verdict, chance, judge, merge, sample
 
 THRESHOLDS = Thresholds(min_requests=50, max_error_rate_increase=0.01, max_latency_ratio=1.5)
 SAMPLES = st.builds(
@@ -28,15 +28,25 @@ def seen(requests: int, failures: int = 0, mean_ms: float = 10.0) -> Sample:
         pytest.param(seen(49), seen(900), Verdict.INSUFFICIENT, id="one request too few"),
         pytest.param(seen(0), seen(900), Verdict.INSUFFICIENT, id="no traffic is no success"),
         pytest.param(seen(100, 1), seen(900), Verdict.GOOD, id="exactly the allowed error rate"),
-        pytest.param(seen(100, 2), seen(900), Verdict.BAD, id="more than the allowed error rate"),
-        pytest.param(seen(50, 1), seen(900), Verdict.BAD, id="one failure of just enough requests"),
-        pytest.param(seen(100, 5), seen(100, 4), Verdict.GOOD, id="as bad as current plus the allowance"),
-        pytest.param(seen(100, 6), seen(100, 4), Verdict.BAD, id="worse than current plus the allowance"),
+        pytest.param(
+            seen(100, 3), seen(900), Verdict.GOOD, id="more than the allowed error rate, as chance may have it"
+        ),
+        pytest.param(
+            seen(100, 4), seen(900), Verdict.BAD, id="more than the allowed error rate, and than chance explains"
+        ),
+        pytest.param(seen(50, 1), seen(900), Verdict.GOOD, id="one failure of just enough requests"),
+        pytest.param(seen(50, 3), seen(900), Verdict.BAD, id="three failures of just enough requests"),
+        pytest.param(seen(100, 9), seen(100, 4), Verdict.GOOD, id="about as bad as current plus the allowance"),
+        pytest.param(seen(100, 10), seen(100, 4), Verdict.BAD, id="worse than current plus the allowance"),
+        pytest.param(seen(5000, 75), seen(9000), Verdict.BAD, id="a little worse, often enough to be sure"),
+        pytest.param(seen(100, 60), seen(100, 99), Verdict.GOOD, id="nothing is worse than a release that only fails"),
         pytest.param(seen(10, 1), seen(900), Verdict.INSUFFICIENT, id="one failure of few is no verdict"),
         pytest.param(seen(10, 2), seen(900), Verdict.BAD, id="two failures of few are enough"),
         pytest.param(seen(0, 3), seen(900), Verdict.BAD, id="every attempt redispatched"),
         pytest.param(seen(100, 0, 15.0), seen(900), Verdict.GOOD, id="exactly the allowed latency"),
         pytest.param(seen(100, 0, 15.1), seen(900), Verdict.BAD, id="slower than allowed"),
+        pytest.param(seen(100, 0, 2.0), seen(900, 0, 0.0), Verdict.GOOD, id="within what the edge's clock tells apart"),
+        pytest.param(seen(100, 0, 2.1), seen(900, 0, 0.0), Verdict.BAD, id="more than the edge's clock tells apart"),
         pytest.param(seen(100, 0, 99.0), seen(49), Verdict.GOOD, id="no latency of current to compare with"),
         pytest.param(seen(100, 0, 99.0), seen(50), Verdict.BAD, id="just enough of current to compare with"),
     ],
@@ -48,8 +58,8 @@ def test_verdicts(candidate: Sample, current: Sample, verdict: Verdict) -> None:
 
 def test_reasons_have_the_figures() -> None:
     """A reason names service, figures and what was allowed."""
-    assert judge("acp-ingest", seen(100, 4), seen(900, 9), THRESHOLDS).reason == (
-        "acp-ingest: 4 of 100 requests failed on the candidate (4.0%, current 1.0%, allowed 2.0%)"
+    assert judge("acp-ingest", seen(100, 6), seen(900, 9), THRESHOLDS).reason == (
+        "acp-ingest: 6 of 100 requests failed on the candidate (6.0%, current 1.0%, allowed 2.0%)"
     )
     assert judge("acp-ingest", seen(7), seen(900), THRESHOLDS).reason == (
         "acp-ingest: 7 requests on the candidate, a verdict needs 50"
@@ -60,6 +70,28 @@ def test_reasons_have_the_figures() -> None:
     assert judge("acp-ingest", seen(100), seen(900), THRESHOLDS).reason == (
         "acp-ingest: 100 requests, 0 failed, 10 ms on average"
     )
+
+
+@pytest.mark.parametrize(
+    ("failures", "attempts", "rate", "expected"),
+    [
+        (0, 50, 0.01, 1.0),
+        (1, 50, 0.01, 0.3950),
+        (2, 2, 0.5, 0.25),
+        (1, 10, 0.0, 0.0),
+        (0, 10, 0.0, 1.0),
+        (9, 9, 1.0, 1.0),
+    ],
+)
+def test_chance(failures: int, attempts: int, rate: float, expected: float) -> None:
+    """The upper tail of the binomial distribution: 1 - 0.99 ** 50 for one or more of fifty at one percent."""
+    assert chance(failures, attempts, rate) == pytest.approx(expected, abs=1e-4)
+
+
+def test_chance_of_very_many() -> None:
+    """No number of requests is too large for it."""
+    assert chance(10_000, 1_000_000, 0.01) == pytest.approx(0.5, abs=0.01)
+    assert chance(10_500, 1_000_000, 0.01) < 1e-5
 
 
 @given(SAMPLES, SAMPLES)

@@ -58,6 +58,16 @@ def test_a_revert_after_the_commit_brings_the_parked_release_back(world: FakeHos
     assert world.call("status")["current"] == V3
 
 
+def test_a_revert_of_a_trial_only_leaves_what_is_committed(world: FakeHost) -> None:
+    """Where the release served before the run that fails, it goes on."""
+    world.release(V1)
+    world.release(V2)
+    answer = world.call("revert", release=V2, reason="elsewhere", trial_only=True)
+    assert (answer["reverted"], answer["serving"]) == (False, V2)
+    world.start(V3)
+    assert world.call("revert", release=V3, reason="bad", trial_only=True)["serving"] == V2
+
+
 def test_a_revert_between_commit_and_park_needs_no_start(world: FakeHost) -> None:
     """The old release that still runs gets the traffic back."""
     world.release(V1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,9 @@ from infra.errors import RolloutError
 from infra.rollout.driver import Rollout
 from tests.support.fake_hostctl import PREVIOUS, Stage, make_stage
 from tests.support.settings import make_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RETIRE = ["drain", "park", "prune"]
 CANARY = {"strategy": "canary", "canary": {"steps": [10, 50], "bake_seconds": 0.001, "min_requests": 50}}
@@ -33,16 +36,27 @@ def canary_stage(*, requests: int = 100, rollback_to: str | None = None, **keywo
 class Counters:
     """Counters that grow with every reading."""
 
-    def __init__(self, release: str, *, requests: int = 100, failures: int = 0) -> None:
-        """Let `release` handle so many requests from one reading to the next."""
+    def __init__(
+        self,
+        release: str,
+        *,
+        requests: int = 100,
+        failures: int = 0,
+        good_readings: int = 0,
+        services: Sequence[str] = ("acp-ingest",),
+    ) -> None:
+        """Let `release` handle so many requests from one reading to the next, and fail after some of them."""
         self.release, self.requests, self.failures, self.readings = release, requests, failures, 0
+        self.good_readings, self.services = good_readings, services
 
     def __call__(self, _request: Any) -> dict[str, Any]:
         """Return the next reading."""
         self.readings += 1
-        grown = {"requests": self.requests * self.readings, "failures": self.failures * self.readings}
+        failing = max(0, self.readings - self.good_readings)
+        grown = {"requests": self.requests * self.readings, "failures": self.failures * failing}
         good = {"requests": 900 * self.readings, "failures": 0, "time_ms_average": 5}
-        return {"services": {"acp-ingest": {self.release: {**grown, "time_ms_average": 5}, PREVIOUS: good}}}
+        own = {self.release: {**grown, "time_ms_average": 5}, PREVIOUS: good}
+        return {"services": dict.fromkeys(self.services, own)}
 
 
 def run(stage: Stage, shown: list[str]) -> dict[str, Any]:

@@ -106,6 +106,30 @@ class TestBadRelease:
         assert stage.journal.commands("h2") == [*told, "revert", "lease"]
         assert witness.reports[-1]["load" if is_load else "regression"] == [result.to_json()]
 
+    @pytest.mark.parametrize(
+        ("recorded", "command", "trial_only"),
+        [
+            pytest.param("this", "start", {"h1": True, "h2": True}, id="recorded, one candidate never there"),
+            pytest.param("this", "commit", {"h1": True, "h2": False}, id="recorded, committed where it was on trial"),
+            pytest.param("another", "start", {"h1": False, "h2": False}, id="not recorded"),
+            pytest.param("another", "commit", {"h1": False, "h2": False}, id="not recorded, committed"),
+        ],
+    )
+    def test_a_recorded_release_stays_where_it_served_before(
+        self, probes: Probes, shown: list[str], recorded: str, command: str, trial_only: dict[str, bool]
+    ) -> None:
+        """What the record has goes on serving on hosts that this run did not bring it to, whatever fails elsewhere."""
+        made = make_stage()
+        release = made.context.release
+        context = replace(made.context, recorded=release if recorded == "this" else PREVIOUS)
+        stage = replace(made, context=context)
+        stage.answer("start", {"release": release, "phase": "serving", "verify": {}, "previous": PREVIOUS}, host="h1")
+        stage.answer(command, HostUnreachableError(f"h2: no {command}"), host="h2")
+        error = failure(stage, shown)
+        assert {call.host: call.request["trial_only"] for call in stage.journal.of("revert")} == trial_only
+        missed = "not verified again" if recorded == "this" else "not made"
+        assert error.what.startswith(f"the release {release} was {missed}\n")
+
     def test_the_error_has_reason_hosts_and_what_serves(self, probes: Probes, shown: list[str]) -> None:
         """The message says which release was not made and why, and for each host what serves now."""
         stage = make_stage()

@@ -48,8 +48,8 @@ def test_a_rollout_without_its_preflight_makes_one(
     monkeypatch.setattr(driver, "run_preflight", lambda _props, _show: {"leases": NEW_LEASES, "before": ["new"]})
     monkeypatch.setattr(driver, "open_context", Context)
     monkeypatch.setattr(driver, "sharing_connections", contextlib.nullcontext)
-    monkeypatch.setattr(driver, "take_over_leases", taken.append)
+    monkeypatch.setattr(driver, "take_over_leases", lambda run_id, *, waits: taken.append(f"{run_id} {waits}"))
     monkeypatch.setattr(driver, "Rollout", Run)
     props = {"run_id": "run-1", "leases": OLD_LEASES, "before": ["old"]}
     assert driver.run_rollout(props, lambda _line: None) == {**props, "leases": leases, "before": before}
-    assert taken == ["run-1"]
+    assert taken == ["run-1 False"]

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.domain.canary import Sample
 from infra.errors import CheckError, HostUnreachableError, LeaseHeldError, ToolError
 from infra.rollout import heartbeat
-from infra.rollout.probes import ProbeSamples
 from tests.support.fake_hostctl import PREVIOUS, Stage, make_stage
 from tests.support.settings import make_settings
-from tests.unit.rollout.rollouts import canary_stage, failure, run
+from tests.unit.rollout.rollouts import Counters, canary_stage, failure, run
 
 if TYPE_CHECKING:
     from tests.support.fake_witness import FakeWitness
@@ -20,39 +18,57 @@ if TYPE_CHECKING:
 class TestCanary:
     """Verdicts of a step."""
 
-    def test_too_few_requests_are_asked_by_ourselves(
-        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Insufficient data is no success: probes ask until there is a verdict."""
-        stage = canary_stage(requests=1)
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+        """Return which services are asked by ourselves, and how often."""
         asked: list[tuple[str, int]] = []
-
-        def samples(_context: Any, service: str, count: int) -> ProbeSamples:
-            asked.append((service, count))
-            good = Sample(requests=count, failures=0, mean_ms=5)
-            return ProbeSamples(candidate=good, current=good)
-
-        monkeypatch.setattr("infra.rollout.canary.probe_samples", samples)
-        run(stage, shown)
-        assert asked == [("acp-ingest", 50)] * 2
-        assert any("2 requests on the candidate, a verdict needs 50: asking it ourselves" in line for line in shown)
-
-    @pytest.mark.parametrize(
-        "found",
-        [Sample(requests=50, failures=25, mean_ms=5), Sample(requests=3, failures=0, mean_ms=5)],
-        ids=["bad", "still too few"],
-    )
-    def test_probes_that_do_not_pass_revert(
-        self, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch, found: Sample
-    ) -> None:
-        """A bad answer to our own questions, or still too few, ends the canary."""
-        stage = canary_stage(requests=1)
-        current = Sample(requests=50, failures=0, mean_ms=5)
         monkeypatch.setattr(
-            "infra.rollout.canary.probe_samples", lambda *_: ProbeSamples(candidate=found, current=current)
+            "infra.rollout.canary.ask_publicly", lambda _, service, count: asked.append((service, count))
         )
-        assert "canary: acp-ingest" in failure(stage, shown).what
+        return asked
+
+    def test_too_few_requests_are_asked_by_ourselves(
+        self, probes: Probes, shown: list[str], asked: list[tuple[str, int]]
+    ) -> None:
+        """Insufficient data is no success: the public address is asked until the edge has counted enough."""
+        run(canary_stage(requests=10), shown)
+        # Two hosts count 20 requests from one reading to the next, the first of which is the users' own.
+        assert asked == [("acp-ingest", 50)] * 2 * 2
+        assert any("20 requests on the candidate, a verdict needs 50: asking it ourselves" in line for line in shown)
+
+    def test_our_own_questions_show_a_candidate_that_fails(
+        self, probes: Probes, shown: list[str], asked: list[tuple[str, int]]
+    ) -> None:
+        """Users and we are answered by the release before: the verdict comes from the edge's own counters."""
+        stage = canary_stage()
+        for host in stage.answers:
+            failing = Counters(stage.context.release, requests=10, failures=5, good_readings=2)
+            stage.answer("counters", failing, host=host)
+        assert "canary: acp-ingest: 20 of 60 requests failed on the candidate" in failure(stage, shown).what
         assert len(stage.journal.of("shift")) == 2
+
+    def test_still_too_few_reverts(self, probes: Probes, shown: list[str], asked: list[tuple[str, int]]) -> None:
+        """A candidate that gets none of our requests is asked for three times as often as its share wants."""
+        assert "0 requests on the candidate, a verdict needs 50" in failure(canary_stage(requests=0), shown).what
+        assert asked == [("acp-ingest", 50)] * 30
+
+    def test_failures_of_several_steps_add_up(self, probes: Probes, shown: list[str]) -> None:
+        """Each step alone may be chance, all together are not."""
+        stage = canary_stage()
+        for host, failures in zip(stage.answers, (2, 3), strict=True):
+            stage.answer("counters", Counters(stage.context.release, failures=failures), host=host)
+        assert "canary: acp-ingest: 15 of 600 requests failed on the candidate" in failure(stage, shown).what
+        assert any("acp-ingest: 200 requests, 5 failed" in line for line in shown)
+
+    def test_a_service_that_the_candidate_does_not_have_is_not_judged(
+        self, probes: Probes, shown: list[str], asked: list[tuple[str, int]]
+    ) -> None:
+        """The edge goes on counting for the services of earlier releases."""
+        stage = canary_stage()
+        for host in stage.answers:
+            stage.answer("counters", Counters(stage.context.release, services=("acp-ingest", "old-web")), host=host)
+        run(stage, shown)
+        assert asked == []
 
 
 class TestHeartbeat:

@@ -95,6 +95,8 @@ def test_a_loss_in_the_drain_fails_a_strict_stack(
     with watching(certificate, shown) as found, pytest.raises(CheckError, match=words) as caught:
         found.released(REPORT)
     assert "is committed and serves" in caught.value.what
+    release = found._context.release
+    assert caught.value.mend.startswith(f"`acp-release report {release} --stack local` shows which")
     assert written[0]["outcome"] == "lossy"
     with watching(certificate, shown, strict=False) as found:
         assert found.released(REPORT)["certificate"] == certificate
