@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from infra.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 REDACTED = "[redacted]"
+PASSWORD = re.compile(r"://[^\s:@/]*:(\S+?)@(?=[^\s@/]*(?:[/?#\s]|$))")
+"""The password in an address, as `infra/hostctl/redact.py` finds it on a host."""
+SHORTEST_PART = 4
 _DETACHED: list[subprocess.Popen[bytes]] = []
 """Programs that were started and left alone; kept so that one which has ended is reaped."""
 
@@ -30,10 +35,23 @@ class Completed:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with every non-empty secret replaced, the longest first."""
-    for secret in sorted({s for s in secrets if s}, key=len, reverse=True):
+    """Return `text` with every non-empty secret and every password in one replaced, the longest first."""
+    known = {part for secret in secrets for part in (secret, *_passwords(secret)) if part}
+    for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return text
+
+
+def _passwords(secret: str) -> Iterator[str]:
+    """Yield the passwords of the addresses in a secret as they are written, meant, and written by others.
+
+    The address may be quoted under another scheme. A password that is too short to be replaced everywhere is replaced
+    where it stands in an address.
+    """
+    for found in PASSWORD.findall(secret):
+        meant = unquote(found)
+        for password in {found, meant, quote(meant, safe="")}:
+            yield password if len(password) >= SHORTEST_PART else f":{password}@"
 
 
 def run(
@@ -151,9 +169,8 @@ class Program:
             self._process.kill()
         status = self._process.wait()
         self._reader.join(timeout=1)
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         return status, "".join(self._errors)
 
     def _end_input(self) -> None:
@@ -162,8 +179,14 @@ class Program:
                 self._process.stdin.close()
 
     def _read_errors(self) -> None:
-        with contextlib.suppress(ValueError):  # it was closed meanwhile
-            self._errors.append(self._process.stderr.read() if self._process.stderr else "")
+        """Read its standard error to the end; nobody else may close it.
+
+        A shared SSH connection may hold the other end of it for as long as the remote command runs: whoever closed it
+        meanwhile would wait for that.
+        """
+        if self._process.stderr is not None:
+            with self._process.stderr as errors:
+                self._errors.append(errors.read())
 
 
 def stream(

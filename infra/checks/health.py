@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -110,8 +111,8 @@ def judge_answer(probe: Probe, answer: Answer) -> Verdict:
         return Verdict(passed=False, came=answer.came, blames=failing_dependencies(answer.document))
     if answer.document is None:
         return Verdict(passed=False, came="no JSON")
-    found = answer.document.get(probe.field) if isinstance(answer.document, dict) else None
-    if str(found) != probe.equals:
+    found = told(answer.document, probe.field)
+    if found != probe.equals:
         names = failing_dependencies(answer.document)
         down = f": {', '.join(names)}" if names else ""
         return Verdict(
@@ -123,8 +124,20 @@ def judge_answer(probe: Probe, answer: Answer) -> Verdict:
     release = answer.headers.get(RELEASE_HEADER.lower())
     if probe.target.release is not None and release != probe.target.release:
         came = f"answered by release {release}, not {probe.target.release}"
-        return Verdict(passed=False, came=came, look_at="`acp-release status`", blames=(RELEASE,))
+        return Verdict(passed=False, came=came, look_at="`acp-release status --stack STACK`", blames=(RELEASE,))
     return Verdict(passed=True, came=f"{probe.field} is {found}")
+
+
+def told(document: object, field: str) -> str | None:
+    """Return what a JSON answer says in `field`, a path with dots, as text; None where it has none.
+
+    Booleans are text as JSON writes them: the host and the edge read the same answers.
+    """
+    for part in field.split("."):
+        document = document.get(part) if isinstance(document, dict) else None
+    if document is None:
+        return None
+    return json.dumps(document) if isinstance(document, bool) else str(document)
 
 
 def failing_dependencies(document: object) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +93,9 @@ class ProbeFiles:
         return _read(self._result)
 
     def remove(self) -> None:
-        """Remove all of them."""
-        for path in self.folder.glob("*.json"):
-            path.unlink(missing_ok=True)
-        if self.folder.exists():
-            self.folder.rmdir()
+        """Remove all of them, also what a probe that was killed has left half-written."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -175,6 +175,18 @@ class TestStream:
             stream(script(text), stdin="", timeout_seconds=0.3, on_line=lines.append)
         assert lines == ["begun"]
 
+    def test_one_that_passed_its_errors_on_is_not_waited_for(self) -> None:
+        """A shared SSH connection holds the standard error of a call that is long over."""
+        held: list[str] = []
+        text = (
+            "import os, subprocess, sys, time;"
+            "own = subprocess.Popen(['sleep', '60'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL);"
+            "print(own.pid, flush=True); time.sleep(60)"
+        )
+        with pytest.raises(ToolError, match="did not finish"):
+            stream(script(text), stdin="", timeout_seconds=3, on_line=held.append)
+        os.kill(int(held[0]), signal.SIGKILL)  # it runs still; one that has ended could not be found
+
     def test_a_program_that_reads_nothing_is_no_error(self) -> None:
         """A program that ends without reading a large input gives its own status."""
         assert stream(script("raise SystemExit(5)"), stdin="x" * 1_000_000, timeout_seconds=10, on_line=print)[0] == 5

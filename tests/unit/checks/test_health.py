@@ -50,6 +50,24 @@ def probe(port: int = 1, *, release: str | None = RELEASE) -> Probe:
     return Probe(check="health", target=target(port, release=release), path="/health", field="status", equals="healthy")
 
 
+@pytest.mark.parametrize(
+    ("field", "equals", "body", "passed"),
+    [
+        ("ready", "true", {"ready": True}, True),
+        ("ready", "true", {"ready": False}, False),
+        ("data.status", "healthy", {"data": {"status": "healthy"}}, True),
+        ("data.status", "healthy", {"status": "healthy"}, False),
+        ("data.status", "healthy", {"data": ["healthy"]}, False),
+        ("data.count", "3", {"data": {"count": 3}}, True),
+        ("status", "None", {}, False),
+    ],
+)
+def test_fields_are_read_as_the_host_reads_them(field: str, equals: str, body: Any, passed: bool) -> None:
+    """A path with dots leads into the answer, and booleans are written as JSON has them."""
+    asked = replace(probe(release=None), field=field, equals=equals)
+    assert judge_answer(asked, answer_of(200, json.dumps(body), {})).passed is passed
+
+
 def reply(body: Any = HEALTHY, status: int = 200, release: str = RELEASE) -> Reply:
     """Return the app's answer."""
     return Reply(body=body, status=status, headers={"X-ACP-Release": release})
@@ -126,9 +144,9 @@ def test_a_header_is_found_in_any_spelling(spelling: str) -> None:
         (answer_of(200, json.dumps(UNHEALTHY), {}), "database, disk_space of the app", ("database", "disk_space")),
         (answer_of(503, json.dumps(UNHEALTHY), {}), "the container's log", ("database", "disk_space")),
         (answer_of(500, "", {}), "the container's log", ("acp-ingest",)),
-        (answer_of(200, json.dumps(HEALTHY), {}), "`acp-release status`", ("release",)),
+        (answer_of(200, json.dumps(HEALTHY), {}), "`acp-release status --stack STACK`", ("release",)),
         (Answer(asked="GET /health", seconds=1, failure="no answer (ConnectError)"),
-         "is it running? `acp-release status`", ("acp-ingest",)),
+         "is it running? `acp-release status --stack STACK`", ("acp-ingest",)),
     ],
 )  # fmt: skip
 def test_a_failure_points_to_what_is_down(answer: Answer, look_at: str, blames: tuple[str, ...]) -> None:
@@ -197,7 +215,7 @@ class TestOverTheNetwork:
             closed.bind(("127.0.0.1", 0))
             (result,) = examined([target(closed.getsockname()[1])])
         assert result.came == "no answer (ConnectError)"
-        assert result.look_at == "is it running? `acp-release status`"
+        assert result.look_at == "is it running? `acp-release status --stack STACK`"
 
     def test_a_dropped_connection_is_a_failure(self) -> None:
         """A server that closes without an answer has not answered."""
