@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 def test_what_a_killed_probe_left_is_removed(tmp_path: Path) -> None:
     """Also a file that was half-written when it was killed; a folder that is gone already is no error."""
-    files = ProbeFiles(tmp_path / "probe")
-    files.write_result({"sent": 1}) if files.folder.mkdir() else None
+    files = ProbeFiles(folder=tmp_path / "probe")
+    files.folder.mkdir()
+    files.write_result({"sent": 1})
     (files.folder / "state.4711.new").write_text("{", encoding="utf-8")
     files.remove()
     assert not files.folder.exists()
