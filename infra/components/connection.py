@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 DIAL_ATTEMPTS = 3
 DIAL_TIMEOUT_SECONDS = 10
+COMMAND_TIMEOUT = "30m"
+"""The longest a command on a host takes: it may pull images. A host that vanished is not waited for any longer."""
 
 
 def connection(host: Host, private_key: pulumi.Input[str]) -> remote.ConnectionArgs:
@@ -44,5 +46,11 @@ def hostctl_command(
         stdin=pulumi.Output.secret(request),
         logging=remote.Logging.NONE,
         add_previous_output_in_env=False,
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["stdin"])),
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            pulumi.ResourceOptions(
+                additional_secret_outputs=["stdin"],
+                custom_timeouts=pulumi.CustomTimeouts(create=COMMAND_TIMEOUT, update=COMMAND_TIMEOUT),
+            ),
+        ),
     )

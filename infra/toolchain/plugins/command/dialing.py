@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FIRST_DELAY_SECONDS = 0.1
 DELAY_FACTOR = 1.5
 LONGEST_DELAY_SECONDS = 5.0
+ALIVE_INTERVAL_SECONDS = 15
+ALIVE_COUNT = 3
+"""A host that is silent for so many intervals is gone, and what runs there is not waited for."""
 
 
 class DialError(Exception):
@@ -129,6 +132,8 @@ async def _login_options(connection: Connection) -> dict[str, Any]:
         "known_hosts": known_hosts,
         "connect_timeout": connection.per_dial_timeout_seconds or None,
         "login_timeout": 0,
+        "keepalive_interval": ALIVE_INTERVAL_SECONDS,
+        "keepalive_count_max": ALIVE_COUNT,
         "agent_path": None,
         "config": None,
         "x509_trusted_certs": None,
