@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.domain.certificate import certify
 from tests.bench.figure import Figure
-from tests.faults.candidates import with_fault
+from tests.faults.candidates import AFTER_SMOKE, with_fault
 from tests.faults.stage import COMPARED, IMPATIENT
 from tests.support.traffic import loss, traffic
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 GOOD_RELEASES = 10
-BAD_FAULTS = ("never-ready", "crash-loop", "not-ready-200", "flap:0.7", "oom:0", "never-ready")
+BAD_FAULTS = ("never-ready", "crash-loop", "not-ready-200", "flap:0.7", "oom:0", AFTER_SMOKE)
+"""All but the last never get any traffic; that one has all of it when it begins to fail."""
 BAD_IMAGES = ("acp-ingest", "acp-agents")
 REST_SECONDS = 20.0
 

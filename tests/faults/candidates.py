@@ -90,6 +90,7 @@ ROWS = (
         expected="reverts, old serves",
         act=_bad_canary("oom:6", "used more memory", "ended by itself", "memory"),
         allowed_lost=MAX_FAILURES,
+        paste=True,
     ),
     Row(
         name="healthy, but no request works",
@@ -99,14 +100,16 @@ ROWS = (
     Row(
         name="healthy, then 5xx in canary",
         expected="reverts, old serves",
-        act=_bad_canary(AFTER_SMOKE, "error rate", "failed too often", "took", "errors"),
+        act=_bad_canary(AFTER_SMOKE, "failed on the candidate", "failed too often", "took", "errors"),
         allowed_lost=MAX_FAILURES,
         paste=True,
     ),
     Row(
         name="agents healthy, then 5xx in canary",
         expected="reverts, old serves",
-        act=_bad_canary(AFTER_SMOKE, "error rate", "failed too often", "took", "errors", image="acp-agents"),
+        act=_bad_canary(
+            AFTER_SMOKE, "failed on the candidate", "failed too often", "took", "errors", image="acp-agents"
+        ),
         allowed_lost=MAX_FAILURES,
         paste=True,
     ),

@@ -31,7 +31,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One fault; `allowed_lost` is how many requests it may cost outside of down times that it causes itself.
+    """One fault; `allowed_lost` is how many unrepeatable requests it may cost outside of down times of its own.
 
     `follow` asks for a good release after it; `shows_release` says that the row cannot pass without a good release of
     its own that comes to serve, so that it is one for the row before it, too.

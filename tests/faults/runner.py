@@ -95,8 +95,9 @@ def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
 
 
 def _lost_problems(lost: Loss, row: Row) -> list[str]:
-    """Return what is wrong with the losses."""
-    if lost.outside <= row.allowed_lost:
+    """Return what is wrong with the losses: what may be repeated is never lost, of the rest at most what is allowed."""
+    if lost.outside == lost.unrepeatable <= row.allowed_lost:
         return [] if lost.sent else ["no traffic was sent"]
     shown = "; ".join(lost.shown[:SHOWN])
-    return [f"lost {lost.outside} of {lost.sent} requests, {row.allowed_lost} allowed: {shown}"]
+    allowed = f"{row.allowed_lost} unrepeatable ones allowed"
+    return [f"lost {lost.outside} of {lost.sent} requests, {lost.unrepeatable} unrepeatable, {allowed}: {shown}"]

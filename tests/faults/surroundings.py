@@ -158,6 +158,8 @@ def _ssh_dropped(stage: Stage) -> Seen:
 
 def _half_applied(stage: Stage) -> Seen:
     """Kill compose and hostctl between the first and the last container of the candidate."""
+    status = stage.view.status()
+    whole = len(status["releases"][status["serving"]])
     update = stage.start()
     with stage.held(update, "start/up/begin"):
         pass
@@ -168,8 +170,12 @@ def _half_applied(stage: Stage) -> Seen:
     stage.view.sh("pkill -9 docker-compose; pkill -9 -f hostctl.pyz || true", check=False)
     made = len(_containers(stage)) - len(known)
     result = update.wait()
-    problems = ("the update succeeded",) if result.good else ()
-    return Seen(text=f"killed with {made} containers made; update failed in {result.seconds:.0f} s", problems=problems)
+    problems = ["the update succeeded"] if result.good else []
+    if not 0 < made < whole:
+        problems.append(f"{made} containers were made, a part of {whole} was to be")
+    return Seen(
+        text=f"killed with {made} containers made; update failed in {result.seconds:.0f} s", problems=tuple(problems)
+    )
 
 
 def _containers(stage: Stage) -> list[str]:

@@ -27,6 +27,8 @@ LIGHT_RATE = 40.0
 """The same where the traffic shows that nothing is lost beside what the test is about."""
 
 SEARCH = {"query": "what does the release do", "limit": 1}
+UNREPEATABLE = "paste"
+"""The name of the requests that may not be sent twice."""
 PASTE = {"text": "A document that the traffic pastes.", "origin": "traffic", "sensitivity": "public"}
 READY_SECONDS = 20.0
 SETTLE_SECONDS = 0.5
@@ -53,7 +55,7 @@ def requests(host: Host, *, search: bool = True, paste: bool = False) -> list[Pr
         third = ProbeRequest(name="search", method="POST", url=f"{ingest}/api/v1/search", json=SEARCH)
     fifth = ProbeRequest(name="ingest", method="GET", url=f"{ingest}/version")
     if paste:
-        fifth = ProbeRequest(name="paste", method="POST", url=f"{ingest}/api/v1/ingest/paste", json=PASTE)
+        fifth = ProbeRequest(name=UNREPEATABLE, method="POST", url=f"{ingest}/api/v1/ingest/paste", json=PASTE)
     front = [
         ProbeRequest(name="ingest", method="GET", url=f"{ingest}/version"),
         ProbeRequest(name="ingest", method="GET", url=f"{ingest}/version"),
@@ -129,11 +131,12 @@ def wait_health(host: Host, port: int, *, healthy: bool, timeout_seconds: float 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What was lost: in all, in down times, and every request that no down time explains in words."""
+    """What was lost: in all, in down times, and of the rest, which is shown in words, what may not be sent twice."""
 
     sent: int
     lost: int
     in_downtime: int
+    unrepeatable: int
     certificate: Certificate
     shown: tuple[str, ...] = ()
 
@@ -147,12 +150,14 @@ def loss(answers: Sequence[Answer], downtimes: Sequence[Downtime] = ()) -> Loss:
     """Return what of `answers` was lost."""
     lost = [answer for answer in answers if answer.lost]
     covered = [answer for answer in lost if any(downtime.covers(answer) for downtime in downtimes)]
+    outside = [answer for answer in lost if answer not in covered]
     return Loss(
         sent=len(answers),
         lost=len(lost),
         in_downtime=len(covered),
+        unrepeatable=sum(answer.name == UNREPEATABLE for answer in outside),
         certificate=certify(answers),
-        shown=tuple(_shown(answer) for answer in lost if answer not in covered),
+        shown=tuple(_shown(answer) for answer in outside),
     )
 
 

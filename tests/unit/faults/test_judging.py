@@ -14,6 +14,7 @@ from tests.faults.killed import COMMITTED_FROM, STEPS
 from tests.faults.matrix import all_rows, chains
 from tests.faults.report import as_json
 from tests.faults.row import Result, Row, Seen
+from tests.faults.runner import _lost_problems
 from tests.faults.stage import Stage
 from tests.support.overrides import merged
 from tests.support.traffic import Downtime, loss
@@ -35,6 +36,23 @@ def test_a_lost_request_in_a_downtime_is_counted_apart() -> None:
     assert (found.sent, found.lost, found.in_downtime, found.outside) == (3, 2, 1, 1)
     assert len(found.shown) == 1
     assert "status 503" in found.shown[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "allowed", "passed"),
+    [
+        ([], 0, True),
+        (["paste"] * 5, 5, True),
+        (["paste"] * 6, 5, False),
+        (["paste", "search"], 5, False),
+        (["ingest"], 5, False),
+    ],
+)
+def test_only_what_may_not_be_sent_twice_may_be_lost(names: list[str], allowed: int, passed: bool) -> None:
+    """A canary's allowance is for unrepeatable requests; the edge asks again with all others."""
+    answers = [_answer(1.0), *(replace(_answer(2.0, lost="status 500"), name=name) for name in names)]
+    row = Row(name="a", expected="b", act=lambda _: Seen(text=""), allowed_lost=allowed)
+    assert (_lost_problems(loss(answers), row) == []) is passed
 
 
 def test_a_request_that_began_before_a_downtime_and_ended_in_it_is_excused() -> None:
