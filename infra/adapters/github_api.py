@@ -73,6 +73,20 @@ class GitHub:
                 break
         return items
 
+    def listed(self, path: str, key: str) -> list[dict[str, Any]]:
+        """Return all items of a list that lies under `key` and comes in pages; none where nothing is at `path`.
+
+        How many a page has at most differs from list to list, so the total is what ends it.
+        """
+        items: list[dict[str, Any]] = []
+        for page in range(1, MOST_PAGES + 1):
+            document = self.get(f"{path}?per_page={PAGE_SIZE}&page={page}") or {}
+            found = document.get(key) or []
+            items += found
+            if not found or len(items) >= int(document.get("total_count") or 0):
+                break
+        return items
+
     def _send(self, method: str, path: str, document: Mapping[str, Any]) -> Any:
         return self._read(self._call(method, path, document))
 

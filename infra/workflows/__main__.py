@@ -7,14 +7,15 @@ from pathlib import Path
 
 from infra.paths import PROJECT_ROOT
 from infra.settings import load_stack_file
-from infra.settings.ci_secrets import ci_secrets
+from infra.settings.ci_secrets import ci_secrets, optional_secrets
 from infra.workflows.document import read_workflow
 from infra.workflows.rules import STACKS, breaches
 
 
 def known_secrets() -> frozenset[str]:
-    """Return every secret that the program reads for a stack that the workflows deploy."""
-    return frozenset().union(*(ci_secrets(load_stack_file(stack, PROJECT_ROOT)) for stack in STACKS))
+    """Return every secret that the program reads for a stack that the workflows deploy, or that Pulumi reads."""
+    settings = [load_stack_file(stack, PROJECT_ROOT) for stack in STACKS]
+    return frozenset().union(*(ci_secrets(stack) | optional_secrets(stack) for stack in settings))
 
 
 def main(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 REPOSITORY = "example/analyst-copilot"
 TOKEN = "token-of-the-test"
 PREFIX = f"/repos/{REPOSITORY}/"
+MOST_ITEMS, MOST_VARIABLES = 100, 30
 
 
 @dataclass(slots=True)
@@ -48,7 +49,19 @@ class GitHubServer:
         if method == "PATCH" and path.startswith("issues/comments/"):
             self.comments[int(path.rpartition("/")[2])] = body["body"]
             return 200, {}
-        return (200, self.documents[path]) if path in self.documents else (404, {"message": "Not Found"})
+        if path not in self.documents:
+            return 404, {"message": "Not Found"}
+        return 200, _page(self.documents[path], parse_qs(address.query))
+
+
+def _page(document: Any, query: dict[str, list[str]]) -> Any:
+    """Return one page of a list that lies in a document, of which GitHub gives at most so many at once."""
+    lists = [key for key, value in document.items() if isinstance(value, list)] if isinstance(document, dict) else []
+    if not lists or "page" not in query:
+        return document
+    (key,), number = lists, int(query["page"][0])
+    size = min(int(query["per_page"][0]), MOST_VARIABLES if key == "variables" else MOST_ITEMS)
+    return {"total_count": len(document[key]), key: document[key][(number - 1) * size : number * size]}
 
 
 @contextlib.contextmanager

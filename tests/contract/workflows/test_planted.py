@@ -50,6 +50,10 @@ MISTAKES = [
         new="      STAGING_DATABASE_URL: ${{ secrets.STAGING_DATABASE_URL }}\n    steps:",
     ),
     Mistake(
+        name="a key of the stack where images are built", found_by="rules",
+        old="secrets.STAGING_REGISTRY_PASSWORD", new="secrets.STAGING_SETUP_SSH_KEY",
+    ),
+    Mistake(
         name="production's secret on staging", found_by="rules",
         old="${{ secrets.STAGING_DATABASE_URL }}", new="${{ secrets.PRODUCTION_DATABASE_URL }}",
     ),
@@ -76,7 +80,7 @@ MISTAKES = [
     ),
     Mistake(
         name="a job without a timeout", found_by="rules",
-        old="    timeout-minutes: 45\n    permissions:\n", new="    permissions:\n",
+        old="    timeout-minutes: 45\n    environment: registry\n", new="    environment: registry\n",
     ),
     Mistake(
         name="a deploy that may be cancelled", found_by="rules",
@@ -85,6 +89,11 @@ MISTAKES = [
     Mistake(
         name="a deploy outside of its group", found_by="rules",
         old="group: stack-staging", new="group: deploys-${{ github.run_id }}",
+    ),
+    Mistake(name="a job that pushes out who waits", found_by="rules", old="      queue: max\n", new=""),
+    Mistake(name="a queue that GitHub does not know", found_by="rules", old="queue: max", new="queue: maximum"),
+    Mistake(
+        name="a misspelt key beside the queue", found_by="actionlint", old="queue: max", new="queue_length: max",
     ),
     Mistake(
         name="a tag that moves", found_by="rules",

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from infra.settings.ci_secrets import PREVIEW_SUFFIX, PULL_REQUEST_SUFFIX, REGISTRY_ENVIRONMENT
 from infra.toolchain.places import Places
 from infra.workflows.document import Workflow, read_workflow
 from tests.support.workflow.equivalents import equivalents
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.support.workflow.results import RunResult
 
 WORKFLOWS = CHECKOUT / ".github" / "workflows"
+SUFFIXES = ("", PREVIEW_SUFFIX, PULL_REQUEST_SUFFIX)
 NAMES = (
     "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "LLM_ENDPOINT", "EMBEDDING_ENDPOINT",
     "SETUP_SSH_KEY", "DEPLOY_SSH_KEY", "RELEASE_SSH_KEY",
@@ -65,11 +67,17 @@ def secrets_of(stack: str) -> dict[str, str]:
 
 @dataclass(slots=True, kw_only=True)
 class FakeRun:
-    """One run in `folder`; `answers` by program, command and perhaps stack, laid over those of a good run."""
+    """One run in `folder`; `answers` by program, command and perhaps stack, laid over those of a good run.
+
+    `secrets` and `variables` are laid over those of Environments and repository.
+    """
 
     folder: Path
     answers: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     rejected: frozenset[str] = frozenset()
+    cancelled: frozenset[str] = frozenset()
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     event: Mapping[str, Any] = field(default_factory=dict)
     real: frozenset[str] = frozenset()
 
@@ -77,12 +85,14 @@ class FakeRun:
         """Run a workflow to its end."""
         read = read_workflow(WORKFLOWS / workflow) if isinstance(workflow, str) else workflow
         environments = {
-            f"{stack}{suffix}": secrets_of(stack) for stack in ("staging", "production") for suffix in ("", "-preview")
+            f"{stack}{suffix}": secrets_of(stack) for stack in ("staging", "production") for suffix in SUFFIXES
         }
+        for name in (*environments, REGISTRY_ENVIRONMENT):
+            environments[name] = {**environments.get(name, {}), **self.secrets.get(name, {})}
         setting = Setting(
             folder=self.folder / "jobs",
             environments=environments,
-            variables={"PULUMI_BACKEND_URL": "file:///state"},
+            variables={"PULUMI_BACKEND_URL": "file:///state", **self.variables},
             token="token of the run",
             runner={
                 "PATH": str(self._runner_tools()),
@@ -91,6 +101,7 @@ class FakeRun:
             },
             equivalents=equivalents(self.folder / "artifacts", self._check_out, self._places()),
             rejected=self.rejected,
+            cancelled=self.cancelled,
         )
         github = {"repository": "example/analyst-copilot", "ref": "refs/heads/main", "event": self.event}
         return Run(workflow=read, setting=setting, github=github, inputs=inputs).complete()

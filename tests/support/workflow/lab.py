@@ -12,8 +12,10 @@ from infra.adapters.image_tags import ImageTags, copy_argv
 from infra.adapters.packed_history import with_history
 from infra.adapters.process import run
 from infra.lab.seed import derive, read_seed
+from infra.settings.ci_secrets import REGISTRY_ENVIRONMENT
 from infra.workflows.document import read_workflow
 from tests.support.workflow.equivalents import equivalents
+from tests.support.workflow.fakes import SUFFIXES
 from tests.support.workflow.run import Run, Setting
 from tests.support.workflow.stacks import STACKS, secret_values, write_stacks
 
@@ -117,7 +119,10 @@ class LabRepository:
         read = read_workflow(self.world.path / ".github" / "workflows" / workflow)
         setting = Setting(
             folder=folder / "jobs",
-            environments={f"{stack}{suffix}": self._own(stack) for stack in STACKS for suffix in ("", "-preview")},
+            environments={
+                **{f"{stack}{suffix}": self._own(stack) for stack in STACKS for suffix in SUFFIXES},
+                REGISTRY_ENVIRONMENT: {},
+            },
             variables={"PULUMI_BACKEND_URL": self.backend},
             token=self.token,
             runner={**self._runner(number, sha), **going.runner},

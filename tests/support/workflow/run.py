@@ -23,8 +23,9 @@ ENDED_WELL = ("success",)
 class Setting:
     """Where a run happens: the repository's settings on GitHub, and what stands for a runner.
 
-    `environments` has the secrets of each Environment, `rejected` those whose reviewers say no; `before` is called
-    when a job is about to run, as the world goes on while a run waits.
+    `environments` has the secrets of each Environment, `rejected` those whose reviewers say no, `cancelled` the jobs
+    that another run's job pushed out while they waited; `before` is called when a job is about to run, as the world
+    goes on while a run waits.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Setting:
     runner: Mapping[str, str]
     equivalents: Mapping[str, Equivalent]
     rejected: frozenset[str] = frozenset()
+    cancelled: frozenset[str] = frozenset()
     before: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     token_name: str = "GITHUB_TOKEN"
 
@@ -63,6 +65,8 @@ class Run:
         scope = Scope(contexts=self._contexts(job, {}), functions=self._status(job))
         if not condition(job.get("if"), scope):
             return JobResult(name=name, result="skipped")
+        if name in self.setting.cancelled:
+            return JobResult(name=name, result="cancelled")
         environment = interpolate(str(job.get("environment") or ""), scope)
         self.setting.before.get(name, lambda: None)()
         if environment in self.setting.rejected:

@@ -9,7 +9,10 @@ import pytest
 
 from infra.cli.main import main
 from infra.cli.setup_github import wanted_of
-from infra.domain.repository_rules import PREVIEW_SUFFIX
+from infra.domain.repository_rules import CHECKS
+from infra.paths import PROJECT_ROOT
+from infra.settings import load_stack_file
+from infra.settings.ci_secrets import REGISTRY_ENVIRONMENT, ci_secrets, optional_secrets, registry_password
 from infra.workflows.document import Workflow, read_workflow, texts
 from infra.workflows.rules import STACKS, environments_of
 from tests.support.commands import subcommands
@@ -44,21 +47,58 @@ def test_every_command_in_a_workflow_exists(place: str, words: list[str]) -> Non
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_deploy_gets_every_secret_of_its_stack(stack: str) -> None:
-    """The deploy job passes exactly the secrets that the stack's settings ask for, each under its own name."""
-    deploy = read_workflow(WORKFLOWS / "deploy.yml")
-    environment = deploy.jobs[stack]["env"]
-    passed = {name for name, text in environment.items() if text == f"${{{{ secrets.{name} }}}}"}
-    others = [name for text in texts(environment) for name in re.findall(r"secrets\.(\w+)", text) if name not in passed]
-    assert passed == wanted_of(stack).secrets
-    assert others == []
+    """The deploy job passes what the stack's settings ask for, and what may be there, each under its own name."""
+    settings = load_stack_file(stack, PROJECT_ROOT)
+    environment = read_workflow(WORKFLOWS / "deploy.yml").jobs[stack]["env"]
+    passed = {name: re.findall(r"secrets\.(\w+)", text) for name, text in environment.items() if "secrets." in text}
+    assert passed == {name: [name] for name in ci_secrets(settings) | optional_secrets(settings)}
+    password = registry_password(settings)
+    assert environment[password] == f"${{{{ secrets.{password} || github.token }}}}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_only_known_environments_are_used(path: Path) -> None:
     """Every Environment is one that `setup-github` looks after."""
-    known = {stack + suffix for stack in STACKS for suffix in ("", PREVIEW_SUFFIX)}
+    known = {environment.name for stack in STACKS for environment in wanted_of(stack)} | {REGISTRY_ENVIRONMENT}
     used = {name for job in read_workflow(path).jobs.values() for name in environments_of(job)}
     assert used <= known
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_environment_is_asked_for_what_its_jobs_pass(stack: str) -> None:
+    """What `setup-github` wants in an Environment is what the jobs bound to it hand over, but for what is optional."""
+    optional = optional_secrets(load_stack_file(stack, PROJECT_ROOT))
+    passed: dict[str, set[str]] = {}
+    for path in FILES:
+        for job in read_workflow(path).jobs.values():
+            named = {name for text in texts(job) for name in re.findall(r"secrets\.(\w+)", text)}
+            for environment in environments_of(job):
+                passed.setdefault(environment, set()).update(named - optional)
+    others = tuple(f"{other.upper()}_" for other in STACKS if other != stack)
+    for wanted in wanted_of(stack):
+        own = {name for name in passed[wanted.name] if not name.startswith(others)}
+        assert (wanted.name, own) == (wanted.name, wanted.secrets - optional)
+
+
+def test_the_checks_asked_for_are_the_jobs_of_ci() -> None:
+    """What main's rules must require is what ci.yml runs, by the names that GitHub gives to its checks."""
+    assert {job["name"] for job in read_workflow(WORKFLOWS / "ci.yml").jobs.values()} == CHECKS
+
+
+def test_one_workflow_on_main_signs() -> None:
+    """A signature counts where deploy.yml made it on main, which is the one workflow that signs."""
+    signing = [path.name for path in FILES if any("acp-release sign" in str(s) for _, s in read_workflow(path).steps())]
+    assert signing == ["deploy.yml"]
+    for stack in STACKS:
+        gate = load_stack_file(stack, PROJECT_ROOT).gate
+        if gate.signing is None or gate.signing.identity is None:
+            continue
+        where = re.match(r"\^(https://github\\\.com/[\w./\\-]+?/)\\\.github/", gate.signing.identity)
+        assert where is not None
+        workflows = where[1].replace("\\", "") + ".github/workflows/"
+        assert re.search(gate.signing.identity, f"{workflows}deploy.yml@refs/heads/main")
+        for other in ("ci.yml@refs/heads/main", "deploy.yml@refs/tags/v1", "deploy.yml@refs/heads/main2"):
+            assert not re.search(gate.signing.identity, workflows + other)
 
 
 def mutated(file: str, old: str, new: str, folder: Path) -> Workflow:
@@ -98,8 +138,8 @@ class TestTheHarness:
 
     def test_a_broken_condition_changes_the_outcome(self, tmp_path: Path) -> None:
         """Without its status function a job after a skipped one does not run."""
-        old = "if: ${{ !cancelled() && needs.build.result != 'failure' }}"
-        workflow = mutated("deploy.yml", old, "if: ${{ needs.build.result != 'failure' }}", tmp_path)
+        old = "if: ${{ !cancelled() && (inputs.image_tag || needs.build.result == 'success') }}"
+        workflow = mutated("deploy.yml", old, "if: ${{ inputs.image_tag != '' }}", tmp_path)
         result = FakeRun(folder=tmp_path / "run").run(workflow, environment="staging", image_tag="v1.3.0")
         assert result.outcomes["scan"] == "skipped"
 

@@ -46,9 +46,8 @@ def test_a_push_to_main_goes_to_staging(tmp_path: Path) -> None:
         "acp-release check --stack staging",
         "acp-release smoke --stack staging",
         DELIVER,
-        "acp-release install-keys --stack staging",
         "acp-release load --stack staging --profile load",
-        "acp-release install-keys --stack staging",
+        "acp-release install-keys --stack staging --key deploy",
         "acp-release docs --stack staging --output reports/docs --summary",
     ]
 
@@ -96,6 +95,27 @@ def test_a_slow_release_does_not_reach_production(tmp_path: Path) -> None:
     result = FakeRun(folder=tmp_path, answers={"acp-release load": {"status": 50}}).run(environment="production")
     rest = skipped("plan", "production")
     assert result.outcomes == outcomes(performance="failure", **rest, notifications="success"), str(result)
+
+
+@pytest.mark.parametrize("job", ["build", "scan", "sign", "staging", "performance", "plan"])
+def test_a_cancelled_job_lets_nothing_through(tmp_path: Path, job: str) -> None:
+    """A job that was pushed out of its queue or ran out of time passed nothing: no later stack is touched."""
+    fake = FakeRun(folder=tmp_path, cancelled=frozenset({job}))
+    result = fake.run(environment="production")
+    way = ("build", "scan", "sign", "staging", "performance", "plan", "production")
+    after = way[way.index(job) + 1 :]
+    assert {name: result.outcomes[name] for name in (job, *after)} == {job: "cancelled", **skipped(*after)}, str(result)
+    assert not [line for line in fake.commands if "apply" in line]
+    assert result.outcomes["notifications"] == "success"
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_published_tag_whose_scan_was_cancelled_is_not_released(tmp_path: Path, environment: str) -> None:
+    """What a run with a tag leaves out on purpose is no leave for what it must do."""
+    fake = FakeRun(folder=tmp_path, cancelled=frozenset({"scan"}))
+    result = fake.run(environment=environment, image_tag="v1.3.0")
+    rest = skipped("build", "sign", "staging", "performance", "plan", "production", "documentation")
+    assert result.outcomes == outcomes(scan="cancelled", **rest, notifications="success"), str(result)
 
 
 def test_production_that_is_not_approved_is_not_touched(tmp_path: Path) -> None:
@@ -177,6 +197,41 @@ def test_the_scan_has_nothing_worth_stealing(tmp_path: Path) -> None:
     assert scan["env"]["STAGING_REGISTRY_PASSWORD"] == "token of the run"
 
 
+REGISTRY = ("STAGING_REGISTRY_PASSWORD", "PRODUCTION_REGISTRY_PASSWORD")
+
+
+def test_a_registry_of_ones_own_gets_its_own_password(tmp_path: Path) -> None:
+    """Where an Environment has a password, its jobs log in with that, and with the run's token where it has none."""
+    names = {"registry": REGISTRY[0], "staging": REGISTRY[0], "production-preview": REGISTRY[1]}
+    secrets = {environment: {name: f"of {environment}"} for environment, name in names.items()}
+    fake = FakeRun(folder=tmp_path, secrets=secrets)
+    fake.run(environment="production")
+    given = {
+        " ".join(call["argv"][:2]): next(call["env"][name] for name in REGISTRY if name in call["env"])
+        for call in fake.calls
+        if call["argv"][1] in {"build", "scan", "sign", "up", "preview", "apply"}
+    }
+    assert given == {
+        **dict.fromkeys(("acp-release build", "acp-release scan", "acp-release sign"), "of registry"),
+        "pulumi up": "of staging",
+        "acp-release preview": "of production-preview",
+        "acp-release apply": "token of the run",
+    }
+
+
+def test_a_job_that_only_looks_has_no_key_that_changes_a_host(tmp_path: Path) -> None:
+    """Load, documentation and drift see neither the setup key nor what the app is given."""
+    calls = []
+    for name, inputs in (("deploy.yml", {"environment": "production"}), ("drift.yml", {})):
+        fake = FakeRun(folder=tmp_path / name)
+        fake.run(name, **inputs)
+        calls += [call for call in fake.calls if call["argv"][1] in {"load", "docs", "status"}]
+    seen = {value for call in calls for value in call["env"].values() if value.startswith("value of")}
+    assert len(calls) == 4
+    keys = {f"value of {stack}_DEPLOY_SSH_KEY" for stack in ("STAGING", "PRODUCTION")}
+    assert seen == {"value of PULUMI_CONFIG_PASSPHRASE", *keys}
+
+
 @pytest.mark.parametrize(("release", "stack"), [("", "staging"), ("v1.4.1-1a2b3c4d", "production")])
 def test_a_rollback_by_hand(tmp_path: Path, release: str, stack: str) -> None:
     """The rollback workflow goes back on the named stack only, to the named release or the one before."""
@@ -184,6 +239,19 @@ def test_a_rollback_by_hand(tmp_path: Path, release: str, stack: str) -> None:
     result = fake.run("rollback.yml", environment=stack, release=release)
     assert result.outcomes == {s: "success" if s == stack else "skipped" for s in ("staging", "production")}
     assert f"acp-release rollback --stack {stack} --to {release} --yes" in fake.commands
+    assert not [line for line in fake.commands if "--event" in line]
+
+
+@pytest.mark.parametrize("command", ["install-keys", "rollback", "check"])
+def test_a_rollback_that_fails_is_told(tmp_path: Path, command: str) -> None:
+    """Refused before the update, or bad after it: people are told, and it is delivered before the runner goes."""
+    fake = FakeRun(folder=tmp_path, answers={f"acp-release {command}": {"status": 20}})
+    result = fake.run("rollback.yml", environment="production", release="")
+    assert result.outcomes["production"] == "failure"
+    assert fake.commands[-2:] == [
+        "acp-release notify --stack production --event failed --reason the rollback job failed, or was cancelled",
+        "acp-release notifications --stack production --resend",
+    ]
 
 
 @pytest.mark.parametrize("fork", [False, True])
@@ -201,11 +269,38 @@ def test_a_fork_gets_no_secret(tmp_path: Path, fork: bool) -> None:
     assert numbers == (set() if fork else {"12"})
 
 
+def test_previews_of_pull_requests_can_be_left_out(tmp_path: Path) -> None:
+    """With the variable `PULL_REQUEST_PREVIEWS` at `off` a pull request gets the outline, and no secret."""
+    request = {"number": 12, "head": {"repo": {"full_name": "example/analyst-copilot"}}, "user": {"login": "someone"}}
+    fake = FakeRun(folder=tmp_path, event={"pull_request": request}, variables={"PULL_REQUEST_PREVIEWS": "off"})
+    result = fake.run("preview.yml")
+    assert result.outcomes == {"outline": "success", **skipped("staging", "production")}, str(result)
+
+
+def test_a_pull_request_shares_no_environment_with_main(tmp_path: Path) -> None:
+    """Reviewers on what previews pull requests keep neither plan, drift nor documentation of main waiting."""
+    closed = frozenset({"staging-pull-request", "production-pull-request"})
+    for name, inputs in (("deploy.yml", {"environment": "production"}), ("drift.yml", {})):
+        result = FakeRun(folder=tmp_path / name, rejected=closed).run(name, **inputs)
+        assert set(result.outcomes.values()) <= {"success", "skipped"}, str(result)
+    request = {"number": 12, "head": {"repo": {"full_name": "example/analyst-copilot"}}, "user": {"login": "someone"}}
+    fake = FakeRun(folder=tmp_path / "preview", rejected=closed, event={"pull_request": request})
+    assert fake.run("preview.yml").outcomes == {"outline": "success", "staging": "failure", "production": "failure"}
+
+
 def test_drift_is_told(tmp_path: Path) -> None:
     """A stack whose hosts differ fails its job and is told of; the other is looked at all the same."""
     fake = FakeRun(folder=tmp_path, answers={"acp-release status staging": {"status": 20}})
     result = fake.run("drift.yml")
     assert result.outcomes == {"staging": "failure", "production": "success"}
     assert [line for line in fake.commands if "notify" in line] == [
-        "acp-release notify --stack staging --event drift --reason hosts and record differ"
+        "acp-release notify --stack staging --event drift --reason hosts and record differ, or could not be compared"
     ]
+
+
+def test_a_night_without_a_comparison_is_no_drift(tmp_path: Path) -> None:
+    """A job that fails before it compares, as without its key, is red, and nobody is told of drift."""
+    fake = FakeRun(folder=tmp_path, answers={"acp-release install-keys staging": {"status": 11}})
+    result = fake.run("drift.yml")
+    assert result.outcomes == {"staging": "failure", "production": "success"}
+    assert not [line for line in fake.commands if "--event" in line]
