@@ -29,7 +29,7 @@ from infra.release import (
     utc_now,
 )
 from infra.settings import Settings, load_settings, one_update_overrides
-from infra.settings.secrets import SecretValues, read_secrets
+from infra.settings.secrets import SecretValues, read_secrets, refuse_wrong_core
 from infra.sources import check_templates, find_source
 
 
@@ -39,6 +39,7 @@ def main() -> None:
     config = {**pulumi.runtime.config.CONFIG.get(), **one_update_overrides(os.environ)}
     settings = load_settings(pulumi.get_stack(), config, root=PROJECT_ROOT)
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
+    refuse_wrong_core(settings, secrets)
     declare(settings, secrets)
 
 

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+STANDARD_ERROR = 2
 
 
-def attend(argv: Sequence[str], *, timeout_seconds: float, env: Mapping[str, str], quiet: bool = False) -> int:
-    """Run `argv` with our input, its output going where ours goes (nowhere with `quiet`), and return its exit status.
+def attend(argv: Sequence[str], *, timeout_seconds: float, env: Mapping[str, str], to_stderr: bool = False) -> int:
+    """Run `argv` with our input and outputs, and return its exit status; with `to_stderr` all it says goes there.
 
     Who interrupts us means it: it is told so, and has the time to take back what it has done. Signals are a matter of
     the main thread, so this is called there.
     """
-    output = subprocess.DEVNULL if quiet else None
+    output = STANDARD_ERROR if to_stderr else None
     try:
         process = subprocess.Popen(  # noqa: S603 - an argv list, never a shell
             list(argv), stdout=output, env=dict(env)

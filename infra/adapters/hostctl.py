@@ -136,7 +136,7 @@ class HostctlClient:
             return HostError(
                 f"{self.host.name} refused the deploy key",
                 where=self._where,
-                mend="run `pulumi up` with the setup key: it installs the deploy key",
+                mend="`pulumi up --stack STACK` with the setup key installs the deploy key",
             )
         if status == CONNECTION_FAILED_STATUS:
             return HostUnreachableError(
@@ -147,7 +147,7 @@ class HostctlClient:
         return HostError(
             f"{self.host.name}: hostctl {command} ended with status {status} and no answer: {reason[-500:]}",
             where=self._where,
-            mend="`acp-release status` shows what the host is doing",
+            mend="`acp-release status --stack STACK` shows what the host is doing",
         )
 
 

@@ -42,7 +42,8 @@ def unpack(value: Any) -> list[dict[str, Any]]:
         raise UnreadableHistoryError(
             "the history in the stack's state cannot be read",
             where=f"output `{HISTORY}`",
-            mend="`acp-release audit verify` says what was changed; `pulumi stack import` takes an earlier state back",
+            mend="`acp-release audit verify --stack STACK` says what was changed;"
+            " `pulumi stack import --stack STACK --file FILE` takes an earlier state back",
         )
     return entries
 

@@ -13,7 +13,7 @@ from infra.settings.load import describe_problem
 if TYPE_CHECKING:
     from pathlib import Path
 
-MEND = "`acp-release preview --save` makes it"
+MEND = "`acp-release preview --stack STACK --save FILE` makes it"
 
 
 class PlanFile(BaseModel):

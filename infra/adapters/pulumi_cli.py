@@ -48,9 +48,9 @@ def secret_output(stack: str, name: str) -> str:
 
 
 def update_stack(
-    stack: str, *, env: Mapping[str, str], timeout_seconds: float, message: str | None = None, quiet: bool = False
+    stack: str, *, env: Mapping[str, str], timeout_seconds: float, message: str | None = None, to_stderr: bool = False
 ) -> bool:
     """Run the ordinary update in our place, told `message` of its reason, and return whether it succeeded."""
     options = ["--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT)]
     argv = ["pulumi", "up", "--stack", stack, *options, *(["--message", message] if message else [])]
-    return attend(argv, timeout_seconds=timeout_seconds, env=env, quiet=quiet) == 0
+    return attend(argv, timeout_seconds=timeout_seconds, env=env, to_stderr=to_stderr) == 0

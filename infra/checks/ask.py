@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REQUEST_TIMEOUT_SECONDS = 10.0
 LEAST_TIMEOUT_SECONDS = 0.5
-NOT_RUNNING = "is it running? `acp-release status`"
+NOT_RUNNING = "is it running? `acp-release status --stack STACK`"
 LOG = "the container's log"
 
 

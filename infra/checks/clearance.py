@@ -42,6 +42,7 @@ SBOM_KIND = "cyclonedx"
 PROVENANCE_KIND = "slsaprovenance1"
 KINDS = {"sbom": SBOM_KIND, "provenance": PROVENANCE_KIND}
 """What is attached to an image beside its signature, by the key of the record."""
+SIGNER_MEND = "does `gate.signing` accept who signs here?"
 
 
 def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
         if props["built"] and may_sign(signing) and not found.is_complete(images):
             sign_images(settings, secrets, images, commit=props["commit"])
             found = vouched(settings, secrets, verifier, images)
-    _refuse(settings, found.problems)
+    _refuse(settings, found.problems, how="" if is_offline else how_to_sign(settings, is_built=props["built"]))
     text = clearance_text(spec, run_id=props["run_id"], now_unix_seconds=time.time(), is_warm_only=is_offline)
     signature = sign(text, key_path(signing.release_key_file))
     show(f"gate: {spec['release']} cleared: {len(reports)} images scanned, {len(images)} signed by {verifier}")
@@ -121,13 +122,27 @@ def not_approved(release: str, approved: str) -> list[str]:
     return [f"{approved} was approved, and this would be {release}"] if approved and release != approved else []
 
 
-def _refuse(settings: Settings, problems: list[str]) -> None:
-    """Raise when there is a problem."""
+def _refuse(settings: Settings, problems: list[str], how: str = "") -> None:
+    """Raise when there is a problem; `how` mends all of them, where their own words do not say it."""
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise GateError(
-            f"the release is blocked:\n{lines}", where=f"stack {settings.stack}", mend="no host was changed"
+            f"the release is blocked:\n{lines}",
+            where=f"stack {settings.stack}",
+            mend=f"{how}; no host was changed" if how else "no host was changed",
         )
+
+
+def how_to_sign(settings: Settings, *, is_built: bool) -> str:
+    """Return what gets images the signatures that count, seen from a run that built them itself, or did not."""
+    signing = settings.gate.signing
+    if not is_built or signing is None:
+        return f"sign them where they are built: `acp-release sign --stack {settings.stack} --images FILE`"
+    if may_sign(signing):
+        return f"{SIGNER_MEND} (docs/gate.md, Signatures)"
+    if signing.identity:
+        return "only a CI run signs for `gate.signing.identity`: release there, or with a key (docs/gate.md, By hand)"
+    return "set `gate.signing.image_key_file`: this run has no key (docs/gate.md, By hand)"
 
 
 def verifier_of(signing: Signing) -> Verifier:

@@ -112,7 +112,7 @@ async def _queue(inquiry: Inquiry, target: Target) -> CheckResult:
         passed=trip.is_completed,
         came=came,
         blames=workers(inquiry) if trip.ended.is_success else (target.service_name,),
-        look_at="the worker's log: `acp-release status` has its containers",
+        look_at=f"the worker's log: `acp-release status --stack {inquiry.settings.stack}` has its containers",
         seconds=trip.queue_seconds,
     )
 

@@ -26,7 +26,7 @@ READY_SECONDS = 2.0
 AT_THE_EDGE = "the edge finds"
 ALL_UP: Mapping[str, Any] = {"up": 0, "servers": 0}
 """What the edge says of a service that it does not serve."""
-LOOK_AT = "`acp-release status`, and the container's log"
+LOOK_AT = "`acp-release status --stack STACK`, and the container's log"
 
 
 async def check_replicas(inquiry: Inquiry) -> list[CheckResult]:

@@ -83,7 +83,7 @@ def _look(address: tuple[str, int], name: str, context: ssl.SSLContext, least_da
     except ssl.SSLError as error:
         return f"no handshake: {error.reason or type(error).__name__}", f"{SETTING}, and the edge's log", False
     except OSError as error:
-        return f"no answer ({type(error).__name__})", "does the edge run? `acp-release status`", False
+        return f"no answer ({type(error).__name__})", "does the edge run? `acp-release status --stack STACK`", False
     if shown.days_left < least_days:
         return f"{shown.days_left:.0f} days are left, {least_days} must be", f"renew {SETTING}", False
     if old:

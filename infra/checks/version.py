@@ -40,7 +40,7 @@ async def _one(inquiry: Inquiry, target: Target) -> CheckResult:
         passed=not problems,
         came="; ".join(problems) or f"release {told}",
         blames=(RELEASE,),
-        look_at="`acp-release status`: which release does the host serve?",
+        look_at=f"`acp-release status --stack {inquiry.settings.stack}`: which release does the host serve?",
     )
 
 

@@ -54,7 +54,7 @@ def apply(stack: str, path: Path, expected: str | None, *, only_check: bool, as_
         lines = "\n".join(f"  - {line}" for line in changed)
         raise GateError(f"what was approved is not what would be applied:\n{lines}", mend=MEND)
     if not only_check:
-        _update(stack, {**environ, **_approval(stack)}, quiet=as_json)
+        _update(stack, {**environ, **_approval(stack)}, as_json=as_json)
     document = {"stack": stack, "plan": approved.hash, "applied": not only_check}
     emit(document, as_json=as_json, text=lambda: click.echo(f"plan {approved.hash[:12]} holds for {stack}"))
 
@@ -82,9 +82,10 @@ def _approval(stack: str) -> dict[str, str]:
     return {APPROVER_VARIABLE: ", ".join(names)} if names else {}
 
 
-def _update(stack: str, environ: Mapping[str, str], *, quiet: bool) -> None:
-    """Run the ordinary update."""
-    if not update_stack(stack, env=environ, timeout_seconds=UPDATE_SECONDS, quiet=quiet):
+def _update(stack: str, environ: Mapping[str, str], *, as_json: bool) -> None:
+    """Run the ordinary update; with `--json` its output is on standard error."""
+    if not update_stack(stack, env=environ, timeout_seconds=UPDATE_SECONDS, to_stderr=as_json):
         raise RolloutError(
-            f"the update of {stack} failed", mend="the reason stands above; `acp-release status` says what serves"
+            f"the update of {stack} failed",
+            mend=f"the reason stands above; what serves: `acp-release status --stack {stack}`",
         )

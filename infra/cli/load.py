@@ -40,7 +40,7 @@ def load_command(stack: str, profile: str, scenario: str, *, as_json: bool) -> N
     choose_scenarios(found, profile, scenario)
     outputs = stack_outputs(stack)
     if not outputs.get("release"):
-        raise UsageError(f"stack {stack} has no release to put under load", mend=f"pulumi up --stack {stack}")
+        raise UsageError(f"stack {stack} has no release to put under load", mend=f"`pulumi up --stack {stack}`")
     report = _watched(
         lambda: run_load(
             settings,

@@ -38,7 +38,8 @@ COMMANDS = {
     lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 2 usage, 10 settings, 11 secrets, 20-24 hosts, 30-31 registry, 40 gate, 50 checks, "
-    "60 reverted, 70 tools. A release is made with `pulumi up --stack STACK`.",
+    "60 the update failed, 70 tools, 80 unreadable history; `lab status` ends with 3 unless all of the lab is up. "
+    "A release is made with `pulumi up --stack STACK`, which has exit codes of its own.",
 )
 @click.version_option(package_name="acp-release")
 def main() -> None:

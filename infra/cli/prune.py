@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from infra.settings import Settings
 
+PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
 SIGNATURE_SUFFIXES = ("", ".sig", ".att", ".sbom")
 
 
@@ -34,7 +35,7 @@ def prune(stack: str, *, dry_run: bool, as_json: bool) -> None:
     Hosts prune themselves at every release. What no stack ever recorded is left alone.
     """
     settings = load(stack)
-    password = read_secrets(settings, os.environ, root=PROJECT_ROOT)["REGISTRY_PASSWORD"]
+    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(PASSWORD,))[PASSWORD]
     with RegistryApi.open(settings.registry, password) as api:
         spare = find_spare(settings, api)
         if not dry_run:

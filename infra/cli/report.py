@@ -31,7 +31,7 @@ def report(release: str | None, stack: str, *, as_json: bool) -> None:
     if not document:
         raise UsageError(
             f"nothing is known of release {wanted or '(none yet)'} on stack {stack}",
-            mend="`acp-release history` lists the recorded ones",
+            mend=f"`acp-release history --stack {stack}` lists the recorded ones",
         )
     page = write_report(document)
     emit({"page": str(page), **document}, as_json=as_json, text=lambda: console().print(str(page)))

@@ -41,7 +41,8 @@ def read_resources(settings: Settings, seconds: float, *, quiet: bool) -> dict[s
     watch.read()
     summary = watch.summary()
     if not summary["hosts"]:
-        raise HostError(f"no host of stack {settings.stack} answered", mend="`acp-release status` says why")
+        stack = settings.stack
+        raise HostError(f"no host of stack {stack} answered", mend=f"`acp-release status --stack {stack}` says why")
     return summary
 
 

@@ -77,7 +77,7 @@ def rollback(
         asked[SKIP_VARIABLE] = json.dumps(skipped)
     if accept_risk:
         asked[RISK_VARIABLE] = accept_risk
-    _update(stack, str(plan["to"]), asked, quiet=as_json)
+    _update(stack, str(plan["to"]), asked, as_json=as_json)
     if as_json and yes:
         emit({**plan, "done": True}, as_json=True, text=lambda: None)
 
@@ -120,13 +120,17 @@ def _print(plan: Mapping[str, Any]) -> None:
         screen.print(f"  host    {host} {MEANING[warmth]}")
 
 
-def _update(stack: str, release: str, asked: Mapping[str, str], *, quiet: bool) -> None:
-    """Run the ordinary update for a recorded release, asked for by environment; its output goes where ours does."""
+def _update(stack: str, release: str, asked: Mapping[str, str], *, as_json: bool) -> None:
+    """Run the ordinary update for a recorded release, asked for by environment; with `--json` it is on standard error.
+
+    Its exit code does not say what serves: one that lost requests after its commit fails too.
+    """
     environ = {**_own_environment(), **asked}
     message = rollback_message(release, who())
-    if not update_stack(stack, env=environ, timeout_seconds=UPDATE_TIMEOUT_SECONDS, message=message, quiet=quiet):
+    if not update_stack(stack, env=environ, timeout_seconds=UPDATE_TIMEOUT_SECONDS, message=message, to_stderr=as_json):
         raise RolloutError(
-            f"the rollback to {release} was not made; the release before it serves", mend="the reason stands above"
+            f"the update that goes back to {release} failed",
+            mend=f"the reason stands above; what serves: `acp-release status --stack {stack}`",
         )
 
 

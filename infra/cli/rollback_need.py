@@ -30,9 +30,11 @@ def is_needed(stack: str, *, as_json: bool) -> bool:
     if need.action == "roll back":
         click.echo(f"rollback needed: {need.why}", err=True)
         return True
-    add_summary(f"Nothing to roll back on `{stack}`: {need.why}.")
-    document = {"stack": stack, "needed": False, "why": need.why}
-    emit(document, as_json=as_json, text=lambda: click.echo(f"nothing to roll back: {need.why}"))
+    records = f": `acp-release status --stack {stack}` says what records it" if need.action == "record" else ""
+    why = f"{need.why}{records}"
+    add_summary(f"Nothing to roll back on `{stack}`: {why}.")
+    document = {"stack": stack, "needed": False, "why": why}
+    emit(document, as_json=as_json, text=lambda: click.echo(f"nothing to roll back: {why}"))
     return False
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.adapters.trivy import Login
-from infra.checks.clearance import may_sign, sign_images, verifier_of, vouched
+from infra.checks.clearance import SIGNER_MEND, may_sign, sign_images, verifier_of, vouched
 from infra.checks.gate import ScanRequest, recorded_verdict
 from infra.cli.options import emit, json_option, load, stack_option
 from infra.errors import GateError
@@ -55,7 +55,9 @@ def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
     sign_images(settings, secrets, built.images, commit=built.commit)
     problems = vouched(settings, secrets, verifier_of(signing), built.images).problems
     if problems:
-        raise GateError("the signatures do not count:\n" + "\n".join(problems), mend="no host was changed")
+        raise GateError(
+            "the signatures do not count:\n" + "\n".join(problems), mend=f"{SIGNER_MEND} No host was changed"
+        )
     document = {"signed": sorted(built.images), "by": str(verifier_of(signing))}
     emit(document, as_json=as_json, text=lambda: click.echo(f"{', '.join(document['signed'])} signed"))
 
@@ -69,4 +71,7 @@ def _refuse_unscanned(settings: Settings, images: Mapping[str, str]) -> None:
         if not recorded_verdict(ScanRequest(name=name, image=image, settings=settings, login=nobody))
     ]
     if missing:
-        raise GateError("not everything was scanned:\n" + "\n".join(missing), mend="`acp-release scan` first")
+        raise GateError(
+            "not everything was scanned:\n" + "\n".join(missing),
+            mend=f"`acp-release scan --stack {settings.stack} --images FILE` first",
+        )

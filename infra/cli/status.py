@@ -49,7 +49,7 @@ def read_status(stack: str) -> dict[str, Any]:
         hosts = list(pool.map(_host_status, host_clients(settings)))
     recorded = outputs.result()
     known = {entry["release"] for entry in recorded.get("history") or []}
-    found = find_differences(recorded.get("release_entry") or {}, hosts, known)
+    found = find_differences(stack, recorded.get("release_entry") or {}, hosts, known)
     return {
         "stack": stack,
         "release": recorded.get("release"),

@@ -71,7 +71,7 @@ def require_same_run(before: Mapping[str, Any], this: Mapping[str, Any], *, done
         raise ReleaseError(
             f"{done} {seen}, not {wanted}",
             where="an update of a part of the stack",
-            mend="run `pulumi up` without `--target` and `--exclude`: a part of an update makes no release",
+            mend="`pulumi up --stack STACK` without `--target` and `--exclude`: a part of an update makes no release",
         )
 
 

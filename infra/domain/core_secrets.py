@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreUrl:
+    """What the address of a data service on the host has to be: a driver after `+` and a query are the app's own."""
+
+    name: str
+    service: str
+    schemes: tuple[str, ...]
+
+    def problem(self, value: str, services: Collection[str]) -> str:
+        """Return what is surely wrong with it, without any part of it; empty when nothing is."""
+        try:
+            url = urlsplit(value)
+        except ValueError:
+            return "is no URL"
+        if url.scheme.partition("+")[0] not in self.schemes:
+            return f"must begin with {self.schemes[-1]}://"
+        host = url.hostname or parse_qs(url.query).get("host", [""])[0]
+        if host not in {service.lower() for service in services}:
+            return f"must have the host `{self.service}`, as `core` calls it (/, # and ? of a password: %2F, %23, %3F)"
+        return "" if url.password else "must have a password: the service is set up with it"
+
+
+CORE_URLS = (
+    CoreUrl(name="DATABASE_URL", service="postgres", schemes=("postgres", "postgresql")),
+    CoreUrl(name="REDIS_URL", service="redis", schemes=("rediss", "redis")),
+)
+
+
+def core_problems(values: Mapping[str, str], services: Collection[str]) -> dict[str, str]:
+    """Return what is wrong with the app's two addresses by name, for data services on the host called `services`.
+
+    An address is looked at where its service is among them: a stack may have the other one elsewhere.
+    """
+    problems = {url.name: "is not in `secrets.names`" for url in CORE_URLS if url.name not in values}
+    for url in CORE_URLS:
+        if url.service in services and url.name in values and (problem := url.problem(values[url.name], services)):
+            problems[url.name] = problem
+    return problems
 
 
 def core_secrets(values: Mapping[str, str]) -> dict[str, str]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-GO_ON = "`pulumi up`: an update that was cut off after its commit is recorded, else what the stack wants is released"
-ON_TRIAL = "wait: a trial that nobody confirms is reverted by the host; `acp-release status --repair` ends it at once"
-ANOTHER_DIGEST = "find out who changed the host; `acp-release rollback` or a new release brings recorded images back"
+STACK = "--stack STACK"
+"""Stands for the stack in a mend that was written where its name is not known, as on a host."""
+GO_ON = (
+    f"`pulumi up {STACK}`: an update that failed or was cut off after its commit is recorded, else what the stack"
+    " wants is released"
+)
+ON_TRIAL = (
+    f"wait: a trial that nobody confirms is reverted by the host; `acp-release status --repair {STACK}` ends it at once"
+)
+ANOTHER_DIGEST = (
+    f"find out who changed the host; `acp-release rollback {STACK}` or a new release brings recorded images back"
+)
 REACH = 'is the host up and its sshd reachable? docs/runbook.md, "A host is lost"'
 
 
@@ -28,10 +37,11 @@ class Difference:
 
 
 def find_differences(
-    entry: Mapping[str, Any], hosts: Sequence[Mapping[str, Any]], recorded: Collection[str] = ()
+    stack: str, entry: Mapping[str, Any], hosts: Sequence[Mapping[str, Any]], recorded: Collection[str] = ()
 ) -> list[Difference]:
-    """Return what the hosts do otherwise than the record says: the current `entry`, and `recorded` other releases."""
-    return [difference for host in hosts for difference in _of_host(entry, host, recorded)]
+    """Return what the hosts do otherwise than the record of `stack` says: `entry`, and `recorded` other releases."""
+    found = [difference for host in hosts for difference in _of_host(entry, host, recorded)]
+    return [replace(difference, mend=difference.mend.replace(STACK, f"--stack {stack}")) for difference in found]
 
 
 def _of_host(entry: Mapping[str, Any], host: Mapping[str, Any], recorded: Collection[str]) -> list[Difference]:
@@ -54,9 +64,10 @@ def _record_mend(entry: Mapping[str, Any], host: Mapping[str, Any], recorded: Co
     """Return how record and host come together: a rollback that was cut off, or left the host out, is repeated."""
     serving, release = host["serving"], entry.get("release")
     if host["host"] not in entry.get("hosts", {host["host"]: ""}):
-        return f"`acp-release rollback --to {release} --yes` brings it to what the other hosts serve"
+        return f"`acp-release rollback --to {release} {STACK} --yes` brings it to what the other hosts serve"
     if serving in recorded:
-        return f"`acp-release rollback --to {serving} --yes` records what serves; from there, release what you want"
+        again = f"`acp-release rollback --to {serving} {STACK} --yes`"
+        return f"{again} records what serves; from there, release what you want"
     return GO_ON
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What is to be done and why: nothing, roll back, or wait until the hosts have settled."""
+    """What is to be done and why: nothing, roll back, record what serves, or wait until the hosts have settled."""
 
-    action: Literal["nothing", "roll back", "wait"]
+    action: Literal["nothing", "roll back", "record", "wait"]
     why: str
 
 
@@ -22,7 +22,8 @@ def rollback_need(entry: Mapping[str, Any], run_id: str | None, hosts: Sequence[
 
     `entry` is the recorded release, `run_id` that of the CI run that ended badly (None by hand), `hosts` what each
     host says of itself: `{host, serving, candidate, error?}`. A release that this very run recorded was verified by
-    the update and found bad after it. Any other record stands, also that of a rollback, and then the hosts decide.
+    the update and found bad after it. Any other record stands, also that of a rollback, and then the hosts decide:
+    a release that all of them committed was verified, and only what came after that failed its update.
     """
     release = entry.get("release")
     if not release:
@@ -30,10 +31,20 @@ def rollback_need(entry: Mapping[str, Any], run_id: str | None, hosts: Sequence[
     is_own = run_id is not None and entry.get("run_id") == run_id and entry.get("kind") != "rollback"
     if is_own:
         return Need(action="roll back", why=f"this run released {release}, and what came after found it bad")
+    if committed := _committed(hosts, release):
+        why = f"every host serves {committed}, verified and committed, and the record still says {release}"
+        return Need(action="record", why=why)
     unsettled = [text for host in hosts if (text := _unsettled(host, release))]
     if unsettled:
         return Need(action="wait", why="; ".join(unsettled))
     return Need(action="nothing", why=f"every host serves {release}, as recorded")
+
+
+def _committed(hosts: Sequence[Mapping[str, Any]], release: str) -> str:
+    """Return the release that every host serves for good in place of the recorded one, empty without one."""
+    serving = {str(host.get("serving") or "") for host in hosts}
+    is_settled = not any(host.get("error") or host.get("candidate") for host in hosts)
+    return serving.pop() if is_settled and len(serving) == 1 and serving != {release} else ""
 
 
 def _unsettled(host: Mapping[str, Any], release: str) -> str:

@@ -94,7 +94,7 @@ CATALOGUE = (
         "edge_missing",
         37,
         "the edge is not set up or does not run",
-        "run the edge set-up (`pulumi up` with the setup key)",
+        "run the edge set-up (`pulumi up --stack STACK` with the setup key)",
     ),
     ErrorKind("edge_config_invalid", 38, "HAProxy refused the configuration", "read the message"),
     ErrorKind("edge_failed", 39, "the edge did not do as told", "read the message, look at `docker logs acp-edge`"),
@@ -114,7 +114,7 @@ CATALOGUE = (
         "not_cleared",
         45,
         "the gate did not let this release through",
-        "release with `pulumi up`, which asks the gate; nothing was changed",
+        "release with `pulumi up --stack STACK`, which asks the gate; nothing was changed",
     ),
 )
 

@@ -40,6 +40,8 @@ def read_report(stack: str, release: str, folder: Path = FOLDER) -> dict[str, An
 def _path(stack: str, release: str, folder: Path) -> Path:
     for name in (stack, release):
         if not SAFE_NAME.match(name):
-            raise UsageError(f"{name!r} is no name of a stack or a release", mend="`acp-release history` lists them")
+            raise UsageError(
+                f"{name!r} is no name of a stack or a release", mend="`acp-release history --stack STACK` lists them"
+            )
     # Not `with_suffix`: a release id has dots of its own.
     return folder / stack / f"{release}.html"

@@ -13,6 +13,7 @@ from infra.settings.load import describe_problem
 if TYPE_CHECKING:
     from pathlib import Path
 
+MEND = "`acp-release build --stack STACK --save FILE` makes it"
 Pinned = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")]
 
 
@@ -29,9 +30,7 @@ def read_build_file(path: Path) -> BuildFile:
     try:
         return BuildFile.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise SettingsError(
-            str(path), [f"cannot be read: {error.strerror}"], mend="`acp-release build` makes it"
-        ) from None
+        raise SettingsError(str(path), [f"cannot be read: {error.strerror}"], mend=MEND) from None
     except ValidationError as error:
         problems = [describe_problem(detail) for detail in error.errors()]
-        raise SettingsError(str(path), problems, mend="`acp-release build` makes it") from None
+        raise SettingsError(str(path), problems, mend=MEND) from None

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import ByteSize, Field, field_validator, model_validator
 
-from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, Tag
+from infra.settings.base import ComposeName, EnvironmentName, Model, Name, Port, Seconds, SecretName, Tag
 from infra.settings.certificate import CertificateRules
 from infra.settings.checks import Checks
 from infra.settings.gate import Gate
@@ -138,7 +138,7 @@ class Secrets(Model):
     """Where secret values come from: the runner's environment, by name."""
 
     prefix: str = Field(default="", pattern=r"^([A-Z][A-Z0-9]*_)?$", description="Put before each name, as `STAGING_`.")
-    names: tuple[EnvironmentName, ...] = Field(default=SECRET_NAMES, description="Secrets the containers get.")
+    names: tuple[SecretName, ...] = Field(default=SECRET_NAMES, description="Secrets the containers get.")
     shared: tuple[EnvironmentName, ...] = Field(
         default=("OPENAI_API_KEY",), description="Names read without the prefix as well."
     )

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.errors import SecretMissingError
+from infra.domain.core_secrets import core_problems
+from infra.errors import SecretMissingError, SettingsError
 from infra.lab.seed import derive, read_seed
 
 if TYPE_CHECKING:
@@ -59,6 +60,22 @@ def read_secrets(
             mend="export them (README, Secrets), then run again; nothing was changed",
         )
     return SecretValues(values=values)
+
+
+def refuse_wrong_core(settings: Settings, secrets: SecretValues) -> None:
+    """Raise `SettingsError` where the app's addresses do not lead to the stack's own data services; no value is shown.
+
+    They are set up with user, password and database of these addresses.
+    """
+    if settings.core is None:
+        return
+    found = core_problems(secrets.values, settings.core.images)
+    if found:
+        raise SettingsError(
+            f"the environment of stack {settings.stack}",
+            [f"{' or '.join(environment_names(settings, name))} {problem}" for name, problem in found.items()],
+            mend="docs/adopting.md, Set the secrets, or leave `core` out; nothing was changed",
+        )
 
 
 def required_names(settings: Settings) -> tuple[str, ...]:

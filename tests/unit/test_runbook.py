@@ -22,6 +22,7 @@ NOT_OURS = {
     "incorrect passphrase",
     "pending operations from previous deployment",
     "after 3 failed attempts: dial tcp",
+    "network with name … already exists",
 }
 """What Pulumi and its providers say."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-REPAIR = "`acp-release status --repair`"
+REPAIR = "`acp-release status --repair --stack STACK`"
 
 
 @dataclass(frozen=True)

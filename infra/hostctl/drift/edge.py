@@ -32,7 +32,7 @@ def edge_drift(host: Host, state: State, projects: Projects, serving: set[str]) 
         found.append(
             Difference(
                 f"the network {host.edge.settings.network} is missing",
-                "`pulumi refresh`, then `pulumi up`: they make it again",
+                "`pulumi refresh --stack STACK`, then `pulumi up --stack STACK`: they make it again",
             )
         )
     if not host.edge.is_running():

@@ -51,6 +51,15 @@ def test_the_status_and_the_environment_are_the_programs() -> None:
     assert attend([sys.executable, "-c", script], timeout_seconds=30, env={"STATUS": "3"}) == 3
 
 
+@pytest.mark.parametrize("to_stderr", [False, True])
+def test_what_it_says_can_be_kept_off_standard_output(capfd: pytest.CaptureFixture[str], *, to_stderr: bool) -> None:
+    """Nothing of it is lost: a command that prints JSON has it on standard error."""
+    script = "import sys; print('said', flush=True); print('complained', file=sys.stderr)"
+    attend([sys.executable, "-c", script], timeout_seconds=30, env={}, to_stderr=to_stderr)
+    said = capfd.readouterr()
+    assert (said.out, said.err) == (("", "said\ncomplained\n") if to_stderr else ("said\n", "complained\n"))
+
+
 def test_a_program_that_is_missing_or_late_is_an_error() -> None:
     """Late ones are asked to end, and have ended."""
     with pytest.raises(ToolError, match="no-such-program is not installed"):

@@ -41,6 +41,24 @@ class TestRedact:
         """Every occurrence goes, the longest secret first, so that no rest of it stays."""
         assert redact(text, secrets) == shown
 
+    @pytest.mark.parametrize(
+        ("secret", "text", "shown"),
+        [
+            (
+                "postgres://u:pa55word@db/acp",
+                "postgresql+asyncpg://u:pa55word@db",
+                f"postgresql+asyncpg://u:{REDACTED}@db",
+            ),
+            ("redis://:p%40ss%2Fw@redis:6379/0", "password p@ss/w", f"password {REDACTED}"),
+            ("redis://:p#ss/w@redis:6379/0", "amqp://me:p%23ss%2Fw@mq", f"amqp://me:{REDACTED}@mq"),
+            ("postgres://acp:pw@db/acp", "pw of mysql://acp:pw@db", f"pw of mysql://acp{REDACTED}db"),
+            ("http://llm:8000/v1", "llm:8000 is not the address", "llm:8000 is not the address"),
+        ],
+    )
+    def test_a_password_in_an_address_is_replaced_wherever_it_stands(self, secret: str, text: str, shown: str) -> None:
+        """An app quotes it under another scheme, alone or decoded; a short one goes in addresses only."""
+        assert redact(text, [secret]) == shown
+
     @given(
         st.text(max_size=40),
         st.lists(st.text(alphabet="0123456789!?", min_size=1, max_size=6), max_size=5),

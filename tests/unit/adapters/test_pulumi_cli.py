@@ -74,7 +74,7 @@ def test_a_secret_output_that_is_not_there_is_empty(pulumi: FakeProgram) -> None
 def test_an_update_is_run_and_told_why(pulumi: FakeProgram) -> None:
     """The exact command line, the environment that asks for something, and whether it went well."""
     pulumi.answers([])
-    assert update_stack("local", env=os.environ, timeout_seconds=30, message="rollback to v1-0", quiet=True)
+    assert update_stack("local", env=os.environ, timeout_seconds=30, message="rollback to v1-0", to_stderr=True)
     assert pulumi.calls[0]["argv"] == [
         "up", "--stack", "local", "--yes", "--skip-preview", "--suppress-outputs", "--cwd", str(PROJECT_ROOT),
         "--message", "rollback to v1-0",

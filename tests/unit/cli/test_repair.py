@@ -19,7 +19,7 @@ SOUND = {
     "serving": RELEASE, "candidate": None, "previous": None, "parked": [], "phase": "idle", "weight": 0, "lease": None,
     "last_trial": None, "releases": {}, "drift": [],
 }  # fmt: skip
-STOPPED = {"what": "a container is stopped", "mend": "`acp-release status --repair`"}
+STOPPED = {"what": "a container is stopped", "mend": "`acp-release status --repair --stack local`"}
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_a_host_that_serves_another_release_is_a_difference(stage: Stage) -> Non
     assert whats(document) == ["h2: it serves v1-0, the record says v2-0"]
     text = status(code=20)
     assert "differs: h2: it serves v1-0, the record says v2-0" in text
-    assert "mend:  `pulumi up`" in text
+    assert "mend:  `pulumi up --stack local`" in text
 
 
 def test_a_host_that_a_rollback_left_alone_is_told_what_brings_it_back(
@@ -94,7 +94,7 @@ def test_a_host_that_a_rollback_left_alone_is_told_what_brings_it_back(
     outputs = {"release": RELEASE, "release_entry": entry, "history": [entry, {"release": "v3-0"}]}
     monkeypatch.setattr(status_module, "stack_outputs", lambda _stack: outputs)
     stage.answer("status", answer(serving="v3-0"), host="h2")
-    assert f"mend:  `acp-release rollback --to {RELEASE} --yes`" in status(code=20)
+    assert f"mend:  `acp-release rollback --to {RELEASE} --stack local --yes`" in status(code=20)
 
 
 def test_a_host_that_cannot_be_reached_is_a_difference(stage: Stage) -> None:

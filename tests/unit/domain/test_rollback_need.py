@@ -36,6 +36,22 @@ def test_a_first_release_that_failed_leaves_nothing() -> None:
     assert rollback_need({}, "ci-7-1", [host(serving=None, error="there is no hostctl")]).action == "nothing"
 
 
+def test_a_release_that_every_host_committed_is_left_to_be_recorded() -> None:
+    """Its update failed after the commit, for lost requests as an example: it was verified, and no host goes back."""
+    elsewhere = {"serving": "v3-c"}
+    need = rollback_need(ENTRY, "ci-8-1", [host(**elsewhere), host(host="h2", **elsewhere)])
+    assert need.action == "record"
+    assert need.why == "every host serves v3-c, verified and committed, and the record still says v2-b"
+
+
+@pytest.mark.parametrize("state", [{"serving": None}, {"serving": "v3-c", "candidate": "v4-d"}, {"error": "gone"}])
+def test_hosts_that_have_not_all_committed_the_same_are_waited_for(state: dict[str, Any]) -> None:
+    """Where one serves nothing, has a trial or is silent, nobody can say what stays."""
+    need = rollback_need(ENTRY, "ci-8-1", [host(serving="v3-c"), host(host="h2", serving="v3-c") | state])
+    assert need.action == "wait"
+    assert rollback_need(ENTRY, "ci-8-1", [host(serving=None)]).action == "wait"
+
+
 @pytest.mark.parametrize(
     ("state", "word"),
     [

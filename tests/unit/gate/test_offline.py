@@ -76,10 +76,13 @@ def test_the_recorded_scan_stands_in_while_the_registry_is_silent(
     assert scan_or_recall(props, lambda _: None) == (SCAN if is_silent else {"fresh": True})
 
 
-def cleared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: dict[str, Any]) -> dict[str, Any]:
-    """Clear a rollback while the registry is silent."""
-    silent(monkeypatch, is_silent=True)
-    monkeypatch.setattr(clearance_module, "vouched", lambda *_: pytest.fail("the registry was asked"))
+def cleared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recorded: dict[str, Any], vouched: Any = None
+) -> dict[str, Any]:
+    """Clear a rollback while the registry is silent, or says what `vouched` returns."""
+    silent(monkeypatch, is_silent=vouched is None)
+    asked = vouched or (lambda *_: pytest.fail("the registry was asked"))
+    monkeypatch.setattr(clearance_module, "vouched", asked)
     monkeypatch.setattr(clearance_module, "sign", lambda text, _key: f"signed {len(text)}")
     settings = make_settings(rollback_to="v1-0", gate={"signing": SIGNING})
     release = make_release(settings)
@@ -112,5 +115,18 @@ def test_a_release_is_cleared_for_its_kept_containers_only(monkeypatch: pytest.M
 @pytest.mark.usefixtures("secrets")
 def test_a_release_of_another_signer_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The registry cannot be asked for better."""
-    with pytest.raises(GateError, match="not by the key keys/cosign"):
+    with pytest.raises(GateError, match="not by the key keys/cosign") as caught:
         cleared(monkeypatch, tmp_path, {"signed_by": "the key old.pub"})
+    assert caught.value.mend == "no host was changed"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_release_that_is_not_signed_is_refused_with_the_way_to_sign(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The registry answers, and has no signature."""
+    unsigned = clearance_module.Vouched(problems=["acp-ingest: it is not signed"], attached={})
+    with pytest.raises(GateError, match="it is not signed") as caught:
+        cleared(monkeypatch, tmp_path, {}, vouched=lambda *_: unsigned)
+    assert caught.value.mend.startswith("sign them where they are built: `acp-release sign --stack local")
+    assert caught.value.mend.endswith("; no host was changed")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.adapters.cosign import Verifier, attest_argv, describe, sign_argv, verify_argv
-from infra.checks.clearance import not_approved
+from infra.checks.clearance import how_to_sign, not_approved
 from infra.checks.compose import check_compose
 from infra.components.gate import too_old
 from infra.domain.clearance import VALID_SECONDS, clearance_text, unscanned
@@ -58,6 +58,25 @@ def test_only_the_approved_release_is_cleared() -> None:
     """Whatever moved since the look at the plan, another id is a problem; without an approval none is asked for."""
     assert not_approved("v2-b", "v2-a") == ["v2-a was approved, and this would be v2-b"]
     assert not_approved("v2-b", "v2-b") == not_approved("v2-b", "") == []
+
+
+@pytest.mark.parametrize(
+    ("signing", "is_built", "is_vouched", "expected"),
+    [
+        ({"identity": "^x$"}, True, False, "only a CI run signs for `gate.signing.identity`"),
+        ({"identity": "^x$"}, True, True, "does `gate.signing` accept who signs here?"),
+        ({"image_public_key_file": "k.pub"}, True, True, "set `gate.signing.image_key_file`"),
+        ({"image_public_key_file": "k.pub", "image_key_file": "k"}, True, False, "does `gate.signing` accept"),
+        ({"image_public_key_file": "k.pub"}, False, False, "`acp-release sign --stack local --images FILE`"),
+    ],
+)
+def test_a_missing_signature_has_a_mend(
+    monkeypatch: pytest.MonkeyPatch, signing: dict[str, str], expected: str, *, is_built: bool, is_vouched: bool
+) -> None:
+    """Whoever releases from a laptop is told that only CI signs keyless; a promotion, where its images are signed."""
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://vouches.test" if is_vouched else "")
+    settings = make_settings(gate={"signing": {"release_key_file": "r", **signing}})
+    assert expected in how_to_sign(settings, is_built=is_built)
 
 
 def test_every_image_needs_a_passed_scan() -> None:

@@ -11,6 +11,7 @@ from infra.adapters.process import run
 from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
 from infra.settings import load_settings, load_stack_file, one_update_overrides
+from infra.settings.model import SECRET_NAMES
 from infra.settings.rollout import Rollout
 from tests.support.settings import HOST_KEY, make_settings, service, services, stack_config, stack_values
 
@@ -369,3 +370,15 @@ def test_hosts_are_left_alone_by_rollbacks_only(changes: dict[str, Any], problem
     assert [host.name for host in settings.without_skipped().hosts] == ["h1"]
     with pytest.raises(ValidationError, match=problem):
         make_settings(**{**skipping, **changes})
+
+
+def test_a_secret_that_docker_compose_would_read_itself_is_refused(tmp_path: Path) -> None:
+    """Its value would be a setting of the program that starts the containers; an app's own names are left alone."""
+    names = [*SECRET_NAMES, "LD_PRELOAD", "SSH_PRIVATE_KEY", "DOCKER_HOST", "PATH", "HTTP_PROXY", "OLD_KEY"]
+    found = problems_of(stack_config(secrets={"names": names}), tmp_path)
+    first = len(SECRET_NAMES)
+    assert [problem.partition(" is read by docker compose itself")[0] for problem in found] == [
+        f"secrets.names[{first}]: LD_PRELOAD",
+        f"secrets.names[{first + 2}]: DOCKER_HOST",
+        f"secrets.names[{first + 3}]: PATH",
+    ]

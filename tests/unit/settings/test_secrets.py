@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.errors import SecretMissingError, ToolError
-from infra.settings.model import SECRET_NAMES
-from infra.settings.secrets import SecretValues, read_secrets
+from infra.errors import SecretMissingError, SettingsError, ToolError
+from infra.settings.model import SECRET_NAMES, Core
+from infra.settings.secrets import SecretValues, read_secrets, refuse_wrong_core
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
@@ -83,6 +83,17 @@ def test_a_subset_has_the_named_values_only() -> None:
     assert values.subset(("B",)) == {"B": "2"}
 
 
+def test_addresses_of_the_data_services_are_refused_by_their_variables() -> None:
+    """Both at once, without their values; a stack without data services of its own may have them anywhere."""
+    values = SecretValues(values={"DATABASE_URL": "postgresql://u:s3cr3t@db.example.com/x", "REDIS_URL": "s3cr3t"})
+    with pytest.raises(SettingsError) as caught:
+        refuse_wrong_core(make_settings(core={}), values)
+    assert [problem.split()[0] for problem in caught.value.problems] == ["LOCAL_DATABASE_URL", "LOCAL_REDIS_URL"]
+    assert "s3cr3t" not in str(caught.value)
+    assert "docs/adopting.md" in caught.value.mend
+    refuse_wrong_core(make_settings(), values)
+
+
 class TestDisposableStack:
     """Secrets derived from the seed of a lab."""
 
@@ -112,6 +123,7 @@ class TestDisposableStack:
         assert values["DATABASE_URL"].endswith("@postgres:5432/acp")
         assert values["REDIS_URL"].endswith("@redis:6379/0")
         assert values["LLM_ENDPOINT"] == "http://172.28.11.3:8080/v1"
+        refuse_wrong_core(self.settings.model_copy(update={"core": Core()}), values)
 
     def test_the_environment_wins(self, tmp_path: Path) -> None:
         """A secret that is set is not derived."""
