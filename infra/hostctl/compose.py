@@ -53,6 +53,8 @@ def on_trial(document: Mapping[str, Any]) -> dict[str, Any]:
     for service in changed["services"].values():
         service["restart"] = "no"
         service.pop("pull_policy", None)
+        if isinstance(service.get("deploy"), dict):
+            service["deploy"].pop("restart_policy", None)  # it would count instead of `restart`
     return changed
 
 

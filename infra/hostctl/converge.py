@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import fleet, trial
 from .docker_socket import DockerError
+from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX
 from .edge.apply import settle_edge
 from .errors import HostctlError
 from .state import REVERTING, STARTED, STARTING
@@ -31,6 +32,8 @@ def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = Fal
         trial.drain(host, state.retiring)
         trial.park(host, state.retiring)
     _heal(host)
+    if finish_retiring and host.state.trial is None:
+        _stop_parked(host)
 
 
 def trouble(host: Host, state: State, keep: str | None) -> str | None:
@@ -72,12 +75,13 @@ def sickness(host: Host, state: State) -> str | None:
 
 
 def _taken_out(host: Host, release: str) -> str | None:
-    """Return which service's candidates HAProxy has all taken out."""
+    """Return which service's candidates HAProxy has all taken out, or asks no more for what they failed."""
     by_service: dict[str, list[bool]] = {}
     for stat in host.edge.stats():
         if stat.release == release and stat.is_routed:
             by_service.setdefault(stat.service, []).append(stat.is_up)
-    dead = sorted(service for service, ups in by_service.items() if not any(ups))
+    failures, most = host.edge.failures(by_service), host.edge.settings.max_failures
+    dead = sorted(name for name, ups in by_service.items() if not any(ups) or failures.get(name, 0) >= most)
     return f"the edge took {', '.join(dead)} of {release} out: it failed too often" if dead else None
 
 
@@ -98,3 +102,19 @@ def _heal(host: Host) -> None:
         with contextlib.suppress(HostctlError):
             settle_edge(host)
             trial.restore_committed(host)
+
+
+def _stop_parked(host: Host) -> None:
+    """Stop parked releases that run, as a dead call or somebody by hand left them: their workers take tasks."""
+    state = host.state
+    with contextlib.suppress(HostctlError):
+        current = fleet.find_spec(host, state.current)
+        expected = {EDGE_PROJECT, *host.paths.service_projects, current.project if current else ""}
+        running = host.engine.running_projects(RELEASE_PREFIX) - expected
+        for release in state.parked if running else ():
+            spec = fleet.find_started(host, release)
+            if spec is not None and spec.project in running:
+                host.progress("converge", f"stopping {release}: it is parked")
+                with host.journal.step("converge", "stop_parked", release=release):
+                    fleet.keep_running(host, spec, is_kept=False)
+                    fleet.stop(host, spec)

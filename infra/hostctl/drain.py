@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,13 @@ def left_over(readings: Iterable[WorkerReading], release: str) -> list[Left]:
     return [Left(service, sessions) for service, sessions in sorted(found.items())]
 
 
-def wait_drained(host: Host, spec: ReleaseSpec, *, limit_seconds: float | None = None) -> list[Left]:
-    """Wait until nothing depends on a release, each service for its own time; return what was cut."""
+def wait_drained(host: Host, spec: ReleaseSpec, *, limit_seconds: float = math.inf) -> list[Left]:
+    """Wait until nothing depends on a release, each service for its own time and no longer than `limit_seconds`.
+
+    Return what was cut.
+    """
     limits = {service.name: service.drain_timeout_seconds for service in spec.web_services}
-    longest = max([*limits.values(), 0.0]) if limit_seconds is None else limit_seconds
+    longest = min(max([*limits.values(), 0.0]), limit_seconds)
     began = host.clock.monotonic()
     while True:
         try:

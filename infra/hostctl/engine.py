@@ -11,7 +11,7 @@ from .docker_socket import NOT_FOUND, DockerError, DockerSocket
 from .streams import demultiplex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -54,6 +54,11 @@ class Container:
         """Return its IP address on a network, or on any when it is not on that one."""
         return self.addresses.get(network) or next(iter(self.addresses.values()), None)
 
+    def values_of(self, names: Collection[str]) -> list[str]:
+        """Return the values of those of its environment variables that have one of these names."""
+        pairs = (entry.partition("=") for entry in self.environment)
+        return [value for name, _, value in pairs if name in names]
+
     def summary(self) -> dict[str, Any]:
         """Return what a status shows."""
         return {
@@ -92,6 +97,13 @@ class Engine:
         for container in self._containers([PROJECT_LABEL], prefix):
             found.setdefault(container.project, []).append(container)
         return found
+
+    def running_projects(self, prefix: str) -> set[str]:
+        """Return the compose projects of which a container runs and whose name starts with `prefix`: one question."""
+        filters = {"label": [PROJECT_LABEL], "status": ["running"]}
+        rows = self._socket.json("GET", "/containers/json", query={"filters": json.dumps(filters)})
+        names = (str(row["Labels"].get(PROJECT_LABEL, "")) for row in rows)
+        return {name for name in names if name.startswith(prefix)}
 
     def _containers(self, labels: list[str], prefix: str = "") -> list[Container]:
         """Return containers with the labels, inspected; one that goes away meanwhile is left out."""

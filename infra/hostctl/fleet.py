@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from .engine import Container
     from .host import Host
 
-WEB_STOP_SECONDS = 10.0
+LEAST_STOP_SECONDS = 10.0
+"""So long anything but a worker has to end, however short its drain or however much of it is over."""
 
 
 def save_spec(host: Host, raw: dict[str, Any]) -> None:
@@ -96,12 +98,19 @@ def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:
     each(lambda name: host.engine.set_restart_policy(name, policy), changed)
 
 
-def stop(host: Host, spec: ReleaseSpec) -> None:
-    """Stop the containers of a release side by side; workers get the time to finish their task."""
+def stop(host: Host, spec: ReleaseSpec, *, web_seconds: float = math.inf, waited_seconds: float = 0.0) -> None:
+    """Stop the containers of a release side by side; each gets its drain time to finish what it works on.
+
+    A job that a request began goes on in the web service after the answer: so that, too, is waited for, up to
+    `web_seconds`, of which `waited_seconds` were spent on requests.
+    """
     limits = {}
     for container in containers(host, spec):
         service = spec.service_of(container.service)
-        limits[container.name] = service.drain_timeout_seconds if service and not service.is_web else WEB_STOP_SECONDS
+        own = service.drain_timeout_seconds if service else 0.0
+        if service is None or service.is_web:
+            own = max(LEAST_STOP_SECONDS, min(own, web_seconds) - waited_seconds)
+        limits[container.name] = own
     each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
 
 
@@ -113,10 +122,8 @@ def remove(host: Host, spec: ReleaseSpec) -> None:
 
 def know_secrets(host: Host, spec: ReleaseSpec) -> None:
     """Teach the redactor the secret values that the release's containers have."""
-    secret_names = set(spec.secret_names)
     for container in containers(host, spec):
-        pairs = (entry.partition("=") for entry in container.environment)
-        host.redactor.add(value for name, _, value in pairs if name in secret_names)
+        host.redactor.add(container.values_of(spec.secret_names))
 
 
 def each(action: Callable[[str], None], containers_named: Iterable[str]) -> None:

@@ -12,8 +12,9 @@ from .compose import Compose
 from .edge.control import Edge
 from .edge.files import EdgeFiles
 from .engine import Engine
+from .errors import HostctlError
 from .journal import Journal
-from .lease import LeaseRef, Leases
+from .lease import CALL_HOLDER, LeaseRef, Leases
 from .lock import locked
 from .readiness import Prober
 from .redact import Redactor
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from .paths import Paths
 
 BUSY_SECONDS = 20.0
+UNWRITABLE = frozenset({"disk_full", "state_unreadable"})
+"""Codes of a file that cannot be written."""
+UNWRITTEN = LeaseRef(CALL_HOLDER, 0)
+"""The lease of an urgent call on a disk that does not even take that."""
 
 Progress = Callable[[str, str], None]
 
@@ -59,7 +64,7 @@ class Host:
     def prober(self) -> Prober:
         """Return what waits for readiness, through the network of the edge."""
         network = self.edge.settings.network if self.edge.is_set_up else None
-        return Prober(self.engine, self.clock, network)
+        return Prober(self.engine, self.clock, network, self.redactor)
 
     @contextlib.contextmanager
     def changing(
@@ -74,7 +79,7 @@ class Host:
         with locked(self.paths.lock, self.clock, wait_seconds=BUSY_SECONDS):
             if is_urgent:
                 self.make_room()
-            held, is_own = self._take(purpose, lease)
+            held, is_own = self._take(purpose, lease, is_urgent=is_urgent)
             self.journal.context = {"holder": held.holder, "fence": held.fence}
             leftovers.sweep(self.paths)
             if not is_urgent:
@@ -95,12 +100,21 @@ class Host:
         reserve.use(self.paths.reserve)
         self.journal.lenient = True
 
-    def _take(self, purpose: str, lease: LeaseRef | None) -> tuple[LeaseRef, bool]:
-        """Renew the caller's lease, or take one for this call."""
-        if lease is not None:
-            self.leases.renew(lease)
-            return lease, False
-        return self.leases.acquire_for_call(purpose), True
+    def _take(self, purpose: str, lease: LeaseRef | None, *, is_urgent: bool) -> tuple[LeaseRef, bool]:
+        """Renew the caller's lease, or take one for this call.
+
+        An urgent call goes on where that cannot be written down, as long as nobody else has this host.
+        """
+        try:
+            if lease is not None:
+                self.leases.renew(lease)
+                return lease, False
+            return self.leases.acquire_for_call(purpose), True
+        except HostctlError as error:
+            if not is_urgent or error.code not in UNWRITABLE:
+                raise
+        self.leases.refuse_if_held(lease)
+        return lease or UNWRITTEN, lease is None
 
 
 def make_host(
@@ -113,8 +127,8 @@ def make_host(
         clock=clock,
         engine=engine,
         compose=Compose(Runner(), paths.base / "compose", redactor),
-        journal=Journal(paths.journal, clock, observer=observer),
-        store=StateStore(paths.state),
+        journal=Journal(paths.journal, clock, observer=observer, redactor=redactor),
+        store=StateStore(paths.state, redactor),
         leases=Leases(paths.lease, paths.lease_lock, paths.lock, clock),
         edge=Edge(EdgeFiles(paths.edge), engine, clock),
         redactor=redactor,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from .chain import last_position, link
 from .files import file_error
+from .redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +25,20 @@ if TYPE_CHECKING:
 Observer = Callable[["dict[str, Any]"], None]
 TAIL_BYTES = 512 * 1024
 LARGEST_BYTES = 16 * 1024 * 1024
+FREE_TEXT = frozenset({"error", "purpose", "reason"})
+"""Fields in which somebody's words are quoted; the others are names and numbers."""
 
 
 class Journal:
     """Appends entries, each flushed to disk; `context` fields are in every entry."""
 
-    def __init__(self, path: Path, clock: Clock, *, observer: Observer | None = None) -> None:
-        """Write to `path`; tell `observer` of each entry once it is on disk."""
+    def __init__(
+        self, path: Path, clock: Clock, *, observer: Observer | None = None, redactor: Redactor | None = None
+    ) -> None:
+        """Write to `path`, what is quoted without secrets; tell `observer` of each entry once it is on disk."""
         self._path = path
         self._clock = clock
+        self._redactor = redactor or Redactor()
         self._observer = observer
         self.context: dict[str, Any] = {}
         self.lenient = False
@@ -72,7 +78,8 @@ class Journal:
 
     def _append(self, entry: dict[str, Any]) -> None:
         """Write one entry and flush it; when `lenient`, a full disk does not stop the step."""
-        full = {"at": self._clock.now(), **self.context, **entry}
+        shown = {key: self._redactor.value(value) if key in FREE_TEXT else value for key, value in entry.items()}
+        full = {"at": self._clock.now(), **self.context, **shown}
         try:
             full = self._write(full)
         except OSError as error:

@@ -207,7 +207,7 @@ def _undone_on_failure(host: Host, spec: ReleaseSpec) -> Iterator[None]:
         fleet.know_secrets(host, spec)
         host.progress("revert", f"{spec.release} did not start: {error.message}")
         with contextlib.suppress(HostctlError):
-            trial.revert(host, f"{error.code}: {error.message}")
+            trial.revert(host, host.redactor.text(f"{error.code}: {error.message}"))
         raise
 
 

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from .errors import HostctlError
 if TYPE_CHECKING:
     from .clock import Clock
     from .engine import Container, Engine
+    from .redact import Redactor
     from .spec import Readiness, ReleaseSpec, Service
 
 PROBE_SECONDS = 3.0
@@ -26,6 +27,8 @@ WORKER_SECONDS = 1.0
 WORKER_LIMIT_SECONDS = 60.0
 WORKER_INTERVAL_SECONDS = 0.25
 LOG_LINES = 25
+LONGEST_REASON = 220
+"""Characters of an answer that are quoted, once every secret in it is masked."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,11 @@ class Passed:
 
 
 def judge(status: int, body: bytes, readiness: Readiness) -> str | None:
-    """Return why an answer does not say ready, or None when it does; the code alone never decides."""
-    shown = body[:200].decode(errors="replace")
+    """Return why an answer does not say ready, or None when it does; the code alone never decides.
+
+    The answer is quoted whole: what is cut first may end within a secret, which is then no longer found.
+    """
+    shown = body.decode(errors="replace")
     if not 200 <= status < 300:  # noqa: PLR2004 - HTTP success
         return f"status {status}: {shown}"
     try:
@@ -85,14 +91,23 @@ class _GaveUpError(Exception):
     """Another container of the release failed: there is nothing to wait for any more."""
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """What the threads of one waiting share: whether it is over, and the names of the release's secrets."""
+
+    secret_names: frozenset[str]
+    over: threading.Event = field(default_factory=threading.Event)
+
+
 class Prober:
     """Waits until the containers of a release are ready."""
 
-    def __init__(self, engine: Engine, clock: Clock, network: str | None) -> None:
-        """Reach containers through `network`."""
+    def __init__(self, engine: Engine, clock: Clock, network: str | None, redactor: Redactor) -> None:
+        """Reach containers through `network`; teach `redactor` the secrets of those that are waited for."""
         self._engine = engine
         self._clock = clock
         self._network = network
+        self._redactor = redactor
 
     def wait(
         self, spec: ReleaseSpec, *, fastest_seconds: float | None = None, passes: int | None = None
@@ -104,29 +119,29 @@ class Prober:
         for all.
         """
         jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
-        over = threading.Event()
+        waiting = _Waiting(frozenset(spec.secret_names))
         if passes is not None:
             jobs = [(_with_passes(service, passes), name) for service, name in jobs]
         with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
-            futures = [pool.submit(self._wait_one, service, name, fastest_seconds, over) for service, name in jobs]
+            futures = [pool.submit(self._wait_one, service, name, fastest_seconds, waiting) for service, name in jobs]
             try:
                 for future in as_completed(futures):
                     future.result()
             finally:
-                over.set()
+                waiting.over.set()
         return [future.result() for future in futures]
 
-    def _wait_one(self, service: Service, name: str, fastest_seconds: float | None, over: threading.Event) -> Passed:
+    def _wait_one(self, service: Service, name: str, fastest_seconds: float | None, waiting: _Waiting) -> Passed:
         """Wait for one container."""
         if service.readiness is None:
-            return self._wait_worker(name, is_warm=fastest_seconds is not None, over=over)
+            return self._wait_worker(name, is_warm=fastest_seconds is not None, waiting=waiting)
         readiness = service.readiness
         interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
         retry = min(readiness.interval_seconds, WARM_RETRY_SECONDS if fastest_seconds else RETRY_SECONDS)
         began = self._clock.monotonic()
         passes, reason = 0, "no answer yet"
         while True:
-            container = self._running(name, over)
+            container = self._running(name, waiting)
             address = (
                 container.address_on(self._network) if self._network else next(iter(container.addresses.values()), None)
             )
@@ -139,11 +154,11 @@ class Prober:
                 raise self._failed(
                     "candidate_not_ready",
                     name,
-                    f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {reason}",
+                    f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {self._shown(reason)}",
                 )
             self._clock.sleep(interval if why is None else retry)
 
-    def _wait_worker(self, name: str, *, is_warm: bool, over: threading.Event) -> Passed:
+    def _wait_worker(self, name: str, *, is_warm: bool, waiting: _Waiting) -> Passed:
         """Wait until a container without a port is healthy, or without a health check has run for a moment.
 
         One that was healthy before it was parked need only run. The checks before the commit ask for its health, and
@@ -152,7 +167,7 @@ class Prober:
         settle_seconds = 0.0 if is_warm else WORKER_SECONDS
         began = self._clock.monotonic()
         while True:
-            container = self._running(name, over)
+            container = self._running(name, waiting)
             taken = self._clock.monotonic() - began
             up_seconds = max(taken, seconds_since(container.started_at, self._clock.unix()))
             needs_no_look = container.health is None or (is_warm and container.health == "starting")
@@ -177,19 +192,25 @@ class Prober:
             return False
         return status == 0
 
-    def _running(self, name: str, over: threading.Event) -> Container:
+    def _running(self, name: str, waiting: _Waiting) -> Container:
         """Return a container that runs, or raise why it does not."""
-        if over.is_set():
+        if waiting.over.is_set():
             raise _GaveUpError
         container = self._engine.container(name)
         if container is None:
             raise HostctlError("candidate_not_ready", f"there is no container {name}", container=name)
+        self._redactor.add(container.values_of(waiting.secret_names))
         if container.is_oom_killed:
             raise self._failed("out_of_memory", name, f"{name} was killed: it used more memory than its limit")
         if container.state in {"exited", "dead", "removing", "restarting"}:
             reason = container.error or f"it ended with status {container.exit_code}"
             raise self._failed("crash_loop", name, f"{name} does not stay up: {reason}")
         return container
+
+    def _shown(self, reason: str) -> str:
+        """Return why a container is not ready, with no secret of the release in it, and then no longer than needed."""
+        masked = self._redactor.text(reason)
+        return masked if len(masked) <= LONGEST_REASON else f"{masked[:LONGEST_REASON]}…"
 
     def _failed(self, code: str, name: str, message: str) -> HostctlError:
         """Return the error with the container's last log lines."""

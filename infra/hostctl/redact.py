@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MASK = "[secret]"
 SHORTEST = 4
+PASSWORD = re.compile(r"://[^\s:@/]*:(\S+?)@(?=[^\s@/]*(?:[/?#\s]|$))")
+"""The password in an address; an app quotes it under other schemes as well."""
 
 
 class Redactor:
@@ -17,12 +22,15 @@ class Redactor:
     def __init__(self, values: Iterable[str] = ()) -> None:
         """Know `values`."""
         self._values: list[str] = []
+        self._lock = threading.Lock()
         self.add(values)
 
     def add(self, values: Iterable[str]) -> None:
-        """Know more values; shorter ones than four characters would mask ordinary text and are skipped."""
-        known = {*self._values, *(value for value in values if len(value) >= SHORTEST)}
-        self._values = sorted(known, key=lambda value: (-len(value), value))
+        """Know more values and what is secret in them; what is short would mask ordinary text and is skipped."""
+        new = {part for value in values for part in _parts(value) if len(part) >= SHORTEST}
+        with self._lock:
+            if not new <= set(self._values):
+                self._values = sorted({*self._values, *new}, key=lambda value: (-len(value), value))
 
     def text(self, text: str) -> str:
         """Return `text` with every known value masked."""
@@ -39,3 +47,15 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield a secret and each password in it, as it is written, as it is meant, and as others write it.
+
+    A password that is too short to be masked everywhere is masked where it stands in an address.
+    """
+    yield value
+    for found in PASSWORD.findall(value):
+        meant = unquote(found)
+        for password in {found, meant, quote(meant, safe="")}:
+            yield password if len(password) >= SHORTEST else f":{password}@"

@@ -22,9 +22,6 @@ def return_to_previous(host: Host, release: str, previous: str, reason: str) -> 
     host.make_room()
     began = host.clock.monotonic()
     host.journal.note("revert", "after_commit", release=release, reason=reason, previous=previous)
-    state = host.state
-    if state.retiring is not None:
-        host.store.save(state.with_(retiring=None).park(previous))
     launch_kept(host, spec, Timer(host.clock), trial.DEFAULT_CONFIRM_SECONDS, workers_later=True)
     moved = trial.move(host, trial.require(host, previous, ("ready",)), trial.FULL)
     restored = host.clock.monotonic() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ IMAGE = r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}"
 IMAGE_HINT = "must be a reference by digest: name@sha256:<64 hex digits>"
 PATH = r"/[^\s\"'\\]*"
 ENVIRONMENT_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+READ_BY_TOOLS = re.compile(
+    "(COMPOSE_|DOCKER_|GLIBC_|LD_|PYTHON).*"
+    "|BASH_ENV|GCONV_PATH|GODEBUG|HOME|IFS|PATH|SSH_ASKPASS|SSH_AUTH_SOCK|TMPDIR|XDG_CONFIG_HOME|XDG_RUNTIME_DIR"
+)
+"""Names that docker compose, or what loads it, reads from the environment in which it finds the secrets."""
 MOST_REPLICAS = 32
 MOST_PORT = 65535
 PLAIN_TEXT = r"[A-Za-z0-9 ._-]+"
@@ -122,6 +128,18 @@ def read_spec(fields: Fields) -> ReleaseSpec:
     _check_services(fields, spec)
     check_compose(fields, spec.compose, spec.images, spec.stack)
     return spec
+
+
+def check_secret_names(fields: Fields, spec: ReleaseSpec) -> None:
+    """Record the secrets of a release to be made that docker compose would take for its own settings.
+
+    A release that is kept is not asked: its containers exist.
+    """
+    for index, name in enumerate(spec.secret_names):
+        if READ_BY_TOOLS.fullmatch(name):
+            fields.problem(
+                f"spec.secret_names[{index}]", f"{name} is read by docker compose itself: give the secret another name"
+            )
 
 
 def _service(fields: Fields) -> Service:

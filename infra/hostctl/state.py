@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .files import read_json, write_json
+from .redact import Redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,9 +89,10 @@ class State:
 class StateStore:
     """Keeps the state in a file that is whole at any time."""
 
-    def __init__(self, path: Path) -> None:
-        """Keep it at `path`."""
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
+        """Keep it at `path`, reasons without secrets."""
         self._path = path
+        self._redactor = redactor or Redactor()
 
     def load(self) -> State:
         """Return the state; an empty one on a new host."""
@@ -106,4 +108,8 @@ class StateStore:
 
     def save(self, state: State) -> None:
         """Replace the state."""
-        write_json(self._path, dataclasses.asdict(state))
+        value = dataclasses.asdict(state)
+        for part in (value["trial"], value["last_trial"]):
+            if part and part.get("reason"):
+                part["reason"] = self._redactor.text(part["reason"])
+        write_json(self._path, value)

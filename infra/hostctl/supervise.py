@@ -23,6 +23,12 @@ def act_if_due(host: Host, *, wait_seconds: float) -> None:
             _act(host)
 
 
+def see_watched(host: Host) -> None:
+    """Start a watchdog where none is at work: one may have been killed."""
+    if is_free(host.paths.watchdog_lock):
+        host.spawn_watchdog()
+
+
 def due(host: Host, state: State) -> str | None:
     """Return why something must be done now, or None."""
     if state.trial is not None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 FULL = 100
 DEFAULT_CONFIRM_SECONDS = 120.0
-CANDIDATE_DRAIN_SECONDS = 30.0
+CANDIDATE_DRAIN_SECONDS = 300.0
+"""The longest that a revert lets a candidate finish what users asked of it: its caller waits for the end."""
+UNUSED_DRAIN_SECONDS = 30.0
+"""The same for one that no user has asked."""
 WARM_INTERVAL_SECONDS = 0.05
 
 
@@ -28,17 +31,19 @@ def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> T
     """Write down that a candidate is being started, before anything of it exists."""
     state = host.state
     is_resumed = state.trial is not None and state.trial.release == spec.release and state.trial.was_parked
+    # One that is to be parked still runs: from here on its trial alone says what becomes of it.
+    retiring = None if state.retiring is not None and state.retiring.release == spec.release else state.retiring
     trial = Trial(
         release=spec.release,
         phase=STARTING,
         weight=0,
-        was_parked=is_resumed or spec.release in state.parked,
+        was_parked=is_resumed or retiring is not state.retiring or spec.release in state.parked,
         deadline=host.clock.monotonic() + confirm_timeout_seconds,
         boot_id=host.clock.boot_id(),
         confirm_timeout_seconds=confirm_timeout_seconds,
         started_at=host.clock.now(),
     )
-    host.store.save(state.with_(trial=trial).unpark(spec.release))
+    host.store.save(state.with_(trial=trial, retiring=retiring).unpark(spec.release))
     host.spawn_watchdog()
     if trial.was_parked:
         make_way(host, state.current)
@@ -178,16 +183,18 @@ def drain(host: Host, retiring: Retiring) -> list[Left]:
     """Take the old release out of the edge, let its running requests finish, then its workers; return what was cut.
 
     The routes come first: those of the trial would send new requests to it for as long as the new release fails its
-    checks. Services that have no requests left end beside the workers, which get the time to finish their task.
+    checks. Services that have no requests left end beside the workers; both get the time to finish what they work on.
     """
     spec = fleet.load_spec(host, retiring.release)
     with host.journal.step("drain", "routes", release=spec.release):
         restore_committed(host)
     with host.journal.step("drain", "requests", release=spec.release):
+        began = host.clock.monotonic()
         cut = wait_drained(host, spec)
+        waited = host.clock.monotonic() - began
     with host.journal.step("drain", "workers", release=spec.release):
         fleet.keep_running(host, spec, is_kept=False)
-        fleet.stop(host, spec)
+        fleet.stop(host, spec, waited_seconds=waited)
     return cut
 
 
@@ -238,7 +245,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
             restore_committed(host)
     with host.journal.step("revert", "candidate", release=trial.release):
         if candidate is not None:
-            _put_away(host, candidate, is_kept=trial.was_parked)
+            _put_away(host, candidate, trial)
     with host.journal.step("revert", "state", release=trial.release):
         outcome = {"release": trial.release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
         after = host.state.with_(trial=None, last_trial=outcome)
@@ -298,12 +305,18 @@ def _without_traffic(host: Host, candidate: ReleaseSpec) -> Routing:
     return trial_routing(fleet.find_spec(host, host.state.current), candidate, 0)
 
 
-def _put_away(host: Host, candidate: ReleaseSpec, *, is_kept: bool) -> None:
-    """Let the candidate's running requests finish, then stop it, and remove it unless it was parked before."""
-    wait_drained(host, candidate, limit_seconds=CANDIDATE_DRAIN_SECONDS)
+def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial) -> None:
+    """Let the candidate finish what it works on, then stop it, and remove it unless it was parked before.
+
+    One that never had traffic works on nothing but what checks asked: that is not waited for.
+    """
+    was_asked = trial.weight > 0 or trial.phase in {SHIFT, CUTOVER}
+    began = host.clock.monotonic()
+    wait_drained(host, candidate, limit_seconds=CANDIDATE_DRAIN_SECONDS if was_asked else UNUSED_DRAIN_SECONDS)
+    waited = host.clock.monotonic() - began
     fleet.keep_running(host, candidate, is_kept=False)
-    fleet.stop(host, candidate)
-    if not is_kept:
+    fleet.stop(host, candidate, web_seconds=CANDIDATE_DRAIN_SECONDS if was_asked else 0.0, waited_seconds=waited)
+    if not trial.was_parked:
         fleet.remove(host, candidate)
         host.paths.release(candidate.release).unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from ..launch import is_serving
 from ..lease import LeaseRef, read_lease
 from ..spec import RELEASE, RELEASE_HINT
 from ..state import CUTOVER, READY, SHIFT, Trial
+from ..supervise import see_watched
 
 if TYPE_CHECKING:
     from ..fields import Fields
@@ -39,7 +40,9 @@ def renew(host: Host, fields: Fields) -> dict[str, Any]:
         converge(host, keep=release)
         if is_serving(host, release):
             return _committed(release)
-        return _shown(host, trial.renew(host, trial.require(host, release, MOVABLE)))
+        renewed = trial.renew(host, trial.require(host, release, MOVABLE))
+        see_watched(host)
+        return _shown(host, renewed)
 
 
 def commit(host: Host, fields: Fields) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from ..errors import HostctlError
 from ..lease import read_lease
 from ..preflight import check_release, read_needed
 from ..resources import Check
-from ..spec import read_spec
+from ..spec import check_secret_names, read_spec
 
 if TYPE_CHECKING:
     from ..fields import Fields
@@ -21,6 +21,8 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     inner = fields.object("spec")
     needed, lease = read_needed(fields), read_lease(fields)
     spec = read_spec(inner) if inner else None
+    if spec is not None:
+        check_secret_names(fields, spec)
     fields.done()
     assert spec is not None  # noqa: S101 - done() raised otherwise
     checks = [_docker(host), _compose(host), _lease(host, lease)]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from .. import fleet
 from ..drift.find import find_drift
 from ..errors import HostctlError
-from ..lock import is_free
 from ..serving import public_stats, service_rows
-from ..supervise import act_if_due
+from ..supervise import act_if_due, see_watched
 from ..version import version
 
 if TYPE_CHECKING:
@@ -61,8 +60,7 @@ def _finish(host: Host) -> None:
         return
     with contextlib.suppress(HostctlError):
         act_if_due(host, wait_seconds=0)
-    if is_free(host.paths.watchdog_lock):
-        host.spawn_watchdog()
+    see_watched(host)
 
 
 def _phase(state: State) -> str:

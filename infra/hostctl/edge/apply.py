@@ -44,6 +44,8 @@ def apply_edge(
     before = EdgeSettings.from_json(saved["settings"]) if saved else None
     routes = render_config(settings, committed_routing(current))
     is_up = host.edge.is_running() and host.engine.container(HOLDER) is not None
+    if is_up:
+        _retire_others(host, host.edge.container())
     if before is None or not is_up or before.layout() != settings.layout():
         return _make(host, settings, routes, was_up=is_up)
     if before.image != settings.image or host.edge.container() != (saved or {}).get("container"):
@@ -115,11 +117,20 @@ def _retire(host: Host, container: str) -> None:
         raise HostctlError("edge_failed", f"{container} could not be retired: {output.strip()}")
 
 
+def _retire_others(host: Host, serving: str) -> None:
+    """Have one HAProxy alone take requests: a take-over that was cut off leaves two, which say different things."""
+    for name in host.edge.accepting():
+        if name != serving:
+            with host.journal.step("edge", "retire", container=name):
+                _retire(host, name)
+
+
 def settle_edge(host: Host) -> None:
     """Put the container in charge that serves: after a crash or a reboot another one may have stepped in."""
     saved = host.edge.files.load() or {}
     container = host.edge.container()
     if container == saved.get("container"):
+        _retire_others(host, container)
         return
     settings = host.edge.settings
     if saved["images"].get(container) == settings.image:

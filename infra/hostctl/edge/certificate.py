@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,24 @@ def place_certificate(files: EdgeFiles, pem: str | None, source: str | None) -> 
     text = text.strip() + "\n"
     if files.certificate.exists() and files.certificate.read_text(encoding="utf-8") == text:
         return False
+    _check(files.certificate.with_name("checked-edge.pem"), text)
     write_atomic(files.certificate, text, mode=PRIVATE)
     return True
+
+
+def _check(path: Path, text: str) -> None:
+    """Raise `certificate_invalid` unless certificate and key belong together, tried in a file that HAProxy never reads.
+
+    One that HAProxy cannot load would stop every release from here on, and the edge itself at its next start.
+    """
+    try:
+        write_atomic(path, text, mode=PRIVATE)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path, password="")  # never asks for a passphrase
+    except ssl.SSLError as error:
+        reason = (error.reason or "no certificate or key that can be read").replace("_", " ").lower()
+        raise HostctlError("certificate_invalid", f"the PEM cannot be used: {reason}") from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def put_into_haproxy(edge: Edge) -> None:

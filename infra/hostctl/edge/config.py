@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .backends import fallback_name, render_backends, verify_name
+from .backends import fallback_name, render_backends, too_many_failures, verify_name
 from .settings import METRICS_PORT
 from .text import escape, section
 
@@ -154,9 +154,10 @@ def _frontend(
     for prefix, backend in sorted(rules, key=lambda rule: -len(rule[0])):
         condition = _prefix(prefix)
         if backend.currents:
-            lines.append(
-                f"use_backend {fallback_name(backend.service)} if {condition}{{ nbsrv({backend.service}) eq 0 }}"
-            )
+            fallback = f"use_backend {fallback_name(backend.service)} if {condition}"
+            lines.append(f"{fallback}{{ nbsrv({backend.service}) eq 0 }}")
+            if routing.is_trial and backend.candidates:
+                lines.append(f"{fallback}{too_many_failures(settings, backend.service)}")
         lines.append(f"use_backend {backend.service}{f' if {condition.strip()}' if condition else ''}")
     if routing.backends and not any(prefix == "/" for prefix, _ in rules):
         conditions = " ".join(f"!{_prefix(prefix).strip()}" for prefix, _ in rules)

@@ -15,7 +15,7 @@ from .files import COMMITTED, TRIAL
 from .ledger import Ledger
 from .settings import EdgeSettings
 from .sockets import ask
-from .stats import ServerStat, Worker, frontend_sessions, parse_stats, parse_workers
+from .stats import ServerStat, Worker, frontend_sessions, parse_failures, parse_stats, parse_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +84,10 @@ class Edge:
             if self._answers(name):
                 return str(name)
         raise HostctlError("edge_missing", "HAProxy does not run on this host")
+
+    def accepting(self) -> list[str]:
+        """Return every container whose HAProxy takes requests; one that only finishes what it has does not answer."""
+        return [name for name in (HOLDER, *RELIEFS) if self._answers(name)]
 
     def is_running(self) -> bool:
         """Return whether HAProxy serves."""
@@ -166,6 +170,11 @@ class Edge:
     def stats(self) -> list[ServerStat]:
         """Return the replicas as the serving worker sees them; counts are since its start."""
         return parse_stats(ask(self._worker_socket(self.container()), "show stat"))
+
+    def failures(self, services: Iterable[str]) -> dict[str, int]:
+        """Return how many requests each service's candidate has lost since its routes were loaded."""
+        tables = "; ".join(f"show table {service}" for service in services)
+        return parse_failures(ask(self._worker_socket(self.container()), tables)) if tables else {}
 
     def survey(self) -> Survey:
         """Ask every living worker, old ones too."""

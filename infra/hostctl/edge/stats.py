@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
 FALLBACK_SUFFIX = ":fallback"
 VERIFY_SUFFIX = ":verify"
+BACKUP_SUFFIX = ":backup"
+FAILURES = re.compile(r"^# table: ([^,\s]+),|\bgpc0=([0-9]+)$")
 NOT_SERVERS = {"FRONTEND", "BACKEND"}
 
 
@@ -45,7 +48,7 @@ class ServerStat:
     @property
     def is_fallback(self) -> bool:
         """Return whether this is the stand-by entry of a committed replica."""
-        return self.backend.endswith(FALLBACK_SUFFIX)
+        return self.backend.endswith(FALLBACK_SUFFIX) or self.server.endswith(BACKUP_SUFFIX)
 
     @property
     def is_verify(self) -> bool:
@@ -83,6 +86,21 @@ def frontend_sessions(text: str) -> int:
     return sum(
         _count(row, "scur") for row in rows if row.get("svname") == "FRONTEND" and row.get("pxname") != "metrics"
     )
+
+
+def parse_failures(text: str) -> dict[str, int]:
+    """Return by service how many requests its candidate has lost, from the answers to `show table`.
+
+    A table has one entry at most, from the first request on; the routes of a committed release have none.
+    """
+    found, service = {}, ""
+    for line in text.splitlines():
+        match = FAILURES.search(line.strip())
+        if match and match[1]:
+            service = match[1]
+        elif match and service:
+            found[service] = int(match[2])
+    return found
 
 
 def parse_workers(text: str) -> list[Worker]:

@@ -14,6 +14,8 @@ from infra.hostctl.edge.stats import ServerStat
 from infra.hostctl.errors import HostctlError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from infra.hostctl.edge.routing import Backend, Server
     from tests.unit.hostctl.fakes import FakeEngine
 
@@ -40,6 +42,7 @@ class FakeEdge:
         self.trial_loaded = False
         self.sessions: dict[str, int] = {}
         self.down: set[str] = set()
+        self.lost: dict[str, int] = {}
         self.old_workers: list[WorkerReading] = []
         self.silent_for = 0
         self.files = _NoFiles()
@@ -51,6 +54,9 @@ class FakeEdge:
         if not self.running:
             raise HostctlError("edge_missing", "HAProxy does not run on this host")
         return "acp-edge"
+
+    def accepting(self) -> list[str]:
+        return ["acp-edge"] if self.running else []
 
     def routes_in_use(self) -> str | None:
         if not self.running:
@@ -96,6 +102,9 @@ class FakeEdge:
     def stats(self) -> list[ServerStat]:
         self.container()
         return self._stats(self.loaded)
+
+    def failures(self, services: Iterable[str]) -> dict[str, int]:
+        return {service: self.lost[service] for service in services if service in self.lost}
 
     def _stats(self, routing: Routing | None, known: frozenset[str] = frozenset()) -> list[ServerStat]:
         return [

@@ -45,17 +45,17 @@ class FakeHost:
     @property
     def host(self) -> Host:
         """Return a Host as a new process would make it."""
-        paths, clock = Paths(self.folder), cast("Clock", self.clock)
+        paths, clock, redactor = Paths(self.folder), cast("Clock", self.clock), Redactor()
         return Host(
             paths=paths,
             clock=clock,
             engine=cast("Engine", self.engine),
             compose=cast("Compose", self.compose),
-            journal=Journal(paths.journal, clock, observer=self.observer),
-            store=StateStore(paths.state),
+            journal=Journal(paths.journal, clock, observer=self.observer, redactor=redactor),
+            store=StateStore(paths.state, redactor),
             leases=Leases(paths.lease, paths.lease_lock, paths.lock, clock),
             edge=cast("Edge", self.edge),
-            redactor=Redactor(),
+            redactor=redactor,
             progress=lambda phase, message: self.progress.append(f"{phase}: {message}"),
             spawn_watchdog=self._spawn,
         )

@@ -64,6 +64,9 @@ class FakeEngine:
         names = {c.project for c in self.all.values() if c.project.startswith(prefix)}
         return {name: self.containers(name) for name in names}
 
+    def running_projects(self, prefix: str) -> set[str]:
+        return {c.project for c in self.all.values() if c.is_running and c.project.startswith(prefix)}
+
     def container(self, name: str) -> Container | None:
         return self.all.get(name)
 

@@ -21,7 +21,12 @@ def readiness(**changes: Any) -> dict[str, Any]:
 
 
 def spec(
-    release: str, *, replicas: int = 1, services: Sequence[str] = ("ingest", "agents"), **changes: Any
+    release: str,
+    *,
+    replicas: int = 1,
+    services: Sequence[str] = ("ingest", "agents"),
+    agents_drain_seconds: float = 30,
+    **changes: Any,
 ) -> dict[str, Any]:
     """Return a release spec with web services and a worker."""
     project = "acp-" + release.replace(".", "-")
@@ -35,7 +40,8 @@ def spec(
     web = [
         {
             "name": f"acp-{name}", "compose_service": name, "role": "web", "port": 8000, "replicas": replicas,
-            "memory_bytes": 1024, "readiness": readiness(), "drain_timeout_seconds": 30,
+            "memory_bytes": 1024, "readiness": readiness(),
+            "drain_timeout_seconds": agents_drain_seconds if name == "agents" else 30,
             "routes": {"public_port": 8000 + index, "path_prefixes": ["/"] if index == 0 else [f"/{name}"],
                        "repeatable_paths": ["/api/v1/search"]},
         }

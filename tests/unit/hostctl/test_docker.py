@@ -264,6 +264,29 @@ def test_a_candidate_is_not_started_again_by_docker() -> None:
     assert {body["restart"] for body in document["services"].values()} == {"unless-stopped"}
 
 
+def test_a_restart_policy_of_deploy_does_not_count_during_a_trial() -> None:
+    """Compose takes it instead of `restart`; the limits beside it stay."""
+    document = spec("v1")["compose"]
+    document["services"]["ingest"]["deploy"] = {"restart_policy": {"condition": "any"}, "resources": {"limits": {}}}
+    assert on_trial(document)["services"]["ingest"]["deploy"] == {"resources": {"limits": {}}}
+    assert "restart_policy" in document["services"]["ingest"]["deploy"]
+
+
+def test_the_projects_that_run_are_one_question(docker: Docker, engine: Engine) -> None:
+    """No container is looked at by itself: every start asks this."""
+    label = "com.docker.compose.project"
+    rows = [
+        {"Id": "1", "Labels": {label: "acp-v1"}},
+        {"Id": "2", "Labels": {label: "other"}},
+        {"Id": "3", "Labels": {}},
+    ]
+    docker.answers["GET /containers/json"] = (200, json.dumps(rows).encode())
+    assert engine.running_projects("acp-") == {"acp-v1"}
+    ((line, _, _),) = docker.asked
+    assert "running" in line
+    assert "all=" not in line
+
+
 def test_secret_values_are_masked_longest_first() -> None:
     """No part of a longer secret is left where a shorter one is inside it; very short ones are ordinary text."""
     redactor = Redactor(["abcd", "abcdef", "no"])

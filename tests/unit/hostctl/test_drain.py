@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import pytest
+
 from infra.hostctl.edge.control import WorkerReading
 from tests.unit.hostctl.fake_edge import server_stat
-from tests.unit.hostctl.release_spec import V1, V2
+from tests.unit.hostctl.release_spec import V1, V2, spec
 
 if TYPE_CHECKING:
     from tests.unit.hostctl.fake_host import FakeHost
@@ -64,3 +66,30 @@ def test_a_drain_goes_on_while_the_edge_gives_no_answer(world: FakeHost) -> None
     assert world.edge.silent_for == 0
     assert answer["cut"] == []
     assert not world.edge.sessions.get(V1)
+
+
+def test_a_web_service_gets_its_drain_time_for_jobs_that_go_on_after_the_answer(world: FakeHost) -> None:
+    """A job handed in by a request runs in the web service, which has no request left: it is not killed."""
+    world.start(V1, spec=spec(V1, agents_drain_seconds=300))
+    for command in ("cutover", "commit"):
+        world.call(command, release=V1)
+    world.commit(V2)
+    world.call("drain", release=V2)
+    assert dict(world.engine.stopped) == {
+        "acp-v1-0-0-a-ingest-1": 30.0,
+        "acp-v1-0-0-a-agents-1": 300.0,
+        "acp-v1-0-0-a-worker-1": 120.0,
+    }
+
+
+def test_the_time_for_requests_is_part_of_the_drain_time(world: FakeHost) -> None:
+    """A request that hangs does not make a web service wait twice; it has a moment to end in any case."""
+    world.start(V1, spec=spec(V1, agents_drain_seconds=300))
+    for command in ("cutover", "commit"):
+        world.call(command, release=V1)
+    world.commit(V2)
+    world.edge.sessions[V1] = 10_000
+    waited = world.call("drain", release=V2)["seconds"]
+    assert waited == pytest.approx(300, abs=1)
+    limits = dict(world.engine.stopped)
+    assert (limits["acp-v1-0-0-a-agents-1"], limits["acp-v1-0-0-a-worker-1"]) == (10.0, 120.0)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from infra.hostctl.edge.backends import _json_member
 from infra.hostctl.edge.certificate import place_certificate
 from infra.hostctl.edge.config import render_config
 from infra.hostctl.edge.container import HOLDER, RELIEFS, edge_document
@@ -17,6 +20,7 @@ from infra.hostctl.edge.routing import committed_routing
 from infra.hostctl.edge.sockets import ask
 from infra.hostctl.edge.stats import ServerStat, frontend_sessions, parse_stats, parse_workers
 from infra.hostctl.errors import HostctlError
+from tests.support.certificates import Authority
 from tests.unit.hostctl.fakes import FakeClock, FakeEngine
 from tests.unit.hostctl.test_edge_routing import PEM, settings
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from infra.hostctl.clock import Clock
     from infra.hostctl.engine import Engine
 
+KEY = "-----BEGIN PRIVATE KEY-----"
 STATS = """\
 # pxname,svname,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,ttime,
 public-8000,FRONTEND,3,100,,,,,OPEN,,,,,,,
@@ -33,6 +38,7 @@ metrics,FRONTEND,9,1,,,,,OPEN,,,,,,,
 acp-ingest,v1:1,2,90,1,2,3,4,UP,256,80,1,2,7,12,
 acp-ingest,v2:1,0,10,0,0,0,0,DOWN,28,10,0,0,0,15,
 acp-ingest,BACKEND,2,100,1,2,3,4,UP,284,90,1,2,7,,
+acp-ingest,v1:1:backup,0,2,0,0,0,0,UP,1,2,0,0,0,9,
 acp-ingest:fallback,v1:1,0,5,0,0,0,0,UP,1,5,0,0,0,9,
 acp-ingest:verify,v2:1,0,3,0,0,0,0,no check,1,3,0,0,0,9,
 acp-ingest:current:verify,v1:1,0,4,0,0,0,0,no check,1,4,0,0,0,9,
@@ -55,18 +61,25 @@ def stat(requests: int, backend: str = "acp-ingest", server: str = "v1:1") -> Se
     return ServerStat(**{**zero, "backend": backend, "server": server, "status": "UP", "requests": requests})
 
 
+def certificate(folder: Path) -> str:
+    """Return the PEM of a new certificate with its key."""
+    return Authority(folder / "authority").sign("edge.test", days=30).read_text(encoding="utf-8")
+
+
 def test_statistics_are_read_by_replica() -> None:
     """Only replicas count, each with its service, release and state."""
     rows = parse_stats(STATS)
     assert [(row.service, row.release, row.is_up, row.requests) for row in rows] == [
         ("acp-ingest", "v1", True, 90),
         ("acp-ingest", "v2", False, 10),
+        ("acp-ingest", "v1", True, 2),
         ("acp-ingest", "v1", True, 5),
         ("acp-ingest", "v2", True, 3),
         ("acp-ingest", "v1", True, 4),
     ]
     kinds = [(row.is_fallback, row.is_verify) for row in rows]
-    assert kinds == [(False, False)] * 2 + [(True, False)] + [(False, True)] * 2
+    assert kinds == [(False, False)] * 2 + [(True, False)] * 2 + [(False, True)] * 2
+    assert [row.is_routed for row in rows] == [True] * 2 + [False] * 4
     assert (rows[0].http_5xx, rows[0].redispatches, rows[0].time_ms_average) == (7, 4, 12)
     assert frontend_sessions(STATS) == 3
 
@@ -155,12 +168,12 @@ def test_a_route_file_that_somebody_edited_is_seen(tmp_path: Path) -> None:
     assert not edge.has_written(routing)
 
 
-def test_a_certificate_is_placed_once_and_only_if_it_can_be_one(tmp_path: Path) -> None:
-    """A PEM needs certificate and key; its file is readable by nobody else."""
-    files = EdgeFiles(tmp_path)
+def test_a_certificate_is_placed_once_and_only_if_it_can_be_used(tmp_path: Path) -> None:
+    """Its file is readable by nobody else."""
+    files, pem = EdgeFiles(tmp_path), certificate(tmp_path)
     files.prepare(HOLDER)
-    assert place_certificate(files, PEM, None)
-    assert not place_certificate(files, PEM, None)
+    assert place_certificate(files, pem, None)
+    assert not place_certificate(files, pem, None)
     assert not place_certificate(files, None, None)
     assert files.certificate.stat().st_mode & 0o777 == 0o600
     with pytest.raises(HostctlError) as caught:
@@ -168,6 +181,32 @@ def test_a_certificate_is_placed_once_and_only_if_it_can_be_one(tmp_path: Path) 
     assert caught.value.code == "certificate_invalid"
     with pytest.raises(HostctlError, match="cannot be read"):
         place_certificate(files, None, str(tmp_path / "missing.pem"))
+
+
+def _with_another_key(pem: str, other: str) -> str:
+    return pem.partition(KEY)[0] + KEY + other.partition(KEY)[2]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (_with_another_key, "key values mismatch"),
+        (lambda pem, _: pem[:-200], "bad end line"),
+        (lambda _pem, _other: PEM, "no certificate or key"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_leaves_the_one_before(tmp_path: Path, spoil: Any, reason: str) -> None:
+    """HAProxy could not start with it; the error shows nothing of the key, and no file of it is left."""
+    files, pem = EdgeFiles(tmp_path / "edge"), certificate(tmp_path)
+    files.prepare(HOLDER)
+    place_certificate(files, pem, None)
+    bad = spoil(certificate(tmp_path), certificate(tmp_path))
+    with pytest.raises(HostctlError, match=reason) as caught:
+        place_certificate(files, bad, None)
+    assert caught.value.code == "certificate_invalid"
+    assert files.certificate.read_text(encoding="utf-8") == pem
+    assert list(files.certificate.parent.iterdir()) == [files.certificate]
+    assert not any(line in str(caught.value) for line in bad.splitlines())
 
 
 def test_a_socket_with_a_long_path_is_asked(tmp_path: Path) -> None:
@@ -194,3 +233,43 @@ def test_a_socket_with_a_long_path_is_asked(tmp_path: Path) -> None:
     with pytest.raises(HostctlError) as caught:
         ask(folder / "worker.sock", "show info")
     assert caught.value.code == "edge_missing"
+
+
+def readiness_pattern(field: str, value: str) -> re.Pattern[str]:
+    """Return the regular expression of the edge's checks, as HAProxy reads it from its configuration."""
+    unquoted = re.sub(r'\\([\\" ])', r"\1", _json_member(field, value))
+    return re.compile(unquoted.replace("[:space:]", r"\s"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_ready"),
+    [
+        ({"status": "ready"}, True),
+        ({"status": "not_ready"}, False),
+        ({"status": "not_ready", "critical_services": {"database": {"status": "ready"}}}, False),
+        ({"critical_services": {"database": {"status": "ready"}}, "status": "not_ready"}, False),
+        ({"critical_services": {"database": {"status": "down"}}, "status": "ready"}, True),
+        ({"a": {"b": {"c": {"d": {"e": [{}, {"status": "no"}]}}}}, "status": "ready"}, True),
+        ({"note": 'said "{" and \\ and }}', "status": "ready"}, True),
+        ({"note": '"status":"ready",', "status": "no"}, False),
+        ([{"status": "ready"}], False),
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_edge_judges_the_answers_own_member(answer: object, is_ready: bool, indent: int | None) -> None:
+    """A part of the app that is ready does not make an answer one that says ready."""
+    found = readiness_pattern("status", "ready").search(json.dumps(answer, indent=indent))
+    assert (found is not None) is is_ready
+
+
+def test_the_edge_looks_for_the_last_part_of_a_path() -> None:
+    """Booleans and numbers have no quotes in JSON."""
+    pattern = readiness_pattern("data.ready", "true")
+    assert pattern.search('{"data": {"ready": true}}')
+    assert not pattern.search('{"data": {"ready": false}}')
+
+
+def test_the_edge_gives_nothing_back_that_it_matched() -> None:
+    """HAProxy matches with little room: a long answer needs more than that where a group may be tried another way."""
+    pattern = _json_member("status", "ready")
+    assert pattern.count(")*") == pattern.count(")*+") > 0

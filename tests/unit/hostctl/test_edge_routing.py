@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.hostctl.commands.edge import reaching
 from infra.hostctl.edge.config import render_config
 from infra.hostctl.edge.routing import committed_routing, trial_routing
 from infra.hostctl.edge.settings import EdgeSettings, read_settings
@@ -139,7 +140,59 @@ def test_an_unrepeatable_request_is_never_sent_twice() -> None:
     assert text.count(line) == text.count("retry-on") == 4
 
 
-def test_the_failures_a_candidate_may_make_are_shared_by_its_replicas() -> None:
+def backend_lines(text: str, name: str) -> list[str]:
+    """Return the lines of one backend."""
+    return [line.strip() for line in text.partition(f"\nbackend {name}\n")[2].partition("\n\n")[0].splitlines()]
+
+
+def test_failures_that_a_client_saw_add_up_whatever_the_candidate_answers_well() -> None:
+    """The edge itself sends requests to the committed release once the candidate lost as many as it may."""
+    text = render_config(settings(max_failures=7), trial_routing(release("v1"), release("v2"), 25))
+    counted = [line for line in backend_lines(text, "acp-ingest") if "gpc0" in line or "track" in line.split()[1]]
+    assert counted == [
+        "stick-table type string size 10 expire 24h store gpc0",
+        "http-request track-sc0 str(candidate)",
+        "http-after-response set-var(txn.failures) sc0_inc_gpc0 if { status 500:599 } { srv_name -m beg v2: }",
+    ]
+    taken_out = "{ str(candidate),table_gpc0(acp-ingest) ge 7 }"
+    frontend = text.partition("frontend public-8000\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.strip() for line in frontend[-2:]] == [
+        f"use_backend acp-ingest:fallback if {taken_out}",
+        "use_backend acp-ingest",
+    ]
+
+
+def test_nothing_is_counted_where_nobody_could_take_over_or_nothing_is_on_trial() -> None:
+    """The first release has nobody before it; committed routes, and services that it lacks, have no candidate."""
+    first = render_config(settings(), trial_routing(None, release("v2"), 100))
+    assert "table_gpc0" not in first
+    assert "sc0_inc_gpc0" in first
+    assert ":backup" not in first
+    gone = render_config(settings(), trial_routing(release("v1"), release("v2", services=("ingest",)), 25))
+    assert "gpc0" not in "".join(backend_lines(gone, "acp-agents"))
+    assert "table_gpc0(acp-agents)" not in gone
+    assert "gpc0" not in render_config(settings(), committed_routing(release("v1")))
+
+
+def test_the_committed_replicas_stand_by_for_requests_that_are_under_way_at_cutover() -> None:
+    """They are well as long as their own entries are, which have no weight then."""
+    text = render_config(settings(), trial_routing(release("v1", replicas=2), release("v2", replicas=2), 100))
+    assert backend_lines(text, "acp-ingest")[-2:] == [
+        "server v1:1:backup acp-v1-ingest-1:8000 track acp-ingest/v1:1 backup",
+        "server v1:2:backup acp-v1-ingest-2:8000 track acp-ingest/v1:2 backup",
+    ]
+    assert "option allbackups" in text
+
+
+@pytest.mark.parametrize(("most", "replicas", "retries"), [(5, 1, 5), (5, 2, 4), (1, 2, 3), (9, 2, 8), (90, 2, 20)])
+def test_a_repeatable_request_outlasts_the_candidate(most: int, replicas: int, retries: int) -> None:
+    """It is tried until as many failures as take out all candidates are behind it, within reason."""
+    routing = trial_routing(release("v1"), release("v2", replicas=replicas), 100)
+    lines = backend_lines(render_config(settings(max_failures=most), routing), "acp-ingest")
+    assert f"retries {retries}" in lines
+
+
+def test_failures_in_a_row_are_shared_by_the_replicas() -> None:
     """Five failures over two replicas are two each."""
     routing = trial_routing(release("v1"), release("v2", replicas=2), 25)
     assert render_config(settings(), routing).count("error-limit 2 on-error mark-down") == 4
@@ -164,6 +217,15 @@ def test_a_bad_edge_setting_is_named(changes: dict[str, Any], path: str) -> None
     with pytest.raises(HostctlError) as caught:
         settings(**changes)
     assert [problem.partition(":")[0] for problem in caught.value.details["problems"]] == [path]
+
+
+def test_a_release_is_reached_by_its_port_until_its_successor_serves() -> None:
+    """A port that the settings no longer have stays open while the release that is reached by it is committed."""
+    moved = settings(public_ports=[9000])
+    assert reaching(moved, release("v1")).public_ports == (9000, 8000, 8001)
+    assert "frontend public-8000" in render_config(reaching(moved, release("v1")), committed_routing(release("v1")))
+    assert reaching(settings(), release("v1")) == settings()
+    assert reaching(moved, None) == moved
 
 
 def test_settings_come_back_from_their_file() -> None:

@@ -37,9 +37,17 @@ REVERTED: Plan = (
     ("revert", {"reason": "too slow"}),
 )
 TAKEN_BACK: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}), ("revert", {}))
+TAKEN_BACK_EARLY: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("revert", {}))
+"""Before the old release was drained, so that it still runs."""
 WARM: Plan = (("start", {}), ("cutover", {}), ("commit", {}), ("drain", {}), ("park", {}))
 """Of a release that served before the one that serves now."""
-PLANS = {"good": GOOD, "reverted": REVERTED, "taken_back": TAKEN_BACK, "warm": WARM}
+PLANS = {
+    "good": GOOD,
+    "reverted": REVERTED,
+    "taken_back": TAKEN_BACK,
+    "taken_back_early": TAKEN_BACK_EARLY,
+    "warm": WARM,
+}
 
 
 class KilledError(BaseException):

@@ -10,6 +10,7 @@ from infra.hostctl.engine import Container, parse_container
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
 from infra.hostctl.readiness import Prober, judge, probe, seconds_since
+from infra.hostctl.redact import Redactor
 from infra.hostctl.resources import HostResources, check_disk, check_memory, parse_meminfo, require
 from infra.hostctl.spec import Readiness, read_spec
 from tests.unit.hostctl.fakes import FakeClock, FakeEngine
@@ -81,7 +82,7 @@ def test_the_first_container_that_fails_ends_the_waiting_for_all() -> None:
             is_oom_killed=False, restarts=0, restart_policy="no", started_at="",
         )  # fmt: skip
     with pytest.raises(HostctlError, match="acp-v1-ingest-1 does not stay up") as raised:
-        Prober(engine, StandingClock(), None).wait(release)  # type: ignore[arg-type]
+        Prober(engine, StandingClock(), None, Redactor()).wait(release)  # type: ignore[arg-type]
     assert raised.value.code == "crash_loop"
 
 
@@ -128,7 +129,7 @@ def test_the_worker_of_a_warm_start_need_only_run(
         )  # fmt: skip
     engine.execute = lambda *_, **__: (1, "")  # type: ignore[attr-defined]
     monkeypatch.setattr(readiness, "probe", lambda *_: None)
-    prober = Prober(engine, clock, None)  # type: ignore[arg-type]
+    prober = Prober(engine, clock, None, Redactor())  # type: ignore[arg-type]
     if is_ready:
         waited = {passed.container: passed.seconds for passed in prober.wait(release, fastest_seconds=0.2)}
         assert waited["acp-v1-worker-1"] < 1
@@ -158,7 +159,7 @@ def test_a_workers_health_check_is_run_without_waiting_for_docker(
 
     engine.execute = execute  # type: ignore[attr-defined]
     monkeypatch.setattr(readiness, "probe", lambda *_: None)
-    ready = Prober(engine, StandingClock(), None).wait(release)  # type: ignore[arg-type]
+    ready = Prober(engine, StandingClock(), None, Redactor()).wait(release)  # type: ignore[arg-type]
     assert {passed.container for passed in ready} == {"acp-v1-ingest-1", "acp-v1-worker-1"}
     assert [(name, argv) for name, argv, _ in calls] == [("acp-v1-worker-1", ["check", "me"])] * asked
 

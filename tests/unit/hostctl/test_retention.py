@@ -165,3 +165,13 @@ def test_a_parked_release_comes_back_warm_and_says_so(world: FakeHost) -> None:
     assert world.start("v4")["warm"] is True
     assert len(world.engine.pulls) == pulled
     assert world.start("v7")["warm"] is False
+
+
+def test_a_parked_release_that_runs_is_stopped_by_the_next_start(world: FakeHost) -> None:
+    """Its workers would take tasks beside those of what serves; it stays parked, and does not come back by itself."""
+    for item in world.engine.containers("acp-v3"):
+        world.engine.change(item.name, state="running", restart_policy="unless-stopped")
+    world.start("v7")
+    assert world.running() == {"acp-v6", "acp-v7"}
+    assert {item.restart_policy for item in world.engine.containers("acp-v3")} == {"no"}
+    assert "v3" in world.host.state.parked

@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from infra.hostctl import spec as spec_module
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
+from infra.hostctl.fleet import load_spec
 from infra.hostctl.spec import ReleaseSpec, read_spec
-from tests.unit.hostctl.release_spec import IMAGE, readiness, spec
+from infra.settings import base as settings_base
+from tests.unit.hostctl.fake_host import FakeHost, refused
+from tests.unit.hostctl.release_spec import IMAGE, V1, V2, readiness, spec
 
 
 def read(value: dict[str, Any]) -> ReleaseSpec:
@@ -137,3 +141,32 @@ def test_what_an_app_needs_is_allowed() -> None:
         "security_opt": ["no-new-privileges:true"], "mem_limit": 1, "cpus": 0.5, "healthcheck": {"disable": True},
     }  # fmt: skip
     assert read(body).release == "v1"
+
+
+TAKEN = ["LD_PRELOAD", "PATH", "HOME", "DOCKER_HOST", "COMPOSE_FILE", "PYTHONPATH", "SSH_AUTH_SOCK", "GODEBUG"]
+FREE = ["DATABASE_URL", "OPENAI_API_KEY", "SSH_PRIVATE_KEY", "HTTP_PROXY", "MY_DOCKER_TOKEN", "PATH_PREFIX", "OLD_KEY"]
+
+
+@pytest.mark.parametrize("command", ["start", "preflight"])
+def test_a_secret_that_docker_compose_would_read_itself_is_refused(world: FakeHost, command: str) -> None:
+    """Its value would be a setting of the program that starts the containers; nothing is changed."""
+    asked = spec(V1, secret_names=[*FREE, *TAKEN])
+    given = {"secrets": dict.fromkeys([*FREE, *TAKEN], "value")} if command == "start" else {}
+    error = refused("bad_request", world, command, spec=asked, **given)
+    assert [problem.split()[1] for problem in error.details["problems"]] == TAKEN
+    assert error.details["problems"][0].startswith(f"spec.secret_names[{len(FREE)}]: LD_PRELOAD is read by docker")
+    assert not world.host.paths.journal.exists()
+
+
+def test_a_kept_release_with_such_a_secret_goes_on(world: FakeHost) -> None:
+    """What was made by an older hostctl can still be looked at, replaced and removed."""
+    world.release(V1)
+    kept = world.host.paths.release(V1)
+    kept.write_text(kept.read_text().replace('"DATABASE_URL"\n', '"DOCKER_TOKEN"\n'))
+    assert load_spec(world.host, V1).secret_names == ("DOCKER_TOKEN",)
+    world.release(V2)
+
+
+def test_stack_file_and_host_refuse_the_same_names() -> None:
+    """What a host refuses is said before anything is built."""
+    assert spec_module.READ_BY_TOOLS == settings_base.READ_BY_TOOLS

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.hostctl.lock import locked
 from infra.hostctl.supervise import act_if_due, due
 from infra.hostctl.watchdog import look
 from tests.unit.hostctl.fake_host import FakeHost, refused
@@ -29,6 +30,18 @@ def test_nobody_confirms_so_the_host_reverts_by_itself(world: FakeHost) -> None:
     assert "nobody confirmed within 10 seconds" in refused("trial_over", world, "commit", release=V2).message
     assert any(entry["phase"] == "watchdog" for entry in world.host.journal.tail(100))
     assert world.watchdogs
+
+
+def test_a_heartbeat_starts_a_watchdog_where_none_is_at_work(world: FakeHost) -> None:
+    """A killed watchdog is missed with the next heartbeat; one that is at work is left alone."""
+    world.release(V1)
+    world.start(V2)
+    before = world.watchdogs
+    with locked(world.host.paths.watchdog_lock, world.host.clock, wait_seconds=0):
+        world.call("renew", release=V2)
+    assert world.watchdogs == before
+    world.call("renew", release=V2)
+    assert world.watchdogs == before + 1
 
 
 def test_without_a_watchdog_the_next_status_reverts(world: FakeHost) -> None:
