@@ -63,7 +63,7 @@ class TestAgain:
     """A run over a stack that has a release."""
 
     def test_nothing_to_do_changes_nothing(self, stack: Stack, recording: Recording) -> None:
-        """The same release again has the same inputs everywhere, but for what is recorded; no provider sees a change."""
+        """The same release again has the same inputs everywhere but for what is recorded; no provider sees a change."""
         second = stack.declare(stack_outputs=stack_outputs_of(recording))
         assert second.named("rollout").inputs["run_id"] == "run-0"
         for urn, resource in recording.resources.items():
