@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import itertools
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,13 +16,14 @@ from tests.support.web import Reply, serving
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
+
     from infra.domain.regression import Judgement, Limits
 
 FAST = Jitter(floor_ms=2, usual_ms=0.5, spike_rate=0, between_spells_seconds=3600)
 HEALTH = SafeRequest(service="acp-ingest", path="/health")
 FEW: dict[str, Any] = {"max_pairs": 20, "budget_seconds": 1}
 """For comparisons that are about something else: just enough pairs for a verdict."""
-PATIENT_SECONDS = 5
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -76,17 +76,17 @@ def test_what_looks_worse_is_measured_again(
     assert len(done) == measurements
 
 
-def test_a_candidate_that_fails_now_and_then_is_not_fine_at_the_first_look() -> None:
-    """A failure among the first pairs may be the first of many: measuring goes on until it is clear."""
-    turns = itertools.count(1)
-    with (
-        serving(lambda _path: Reply(body={}, status=200 if next(turns) % 12 else 500)) as candidate,
-        serving(lambda _path: Reply(body={})) as current,
-    ):
-        ways = (f"http://127.0.0.1:{candidate.port}", f"http://127.0.0.1:{current.port}")
-        found = verdict(*ways, max_pairs=100, budget_seconds=PATIENT_SECONDS, tolerated_ms=1000)
-    assert found.verdict is Verdict.WORSE
-    assert "answers of the candidate failed (status 500)" in found.reason
+@pytest.mark.parametrize(("failures", "is_over"), [(0, True), (1, False), (2, False), (3, True)])
+def test_a_candidate_that_failed_is_not_fine_at_the_first_look(failures: int, is_over: bool) -> None:
+    """A failure among the first pairs may be the first of many: only all of the pairs, or more failures, decide."""
+    run = regression._Run(
+        client=cast("httpx.AsyncClient", None),
+        comparison=Comparison(request=HEALTH, ways=[]),
+        settings=Regression(),
+        pairs=[Pair(candidate_ms=10, current_ms=10) for _ in range(40)],
+        candidate_failures=["status 500"] * failures,
+    )
+    assert run._is_done() is is_over
 
 
 def test_a_much_slower_current_release_is_fine() -> None:
