@@ -26,7 +26,7 @@ class Scenario(Model):
 class Profile(Model):
     """One amount of load."""
 
-    duration_seconds: Seconds = Field(description="Time in which work arrives.")
+    duration_seconds: Seconds = Field(ge=1, description="Time in which work arrives; k6 takes a second at least.")
     peak: float = Field(
         default=1, ge=1, le=100, description="Arrivals rise to this many times the rate by half time, and stay there."
     )

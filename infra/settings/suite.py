@@ -116,5 +116,5 @@ class Smoke(Model):
     within_seconds: Seconds = Field(default=20, description="Time the whole path may take.")
     job: dict[str, Any] = Field(
         default={"question": "What does this say: {text}", "rounds": 1, "pace_seconds": 0},
-        description="Body of the agents job; `{text}` stands for the text that was pasted.",
+        description="Body of the agents job, here and under load; `{text}` stands for the text that was pasted.",
     )
