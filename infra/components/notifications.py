@@ -28,7 +28,7 @@ def announce_start(props: Mapping[str, Any]) -> None:
     """Say that a release begins, and start the sender that stays until the update has ended."""
     with _in_passing():
         settings = settings_of(props)
-        if not any(wanting(settings, event, os.environ) for event in ("started", "failed")):
+        if not any(wanting(settings, event, os.environ) for event in ("started", "failed", "reverted")):
             return
         put_notice(
             settings, "started", props["run_id"], os.environ,

@@ -79,6 +79,18 @@ def test_a_preflight_says_that_a_release_begins(told: Told, monkeypatch: pytest.
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("wanted", "stands_by"), [("started", True), ("failed", True), ("reverted", True), ("succeeded", False)]
+)
+def test_somebody_stands_by_for_what_a_killed_update_leaves(
+    told: Told, monkeypatch: pytest.MonkeyPatch, wanted: str, stands_by: bool
+) -> None:
+    """A run that is killed cannot say how it ended: whoever wants to know of that gets it from the sender beside it."""
+    use(monkeypatch, "run_preflight", {"leases": {}})
+    PreflightProvider().create(props(channel("slack", events=[wanted])))
+    assert bool(told.senders) is stands_by
+
+
 def test_a_refused_preflight_is_a_failure_with_its_reason(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Why nothing was begun is told, and the error is the same."""
     use(monkeypatch, "run_preflight", LeaseHeldError("h2: ci-7 is releasing since 10:00"))
