@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+ENCODED = "(/, # and ? of a password: %2F, %23, %3F)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreUrl:
@@ -17,6 +19,7 @@ class CoreUrl:
     name: str
     service: str
     schemes: tuple[str, ...]
+    needs_password: bool
 
     def problem(self, value: str, services: Collection[str]) -> str:
         """Return what is surely wrong with it, without any part of it; empty when nothing is."""
@@ -27,14 +30,23 @@ class CoreUrl:
         if url.scheme.partition("+")[0] not in self.schemes:
             return f"must begin with {self.schemes[-1]}://"
         host = url.hostname or parse_qs(url.query).get("host", [""])[0]
-        if host not in {service.lower() for service in services}:
-            return f"must have the host `{self.service}`, as `core` calls it (/, # and ? of a password: %2F, %23, %3F)"
-        return "" if url.password else "must have a password: the service is set up with it"
+        if _leads_elsewhere(host) and host not in {service.lower() for service in services}:
+            return f"must have the host `{self.service}`, as `core` calls it {ENCODED}"
+        lacks_password = self.needs_password and not url.password
+        return f"must have a password, with which the service is set up {ENCODED}" if lacks_password else ""
+
+
+def _leads_elsewhere(host: str) -> bool:
+    """Return whether a host is surely none of the network's: an address, a name of DNS, this machine, or nothing.
+
+    Any other name may be one that the compose file of the data services gives them.
+    """
+    return not host or host == "localhost" or "." in host or ":" in host
 
 
 CORE_URLS = (
-    CoreUrl(name="DATABASE_URL", service="postgres", schemes=("postgres", "postgresql")),
-    CoreUrl(name="REDIS_URL", service="redis", schemes=("rediss", "redis")),
+    CoreUrl(name="DATABASE_URL", service="postgres", schemes=("postgres", "postgresql"), needs_password=True),
+    CoreUrl(name="REDIS_URL", service="redis", schemes=("rediss", "redis"), needs_password=False),
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from infra.checks.agents import ANSWERED, FAILED
 from infra.lab.machine import Machine
 from tests.faults.candidates import refused
 from tests.faults.row import Row, Seen
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 LONG_SECONDS = 60
+LONG_ROUNDS = 40
+"""Of two seconds each."""
 HANG_SECONDS = 25
 LONG_DRAIN: dict[str, Any] = {"services": {"acp-agents": {"drain_timeout_seconds": 120}}}
 MARGIN_SECONDS = 0.2
@@ -103,14 +106,17 @@ def _engine_hangs_in_trial(stage: Stage) -> Seen:
 
 
 def _long_request(stage: Stage) -> Seen:
-    """Release while a client waits a minute for a job's result: the old release answers it before it is parked."""
+    """Release while a client waits a minute for a job's result: the old release answers it before it is parked.
+
+    The job itself takes longer than the request, and no request is left then that would show it: it is finished, too.
+    """
     stage_first = stage.release(LONG_DRAIN)
     if not stage_first.good:
         return Seen(text="no release to begin with", problems=(stage_first.tail(),), serves="new")
     agents = f"http://{stage.view.host.reach(AGENTS_PORT)}/api/v1/jobs"
     old = stage.view.serving
     answers: list[httpx.Response | str] = []
-    job = httpx.post(agents, json={"question": "how long", "rounds": 50, "pace_seconds": 2}).json()
+    job = httpx.post(agents, json={"question": "how long", "rounds": LONG_ROUNDS, "pace_seconds": 2}).json()
 
     def ask() -> None:
         try:
@@ -130,8 +136,21 @@ def _long_request(stage: Stage) -> Seen:
         problems.append(f"the long request ended with {answer}")
     elif not answer.is_success or answer.headers.get("X-ACP-Release") != old:
         problems.append(f"the long request: {answer.status_code} by {answer.headers.get('X-ACP-Release')}, not {old}")
+    status = _ended(f"{agents}/{job['job_id']}")
+    if status != "completed":
+        problems.append(f"the job that the old release had begun is {status}")
     text = f"the old release answered after {LONG_SECONDS} s; release took {result.seconds:.0f} s"
     return Seen(text=text, problems=tuple(problems), serves="new")
+
+
+def _ended(job_url: str) -> str:
+    """Return the status that a job ends with, or the one that it does not leave."""
+    deadline = time.monotonic() + LONG_SECONDS
+    while True:
+        status = str(httpx.get(job_url).json().get("status"))
+        if status in ANSWERED | FAILED or time.monotonic() > deadline:
+            return status
+        time.sleep(0.5)
 
 
 ROWS = (

@@ -35,13 +35,15 @@ def test_what_the_addresses_leave_out_has_a_name() -> None:
         "postgresql+psycopg2://acp:p%2Fq@POSTGRES:5432/acp",
         "postgresql://acp:s3cr3t@/acp?host=postgres",
         "postgresql://acp:s3cr3t@pgbouncer:6432/acp",
+        "postgresql://acp:s3cr3t@db/acp",
     ],
 )
 @pytest.mark.parametrize(
-    "queue", [REDIS, "rediss://acp:s3cr3t@redis/1?ssl_cert_reqs=none", "redis://:s3cr3t@redis:6379"]
+    "queue",
+    [REDIS, "rediss://acp:s3cr3t@redis/1?ssl_cert_reqs=none", "redis://:s3cr3t@redis:6379", "redis://redis:6379/0"],
 )
 def test_addresses_of_the_services_pass(database: str, queue: str) -> None:
-    """A driver, a query, a port and another service of the host in between are the app's own."""
+    """A driver, a query, a port, another name in between, and a queue without a password are the app's own."""
     values = {"DATABASE_URL": database, "REDIS_URL": queue}
     assert core_problems(values, (*SERVICES, "pgbouncer")) == {}
 
@@ -57,7 +59,7 @@ def test_addresses_of_the_services_pass(database: str, queue: str) -> None:
         ("DATABASE_URL", "postgresql://acp@postgres:5432/acp", "must have a password"),
         ("REDIS_URL", "http://:s3cr3t@redis", "must begin with redis://"),
         ("REDIS_URL", "redis://:s3cr3t@10.0.0.5:6379/0", "must have the host `redis`"),
-        ("REDIS_URL", "redis://redis:6379/0", "must have a password"),
+        ("REDIS_URL", "redis://queue.example.com/0", "must have the host `redis`"),
     ],
 )
 def test_an_address_that_leads_elsewhere_is_said_by_name(name: str, value: str, word: str) -> None:
