@@ -285,7 +285,7 @@ class TestRefused:
     @pytest.mark.usefixtures("undeclared")
     def test_a_wrong_address_is_named_before_anything_is_declared(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Data services are set up with what the app's addresses say, so these must lead to them."""
-        for name, value in {**SECRETS, "REDIS_URL": "redis://:s3cr3t@elsewhere:6379/0"}.items():
+        for name, value in {**SECRETS, "REDIS_URL": "redis://:s3cr3t@queue.example.com:6379/0"}.items():
             monkeypatch.setenv(f"LOCAL_{name}", value)
         with pytest.raises(SettingsError, match="LOCAL_REDIS_URL must have the host `redis`") as caught:
             program.main()
