@@ -14,9 +14,7 @@ from infra.adapters.image_tags import ImageTags
 from infra.cli.options import emit, json_option, load, stack_option
 from infra.image_build import build_images, build_tag
 from infra.paths import PROJECT_ROOT
-from infra.settings.secrets import read_secrets
-
-PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
+from infra.settings.secrets import REGISTRY_PASSWORD, read_secrets
 
 
 @click.command(epilog="Example: acp-release build --stack staging --save reports/build.json")
@@ -29,7 +27,7 @@ def build(stack: str, save: Path | None, *, as_json: bool) -> None:
     An update then releases that tag (`ACP_IMAGE_TAG`) and builds nothing. In CI it is the step's output `image_tag`.
     """
     settings = load(stack)
-    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(PASSWORD,))[PASSWORD]
+    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(REGISTRY_PASSWORD,))[REGISTRY_PASSWORD]
     images = build_images(settings, password, lambda line: click.echo(line.rstrip("\n"), err=True))
     tag = build_tag(settings)
     tags = ImageTags(server=settings.registry.server, username=settings.registry.username, password=password)

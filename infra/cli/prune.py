@@ -13,14 +13,13 @@ from infra.adapters.registry_api import RegistryApi
 from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.domain.registry_retention import Spare, spare_digests
 from infra.paths import PROJECT_ROOT
-from infra.settings.secrets import read_secrets
+from infra.settings.secrets import REGISTRY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from infra.settings import Settings
 
-PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
 SIGNATURE_SUFFIXES = ("", ".sig", ".att", ".sbom")
 
 
@@ -35,7 +34,7 @@ def prune(stack: str, *, dry_run: bool, as_json: bool) -> None:
     Hosts prune themselves at every release. What no stack ever recorded is left alone.
     """
     settings = load(stack)
-    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(PASSWORD,))[PASSWORD]
+    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(REGISTRY_PASSWORD,))[REGISTRY_PASSWORD]
     with RegistryApi.open(settings.registry, password) as api:
         spare = find_spare(settings, api)
         if not dry_run:

@@ -19,12 +19,10 @@ from infra.domain.recorded_gate import summary
 from infra.errors import GateError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.settings.build_file import read_build_file
-from infra.settings.secrets import read_secrets
+from infra.settings.secrets import REGISTRY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
     from infra.settings import Settings
-
-PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
 
 
 @click.command(epilog="Example: acp-release scan --stack staging")
@@ -42,7 +40,7 @@ def scan(stack: str, build_file: Path | None, *, as_json: bool) -> None:
     JSON, SARIF, table and SBOM of each are in the stack's report folder, also when it is blocked.
     """
     settings = load_wanted(stack)
-    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(PASSWORD,))[PASSWORD]
+    password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(REGISTRY_PASSWORD,))[REGISTRY_PASSWORD]
     images = _images(settings, password, build_file)
     reports, problems = scan_all(settings, password, images)
     add_summary(f"### Scan of `{stack}`\n\n" + fenced("\n".join([*map(summary, reports), *problems])))

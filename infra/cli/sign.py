@@ -15,14 +15,12 @@ from infra.cli.options import emit, json_option, load, stack_option
 from infra.errors import GateError
 from infra.paths import PROJECT_ROOT
 from infra.settings.build_file import read_build_file
-from infra.settings.secrets import IMAGE_KEY_PASSWORD, read_secrets
+from infra.settings.secrets import IMAGE_KEY_PASSWORD, REGISTRY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.settings import Settings
-
-PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
 
 
 @click.command(epilog="Example: acp-release sign --stack staging --images reports/build.json")
@@ -44,7 +42,7 @@ def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
         emit({"signed": []}, as_json=as_json, text=lambda: click.echo(f"stack {stack} asks for no signatures"))
         return
     _refuse_unscanned(settings, built.images)
-    names = (PASSWORD, *((IMAGE_KEY_PASSWORD,) if signing.image_key_file else ()))
+    names = (REGISTRY_PASSWORD, *((IMAGE_KEY_PASSWORD,) if signing.image_key_file else ()))
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=names)
     if not may_sign(signing):
         raise GateError(

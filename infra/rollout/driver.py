@@ -89,6 +89,10 @@ class Rollout:
     def _is_rollback(self) -> bool:
         return bool(self._context.settings.rollback_to)
 
+    @property
+    def _is_recorded(self) -> bool:
+        return self._context.recorded == self._release
+
     def run(self) -> dict[str, Any]:
         """Take the release through every step under the eyes of the witness, and report on it however it ends."""
         with self._witness:
@@ -193,8 +197,7 @@ class Rollout:
         }
 
         def start(client: HostctlClient) -> dict[str, Any]:
-            host = self._group.only({client.host.name})
-            answer = host.call("start", timeout_seconds=START_SECONDS, show=self._show, **request)[client.host.name]
+            answer = self._group.ask(client, "start", timeout_seconds=START_SECONDS, show=self._show, **request)
             if answer["phase"] not in {"answering", "serving"}:
                 heartbeat.watch({client.host.name})
             return answer
@@ -305,17 +308,16 @@ class Rollout:
         self._show(f"reverting: {cause.what}")
         reason = cause.what.splitlines()[0][:200]
         results, errors = self._group.attempt(
-            lambda client: client.call(
+            lambda client: self._group.ask(
+                client,
                 "revert",
                 timeout_seconds=START_SECONDS,
                 release=self._release,
                 reason=reason,
                 trial_only=self._served_before(client.host.name),
-                lease=self._group.leases.get(client.host.name),
             )
         )
-        is_recorded = self._context.recorded == self._release
-        missed = "was not verified again" if is_recorded else "was not made"
+        missed = "was not verified again" if self._is_recorded else "was not made"
         lines = [f"the release {self._release} {missed}", f"  reason: {cause.what}"]
         lines += [_reverted_line(name, result) for name, result in results.items()]
         lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
@@ -325,7 +327,9 @@ class Rollout:
         # What is held on a host that did not answer runs out by itself.
         give_back(self._context, {name: self._group.leases[name] for name in results if name in self._group.leases})
         serving = {str(result.get("serving") or "") for result in results.values()} if not errors else set()
-        restored = next(iter(serving)) if len(serving) == 1 and (is_recorded or serving != {self._release}) else ""
+        restored = (
+            next(iter(serving)) if len(serving) == 1 and (self._is_recorded or serving != {self._release}) else ""
+        )
         return RolloutError(
             "\n".join(lines),
             where=cause.where,
@@ -339,7 +343,7 @@ class Rollout:
 
         The record has it then, and this run has not come to its commit there: what serves stays.
         """
-        return self._context.recorded == self._release and host not in self._committing
+        return self._is_recorded and host not in self._committing
 
     def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Return a line that says whether the release before serves the public again."""

@@ -80,11 +80,8 @@ class Heartbeat:
         while not self._stop.wait(self._interval_seconds):
             group = self._group.only(self._answered)
             results, errors = group.attempt(
-                lambda client: client.call(
-                    "renew",
-                    timeout_seconds=CALL_TIMEOUT_SECONDS,
-                    release=self._release,
-                    lease=self._group.leases.get(client.host.name),
+                lambda client: self._group.ask(
+                    client, "renew", timeout_seconds=CALL_TIMEOUT_SECONDS, release=self._release
                 )
             )
             self._judge(results, errors)

@@ -57,13 +57,25 @@ class HostGroup:
     def call(
         self, command: str, *, timeout_seconds: float, show: Callable[[str], None] = lambda _: None, **request: Any
     ) -> dict[str, dict[str, Any]]:
-        """Send the same request to every host, each with its own lease; `show` gets what they say meanwhile."""
+        """Send the same request to every host; see `ask`."""
         return self.each(
-            lambda client: client.call(
-                command,
-                timeout_seconds=timeout_seconds,
-                on_progress=lambda _, text: show(f"  {client.host.name}: {text}"),
-                lease=self.leases.get(client.host.name),
-                **request,
-            )
+            lambda client: self.ask(client, command, timeout_seconds=timeout_seconds, show=show, **request)
+        )
+
+    def ask(
+        self,
+        client: HostctlClient,
+        command: str,
+        *,
+        timeout_seconds: float,
+        show: Callable[[str], None] = lambda _: None,
+        **request: Any,
+    ) -> dict[str, Any]:
+        """Send a request to one host of the group, with its own lease; `show` gets what it says meanwhile."""
+        return client.call(
+            command,
+            timeout_seconds=timeout_seconds,
+            on_progress=lambda _, text: show(f"  {client.host.name}: {text}"),
+            lease=self.leases.get(client.host.name),
+            **request,
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from infra.settings.model import Settings
 
 
+REGISTRY_PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 - the name of a secret
 IMAGE_KEY_PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the name of a secret
 
 
