@@ -105,7 +105,8 @@ class Routes(Model):
     public_port: Port = Field(description="Port of the edge that serves this service alone.")
     path_prefixes: tuple[str, ...] = Field(default=(), description="Prefixes it has on the shared HTTP(S) port.")
     repeatable_paths: tuple[str, ...] = Field(
-        default=(), description="POST paths that are safe to repeat; GET, HEAD and OPTIONS always are."
+        default=(),
+        description="POST paths that are safe to repeat, up to 16 KiB each; GET, HEAD and OPTIONS always are.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .stats import BACKUP_SUFFIX
-from .text import escape, section
+from .text import escape, milliseconds, section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +48,7 @@ def render_backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool)
                 *(_server(backend, server, settings, is_trial=is_trial) for server in backend.servers),
                 *(_backups(backend) if is_trial and backend.candidates else ()),
             ],
+            settings,
             is_trial=is_trial,
         )
     ]
@@ -58,7 +59,9 @@ def render_backends(settings: EdgeSettings, backend: Backend, *, is_trial: bool)
     if backend.currents:
         # A release that is too busy to answer its checks in time is still better asked than nobody.
         alone = _unchecked(backend.currents)
-        sections.append(_backend(fallback_name(backend.service), backend, alone, is_trial=False, is_checked=False))
+        sections.append(
+            _backend(fallback_name(backend.service), backend, alone, settings, is_trial=False, is_checked=False)
+        )
     return sections
 
 
@@ -104,8 +107,21 @@ def _unchecked(servers: Iterable[Server]) -> list[str]:
     return [f"server {server.name} {server.container}:{server.port}" for server in servers]
 
 
-def _backend(name: str, backend: Backend, servers: list[str], *, is_trial: bool, is_checked: bool = True) -> str:
-    """Return one backend; what is not safe to send twice is never retried after it was sent."""
+def _backend(
+    name: str,
+    backend: Backend,
+    servers: list[str],
+    settings: EdgeSettings,
+    *,
+    is_trial: bool,
+    is_checked: bool = True,
+) -> str:
+    """Return one backend; what is not safe to send twice is never retried after it was sent.
+
+    What is, is sent when all of it has come: HAProxy repeats only what it has whole, and a body often comes after its
+    headers. It waits no longer than for any client, and only until its buffer (16 KiB) is full: a larger request is
+    sent once.
+    """
     repeatable = " or ".join(
         ["METH_GET", "{ method OPTIONS }", *(f"{{ path {path} }}" for path in backend.repeatable_paths)]
     )
@@ -113,6 +129,7 @@ def _backend(name: str, backend: Backend, servers: list[str], *, is_trial: bool,
         "balance roundrobin",
         f"retry-on {RETRY_ON_TRIAL if is_trial else RETRY_ALWAYS}",
         f"http-request disable-l7-retry unless {repeatable}",
+        f"http-request wait-for-body time {milliseconds(settings.client_seconds)} if {repeatable}",
     ]
     lines.append(_release_header())
     if is_checked and backend.readiness:

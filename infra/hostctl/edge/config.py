@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .backends import fallback_name, render_backends, too_many_failures, verify_name
 from .settings import METRICS_PORT
-from .text import escape, section
+from .text import escape, milliseconds, section
 
 if TYPE_CHECKING:
     from .routing import Backend, Routing
@@ -63,9 +63,9 @@ def _defaults(settings: EdgeSettings) -> str:
             "timeout queue 5s",
             "timeout check 5s",
             "timeout http-request 10s",
-            f"timeout http-keep-alive {_ms(settings.keep_alive_seconds)}",
-            f"timeout client {_ms(settings.client_seconds)}",
-            f"timeout server {_ms(settings.server_seconds)}",
+            f"timeout http-keep-alive {milliseconds(settings.keep_alive_seconds)}",
+            f"timeout client {milliseconds(settings.client_seconds)}",
+            f"timeout server {milliseconds(settings.server_seconds)}",
             "timeout tunnel 1h",
             "timeout client-fin 5s",
             "default-server init-addr last,libc,none resolvers docker resolve-prefer ipv4",
@@ -196,8 +196,3 @@ def _verify(routing: Routing, index: int, port: int) -> str:
     lines = [f"bind :{port}", *_request_id()]
     lines.append(f"use_backend {backends[index]}" if index < len(backends) else _answer(503, "there is no candidate"))
     return section(f"frontend verify-{port}", lines)
-
-
-def _ms(seconds: float) -> str:
-    """Return a duration for HAProxy."""
-    return f"{round(seconds * 1000)}ms"

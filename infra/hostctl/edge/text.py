@@ -13,3 +13,8 @@ def escape(text: str) -> str:
     return "".join(
         character if character.isalnum() or character in "/_-~" else f"\\\\{character}" for character in text
     )
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time as HAProxy takes it."""
+    return f"{round(seconds * 1000)}ms"

@@ -13,6 +13,8 @@ from infra.errors import CandidateError, HostError, LeaseHeldError
 from tests.integration.hostctl.site import PHASES, SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.checks.prober import Prober
     from tests.integration.hostctl.site import Site
 
@@ -21,6 +23,7 @@ NAMES = (f"v2.{number}.0-test" for number in itertools.count())
 QUICK_SWITCH_SECONDS = 2.0
 CHECKED_SECONDS = 5.0
 """More than the edge needs to take a candidate out that fails its checks."""
+LATE_REQUESTS, LATE_SECONDS = 6, 0.05
 FAULT = "/tmp/acp-fault"  # noqa: S108 - on the lab host
 KILL_POINTS = (
     "start/up/begin",
@@ -127,6 +130,27 @@ def test_a_candidate_that_fails_is_taken_out_by_the_edge_and_reverted_by_the_hos
     assert sum(reasons.values()) <= 2 * 5
     assert (status["serving"], status["last_trial"]["outcome"]) == (old, "reverted")
     assert "failed too often" in status["last_trial"]["reason"]
+
+
+def test_a_repeatable_request_whose_body_comes_late_is_asked_again(site: Site) -> None:
+    """Whole or in pieces: what is safe to repeat, and fails on the candidate, the current release answers."""
+    old, new = site.status()["current"], next(NAMES)
+    site.start(new, "failing")
+    site.call("shift", release=new, weight=50)
+    answered = [post_late(f"http://{site.host.reach(8000)}/search") for _ in range(LATE_REQUESTS)]
+    site.call("revert", release=new, reason="seen enough")
+    assert answered == [(200, old)] * LATE_REQUESTS
+
+
+def post_late(url: str) -> tuple[int, str | None]:
+    """Send a request's body some time after its headers; return the answer's status and release."""
+
+    def body() -> Iterator[bytes]:
+        time.sleep(LATE_SECONDS)
+        yield b"{}"
+
+    response = httpx.post(url, content=body(), headers={"Content-Length": "2"}, timeout=5)
+    return response.status_code, response.headers.get("X-ACP-Release")
 
 
 def test_a_driver_that_goes_silent_is_reverted(site: Site) -> None:
