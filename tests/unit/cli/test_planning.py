@@ -1,35 +1,23 @@
-"""`preview`, `apply`, `scan`, `sign`, `install-keys`, `setup-github` and `rollback --if-needed` as they are typed."""
+"""`preview`, `apply`, `scan` and `sign` as they are typed."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
 from infra.adapters import pulumi_cli
 from infra.adapters.plan_file import read_plan
 from infra.adapters.pulumi_preview import Preview
-from infra.cli import planning, rollback_need
-from infra.cli.main import main
-from infra.cli.setup_github import wanted_of
-from infra.domain.repository_rules import CHECKS
-from infra.domain.rollback_need import Need
+from infra.cli import planning
 from infra.errors import SettingsError
-from infra.paths import PROJECT_ROOT
-from infra.settings import load_stack_file
 from tests.support.github_server import github_server
+from tests.unit.cli.invoke import call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from click.testing import Result
-
-    from infra.settings import Settings
-    from tests.support.github_server import GitHubServer
 
 PREVIEW = Preview(release="v2-b", images={"edge": "r/h@sha256:1"}, changes=("acp-ingest v1 → v2",), steps=("update x",))
 ASKED = ("ACP_VERSION", "ACP_IMAGE_TAG", "ACP_ROLLBACK_TO", "ACP_APPROVED_RELEASE", "ACP_APPROVED_BY")
@@ -52,11 +40,6 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(pulumi_cli, "attend", attend)
     return state
-
-
-def call(*arguments: str) -> Result:
-    """Run `acp-release` and return how it went."""
-    return CliRunner(catch_exceptions=False).invoke(main, list(arguments))
 
 
 def planned(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -265,166 +248,3 @@ def test_a_build_file_names_digests_only(tmp_path: Path, images: str) -> None:
     done = call("sign", "--stack", "staging", "--images", str(path))
     assert done.exit_code == 10
     assert "images" in done.output
-
-
-def test_missing_keys_are_named_at_once() -> None:
-    """All three variables are named, and nothing is written."""
-    done = call("install-keys", "--stack", "staging")
-    assert done.exit_code == 11
-    for name in ("SETUP", "DEPLOY", "RELEASE"):
-        assert f"STAGING_{name}_SSH_KEY is not set" in done.output
-
-
-def test_a_key_that_is_asked_for_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `--key deploy` the job needs that variable alone, and has no other file afterwards."""
-    made = tmp_path / "made"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(made)], check=True)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("STAGING_DEPLOY_SSH_KEY", made.read_text(encoding="utf-8"))
-    done = call("install-keys", "--stack", "staging", "--key", "deploy")
-    assert done.exit_code == 0, done.output
-    found = {path.name for path in (tmp_path / ".ssh").iterdir()}
-    assert found == {"acp_staging_deploy", "acp_staging_deploy.pub"}
-    assert call("install-keys", "--stack", "staging", "--key", "setup").exit_code == 11
-
-
-def test_a_repository_that_is_not_set_up_fails_with_every_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the API does not have is listed; an empty repository lacks every Environment."""
-    with github_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        done = call("setup-github", "--check")
-        assert done.exit_code == 10
-        for stack in ("staging", "production"):
-            for suffix in ("", "-preview", "-pull-request"):
-                assert f"environment {stack}{suffix}: is missing" in done.output
-        assert "environment registry" not in done.output
-        assert all(request.startswith("GET ") for request in server.requests)
-
-
-@pytest.fixture
-def repository(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubServer]:
-    """Return a repository that is set up; its lists are longer than one page."""
-    others = [{"name": f"A_{number}", "value": "x"} for number in range(130)]
-    with github_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        for wanted in (environment for stack in ("staging", "production") for environment in wanted_of(stack)):
-            place = f"environments/{wanted.name}"
-            rule = {"type": "required_reviewers", "reviewers": [{}], "prevent_self_review": True}
-            server.documents |= {
-                place: {
-                    "deployment_branch_policy": {"custom_branch_policies": True},
-                    "protection_rules": [rule] if wanted.reviewers == "required" else [],
-                },
-                f"{place}/secrets": {"secrets": [*others, *({"name": name} for name in sorted(wanted.secrets))]},
-                f"{place}/deployment-branch-policies": {"branch_policies": [{"name": wanted.branch, "type": "branch"}]},
-            }
-        review = {"required_approving_review_count": 1, "require_code_owner_review": True}
-        checks = {"required_status_checks": [{"context": name} for name in CHECKS]}
-        server.documents |= {
-            "actions/variables": {"variables": [*others, {"name": "PULUMI_BACKEND_URL", "value": "gs://state"}]},
-            "rules/branches/main": [
-                {"type": "pull_request", "parameters": review},
-                {"type": "required_status_checks", "parameters": checks},
-                {"type": "non_fast_forward"},
-                {"type": "deletion"},
-            ],
-            "actions/permissions": {"allowed_actions": "selected", "sha_pinning_required": True},
-            "actions/permissions/workflow": {"default_workflow_permissions": "read"},
-        }
-        yield server
-
-
-@pytest.mark.usefixtures("repository")
-def test_a_repository_that_is_set_up_passes() -> None:
-    """A repository with every Environment, secret, rule and setting is said to be set up, on whatever page they are."""
-    done = call("setup-github", "--check")
-    assert done.exit_code == 0, done.output
-
-
-def test_a_tag_of_that_name_is_no_branch(repository: GitHubServer) -> None:
-    """An Environment that lets a tag in, be it called main, is too open."""
-    place = "environments/production/deployment-branch-policies"
-    repository.documents[place] = {"branch_policies": [{"name": "main", "type": "tag"}]}
-    assert "environment production: only main may use it" in call("setup-github", "--check").output
-
-
-def test_environments_for_pull_requests_are_not_asked_for_where_these_get_no_preview(repository: GitHubServer) -> None:
-    """With the variable at `off`, a repository without those Environments is set up."""
-    for stack in ("staging", "production"):
-        del repository.documents[f"environments/{stack}-pull-request"]
-    assert "environment production-pull-request: is missing" in call("setup-github", "--check").output
-    repository.documents["actions/variables"]["variables"].append({"name": "PULL_REQUEST_PREVIEWS", "value": "off"})
-    done = call("setup-github", "--check")
-    assert done.exit_code == 0, done.output
-
-
-def test_a_registry_of_ones_own_needs_its_password_everywhere(
-    repository: GitHubServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the run's token is no login, each Environment that pulls or pushes needs the registry's password."""
-
-    def elsewhere(stack: str) -> Settings:
-        settings = load_stack_file(stack, PROJECT_ROOT)
-        registry = settings.registry.model_copy(update={"server": "registry.example.com"})
-        return settings.model_copy(update={"registry": registry})
-
-    monkeypatch.setattr("infra.cli.setup_github.load", elsewhere)
-    output = call("setup-github", "--check").output
-    assert "environment registry: is missing" in output
-    for name in ("staging", "staging-pull-request"):
-        assert f"environment {name}: secret STAGING_REGISTRY_PASSWORD is missing" in output
-    for name in ("production", "production-preview", "production-pull-request"):
-        assert f"environment {name}: secret PRODUCTION_REGISTRY_PASSWORD is missing" in output
-    assert "environment staging-preview" not in output
-
-
-class TestIfNeeded:
-    """`rollback --if-needed` waits for hosts that go back by themselves, and rolls back what stands."""
-
-    @pytest.fixture
-    def hosts(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-        """Return what the host says at each look; the last answer stays."""
-        answers: list[dict[str, Any]] = []
-        monkeypatch.setattr(
-            rollback_need, "stack_outputs", lambda stack: {"release_entry": {"release": "v1-a", "run_id": "x"}}
-        )
-
-        def look(stack: str) -> dict[str, Any]:
-            return {"hosts": [answers.pop(0) if len(answers) > 1 else answers[0]]}
-
-        monkeypatch.setattr(rollback_need, "read_status", look)
-        return answers
-
-    def test_a_host_that_reverts_is_waited_for(self, hosts: list[dict[str, Any]]) -> None:
-        """A trial that ends by itself leaves nothing to do, and that is said."""
-        hosts += [
-            {"host": "h1", "serving": "v1-a", "candidate": "v2-b"},
-            {"host": "h1", "serving": "v1-a", "candidate": None},
-        ]
-        pauses: list[float] = []
-        need = rollback_need.await_need("staging", sleep=pauses.append)
-        assert need == Need(action="nothing", why="every host serves v1-a, as recorded")
-        assert len(pauses) == 1
-
-    def test_a_host_that_stays_elsewhere_is_an_error(self, hosts: list[dict[str, Any]]) -> None:
-        """After its deadline a host that serves nothing is reported with the reason."""
-        hosts.append({"host": "h1", "serving": None, "candidate": None})
-        moments = iter([0.0, 1.0, 10_000.0])
-        with pytest.raises(Exception, match="h1 serves nothing, the record says v1-a"):
-            rollback_need.await_need("staging", sleep=lambda seconds: None, now=lambda: next(moments))
-
-    def test_a_committed_release_is_left_to_be_recorded(self, hosts: list[dict[str, Any]]) -> None:
-        """An update that failed after its commit, for lost requests as an example, leaves it serving: no wait."""
-        hosts.append({"host": "h1", "serving": "v2-b", "candidate": None})
-        done = call("rollback", "--stack", "staging", "--if-needed", "--yes")
-        assert done.exit_code == 0
-        assert "every host serves v2-b, verified and committed, and the record still says v1-a" in done.output
-        assert "`acp-release status --stack staging` says what records it" in done.output
-
-    def test_nothing_to_do_is_said(self, hosts: list[dict[str, Any]]) -> None:
-        """The command ends well and says why it did nothing."""
-        hosts.append({"host": "h1", "serving": "v1-a", "candidate": None})
-        done = call("rollback", "--stack", "staging", "--if-needed", "--yes")
-        assert (done.exit_code, done.output) == (0, "nothing to roll back: every host serves v1-a, as recorded\n")
