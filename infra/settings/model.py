@@ -106,7 +106,7 @@ class Routes(Model):
     path_prefixes: tuple[str, ...] = Field(default=(), description="Prefixes it has on the shared HTTP(S) port.")
     repeatable_paths: tuple[str, ...] = Field(
         default=(),
-        description="POST paths that are safe to repeat, up to 16 KiB each; GET, HEAD and OPTIONS always are.",
+        description="POST paths that are safe to repeat, up to 15 KiB each; GET, HEAD and OPTIONS always are.",
     )
 
 

@@ -119,7 +119,7 @@ def _backend(
     """Return one backend; what is not safe to send twice is never retried after it was sent.
 
     What is, is sent when all of it has come: HAProxy repeats only what it has whole, and a body often comes after its
-    headers. It waits no longer than for any client, and only until its buffer (16 KiB) is full: a larger request is
+    headers. It waits no longer than for any client, and only until its buffer is full: a request of more than 15 KiB is
     sent once.
     """
     repeatable = " or ".join(
