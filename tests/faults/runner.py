@@ -60,7 +60,6 @@ def run_row(stage: Stage, row: Row, *, follow: bool | None = None) -> Result:
                 stage.keep()
     except (AssertionError, ReleaseError, OSError) as error:
         problems.append(f"{type(error).__name__}: {error}")
-    finally:
         stage.mend()
     lost = loss([answer for prober in probers for answer in prober.answers], seen.downtimes)
     problems += _lost_problems(lost, row)
@@ -78,7 +77,7 @@ def run_row(stage: Stage, row: Row, *, follow: bool | None = None) -> Result:
 
 def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
     """Return what is wrong with hosts and record once everything is at rest."""
-    problems = stage.at_rest()
+    problems = stage.at_rest(is_recorded=not seen.record_lags)
     serving = [view.serving for view in stage.views]
     for view, old, new in zip(stage.views, olds, serving, strict=True):
         if (new == old) != (seen.serves == "old"):
@@ -91,7 +90,8 @@ def _judge(stage: Stage, seen: Seen, olds: list[str | None]) -> list[str]:
         again = stage.world.up()
         if not again.good:
             problems.append(f"the update after it failed: {again.tail()}")
-    return problems + stage.record_problems()
+        problems += stage.record_problems()
+    return problems
 
 
 def _lost_problems(lost: Loss, row: Row) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError
@@ -121,25 +122,28 @@ class Stage:
         """Wait until nobody's lease lives on any host: a failed run's ends by itself; a new host has none."""
         for view in self.views:
             try:
-                view.status()
+                is_free = _is_free(view.status())
             except ReleaseError:
                 continue
-            view.wait_for(
-                lambda status: not (status["lease"] or {}).get("live"),
-                timeout_seconds=FREE_SECONDS,
-                what=f"the lease of {view.host.name} is free",
-            )
+            if not is_free:
+                view.wait_for(_is_free, timeout_seconds=FREE_SECONDS, what=f"the lease of {view.host.name} is free")
 
-    def at_rest(self) -> list[str]:
-        """Wait until every host is at rest and return what is wrong with them, and between them and the record."""
+    def at_rest(self, *, is_recorded: bool = True) -> list[str]:
+        """Wait until every host is at rest and return what is wrong with them, and between them and the record.
+
+        `is_recorded` says that the record knows what they serve: else it is not asked.
+        """
         found: list[str] = []
         for view in self.views:
             try:
                 view.wait_settled()
-                found += [f"{view.host.name}: {problem}" for problem in view.problems()]
-            except (AssertionError, ReleaseError) as error:
+            except AssertionError as error:
                 found.append(f"{view.host.name}: {error}")
-        return found
+        with ThreadPoolExecutor() as pool:
+            record = pool.submit(self.record_problems) if is_recorded else None
+            for problems in pool.map(_problems_of, self.views):
+                found += problems
+        return found + (record.result() if record else [])
 
     def record_problems(self) -> list[str]:
         """Return how `acp-release status` fails or sees the record and the hosts differ."""
@@ -157,7 +161,7 @@ class Stage:
             return
         with contextlib.suppress(ReleaseError, AssertionError):
             serving = {view.serving for view in self.views}
-            if None not in serving and not self.at_rest() and not self.record_problems():
+            if None not in serving and not self.at_rest():
                 return
         result = self.release()
         assert result.good, f"no good release to begin with: {result.tail()}"
@@ -174,7 +178,7 @@ class Stage:
         result = self.release()
         if not result.good:
             return [f"the good release after it failed: {result.tail()}"]
-        problems = [*self.at_rest(), *self.record_problems()]
+        problems = self.at_rest()
         self._is_good = not problems
         return [f"after the good release: {problem}" for problem in problems]
 
@@ -213,6 +217,20 @@ class Stage:
             assert time.monotonic() < deadline, f"{view.host.name} does not serve again in {timeout_seconds:g} s"
             time.sleep(0.05)
         return time.time()
+
+
+def _is_free(status: Mapping[str, Any]) -> bool:
+    """Say whether nobody's lease lives."""
+    return not (status["lease"] or {}).get("live")
+
+
+def _problems_of(view: HostView) -> list[str]:
+    """Return what is wrong with a host at rest, or why it did not say."""
+    try:
+        found = view.problems()
+    except (AssertionError, ReleaseError) as error:
+        found = [str(error)]
+    return [f"{view.host.name}: {problem}" for problem in found]
 
 
 def _wait_for_engine(view: HostView) -> None:
