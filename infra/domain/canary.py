@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 CHANCE = 0.05
 """How likely failures may be by chance alone, at the allowed rate, to be still taken for chance."""
+LEAST_WAITING = 10
+"""Fewer requests without an answer may be those of a few patient clients, who all met the candidate."""
+WAITING_CHANCE = 0.0001
+"""The same for requests without an answer: one standstill makes many of them, and each step is asked about them."""
 CLOCK_MS = 2.0
 """The edge counts whole milliseconds: what differs by less is no difference."""
 
@@ -26,11 +30,12 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What one release of one service did in a window."""
+    """What one release of one service did in a window; `waiting` requests had no answer when it ended."""
 
     requests: int
     failures: int
     mean_ms: float
+    waiting: int = 0
 
     @property
     def attempts(self) -> int:
@@ -66,6 +71,7 @@ def sample(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sample:
         requests=int(after.get("requests", 0)) - int(before.get("requests", 0)),
         failures=int(after.get("failures", 0)) - int(before.get("failures", 0)),
         mean_ms=float(after.get("time_ms_average") or 0),
+        waiting=int(after.get("sessions") or 0),
     )
 
 
@@ -76,6 +82,7 @@ def merge(samples: list[Sample]) -> Sample:
         requests=requests,
         failures=sum(s.failures for s in samples),
         mean_ms=sum(s.mean_ms * s.requests for s in samples) / requests if requests else 0.0,
+        waiting=sum(s.waiting for s in samples),
     )
 
 
@@ -109,6 +116,27 @@ def judge_failures(service: str, candidate: Sample, current: Sample, thresholds:
         verdict=Verdict.BAD,
         reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "
         f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
+    )
+
+
+def judge_waiting(
+    service: str, candidate: Sample, current: Sample, thresholds: Thresholds, *, seconds: float
+) -> Judgement | None:
+    """Return why the candidate is bad when more requests wait for it than slow answers and chance explain, else None.
+
+    What is never answered has neither failed nor taken any time. A request that came at any moment of the last
+    `seconds` waits at their end with the probability of its duration divided by them (Little's law); the duration that
+    is allowed is the current release's, as it answers or as its own requests wait, times `max_latency_ratio`.
+    """
+    attempts = max(candidate.attempts, candidate.waiting)
+    own = max(current.waiting / max(1, current.attempts), current.mean_ms / 1000 / seconds)
+    allowed = min(1.0, own * thresholds.max_latency_ratio)
+    if candidate.waiting < LEAST_WAITING or chance(candidate.waiting, attempts, allowed) > WAITING_CHANCE:
+        return None
+    return Judgement(
+        verdict=Verdict.BAD,
+        reason=f"{service}: {candidate.waiting} of {attempts} requests wait for an answer of the candidate "
+        f"(current {current.waiting} of {current.attempts})",
     )
 
 

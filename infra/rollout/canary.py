@@ -6,7 +6,17 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from infra.checks.target import web_services
-from infra.domain.canary import Judgement, Sample, Thresholds, Verdict, judge, judge_failures, merge, sample
+from infra.domain.canary import (
+    Judgement,
+    Sample,
+    Thresholds,
+    Verdict,
+    judge,
+    judge_failures,
+    judge_waiting,
+    merge,
+    sample,
+)
 from infra.errors import CheckError
 from infra.rollout.probes import ask_publicly
 
@@ -21,6 +31,11 @@ if TYPE_CHECKING:
 COUNTERS_TIMEOUT_SECONDS = 20.0
 PATIENCE = 3
 """So many times as often as its share asks for is the public address asked for a candidate's answers."""
+
+SHORTEST_SECONDS = 0.001
+LOOK_SECONDS = 2.0
+STANDSTILL_LOOKS = 3
+"""A candidate that is busy with something else at one look or two, and goes on then, is not one that never answers."""
 
 
 class Canary:
@@ -47,9 +62,8 @@ class Canary:
         """
         before = self._counters()
         self._first = self._first or before
-        self._heartbeat.wait(self._bake_seconds)
+        after = self._watch(before)
         self._require_trial()
-        after = self._counters()
         reasons: list[str] = []
         for service in self._services(after):
             judgement = self._judge(service, before, after)
@@ -66,6 +80,34 @@ class Canary:
         found = judge(service, *self._samples(service, before, after), self._thresholds)
         so_far = self._samples(service, self._first or before, after)
         return judge_failures(service, *so_far, self._thresholds) or found
+
+    def _watch(self, before: Readings) -> Readings:
+        """Return the counters when the time of a step is over and nobody waits for the candidate unduly.
+
+        Raises `CheckError` as soon as many requests wait for it at one look after the other.
+        """
+        left, waiting = self._bake_seconds, 0
+        while True:
+            pause = min(LOOK_SECONDS, left) if left > 0 else LOOK_SECONDS
+            self._heartbeat.wait(pause)
+            left -= pause
+            after = self._counters()
+            found = self._unanswered(before, after)
+            waiting = waiting + 1 if found else 0
+            if found and waiting >= STANDSTILL_LOOKS:
+                self._require_trial()
+                raise CheckError(f"canary: {found.reason}", mend="the release before serves; mend the candidate")
+            if left <= 0 and not found:
+                return after
+
+    def _unanswered(self, before: Readings, after: Readings) -> Judgement | None:
+        """Return the verdict on what waits for an answer of the candidate, None when all is as it should be."""
+        seconds = max(SHORTEST_SECONDS, *(reading["at"] - before[host]["at"] for host, reading in after.items()))
+        found = (
+            judge_waiting(service, *self._samples(service, before, after), self._thresholds, seconds=seconds)
+            for service in self._services(after)
+        )
+        return next(filter(None, found), None)
 
     def _ask_ourselves(self, service: str, before: Readings, weight: int) -> Readings:
         """Ask until the candidate was tried as often as a verdict needs, or far too often; return the counters then."""

@@ -55,6 +55,19 @@ def test_errors_begin_after_the_given_number_of_requests() -> None:
     assert asyncio.run(ask()) == [False, False, True, True]
 
 
+def test_requests_hang_after_the_given_number() -> None:
+    """`hang-after:2` lets two requests through and answers no later one."""
+    faults = RequestFaults(parse_fault("hang-after:2"))
+
+    async def ask() -> list[bool]:
+        answered = [await faults.spoil() for _ in range(2)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(faults.spoil(), timeout=0.05)
+        return answered
+
+    assert asyncio.run(ask()) == [False, False]
+
+
 def test_a_leak_keeps_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request of a leaking release holds on to memory, as long as a container limit contains it."""
     monkeypatch.setattr(misbehaviour, "memory_limit_bytes", lambda: 1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.domain.canary import Sample, Thresholds, Verdict, chance, judge, merge, sample
+from infra.domain.canary import Sample, Thresholds, Verdict, chance, judge, judge_waiting, merge, sample
 
 THRESHOLDS = Thresholds(min_requests=50, max_error_rate_increase=0.01, max_latency_ratio=1.5)
 SAMPLES = st.builds(
@@ -15,9 +15,9 @@ SAMPLES = st.builds(
 )
 
 
-def seen(requests: int, failures: int = 0, mean_ms: float = 10.0) -> Sample:
+def seen(requests: int, failures: int = 0, mean_ms: float = 10.0, *, waiting: int = 0) -> Sample:
     """Return what a release did."""
-    return Sample(requests=requests, failures=failures, mean_ms=mean_ms)
+    return Sample(requests=requests, failures=failures, mean_ms=mean_ms, waiting=waiting)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,29 @@ def seen(requests: int, failures: int = 0, mean_ms: float = 10.0) -> Sample:
 def test_verdicts(candidate: Sample, current: Sample, verdict: Verdict) -> None:
     """Error rate and latency are judged against the current release at the same time, at each boundary."""
     assert judge("acp-ingest", candidate, current, THRESHOLDS).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("candidate", "current", "is_bad"),
+    [
+        pytest.param(seen(100), seen(900), False, id="all have their answer"),
+        pytest.param(seen(100, waiting=9), seen(900), False, id="some patient clients"),
+        pytest.param(seen(100, waiting=10), seen(900), True, id="more than a few"),
+        pytest.param(seen(100, waiting=10), seen(900, mean_ms=400), False, id="as slow as current may be"),
+        pytest.param(seen(100, waiting=30), seen(900, waiting=180), False, id="current's wait for as long"),
+        pytest.param(seen(100, waiting=60), seen(900, waiting=180), True, id="far more than of current's"),
+        pytest.param(seen(10, waiting=40), seen(900), True, id="from an earlier step"),
+        pytest.param(seen(0, waiting=40), seen(0), True, id="nobody else was asked"),
+        pytest.param(seen(100, waiting=100), seen(100, waiting=100), False, id="nobody has an answer"),
+    ],
+)
+def test_what_is_never_answered(candidate: Sample, current: Sample, is_bad: bool) -> None:
+    """More requests wait for the candidate than current's durations and chance explain, over ten seconds."""
+    found = judge_waiting("acp-ingest", candidate, current, THRESHOLDS, seconds=10.0)
+    assert (found is not None) is is_bad
+    if found is not None:
+        assert found.verdict is Verdict.BAD
+        assert f"{candidate.waiting} of " in found.reason
 
 
 def test_reasons_have_the_figures() -> None:
@@ -118,15 +141,16 @@ def test_a_rate_is_between_0_and_1(found: Sample) -> None:
 def test_a_sample_is_what_happened_between_two_readings() -> None:
     """Counters are differences; a release that was not there before counts from zero."""
     before = {"requests": 100, "failures": 3, "time_ms_average": 9}
-    after = {"requests": 160, "failures": 5, "time_ms_average": 12}
-    assert sample(before, after) == Sample(requests=60, failures=2, mean_ms=12.0)
-    assert sample({}, after) == Sample(requests=160, failures=5, mean_ms=12.0)
+    after = {"requests": 160, "failures": 5, "time_ms_average": 12, "sessions": 4}
+    assert sample(before, after) == Sample(requests=60, failures=2, mean_ms=12.0, waiting=4)
+    assert sample({}, after) == Sample(requests=160, failures=5, mean_ms=12.0, waiting=4)
     assert sample({}, {}) == Sample(requests=0, failures=0, mean_ms=0.0)
 
 
 def test_hosts_are_merged_by_their_requests() -> None:
     """A busy host weighs more in the mean latency than an idle one."""
-    assert merge([seen(90, 1, 10), seen(10, 2, 110)]) == Sample(requests=100, failures=3, mean_ms=20.0)
+    both = merge([seen(90, 1, 10, waiting=1), seen(10, 2, 110, waiting=3)])
+    assert both == Sample(requests=100, failures=3, mean_ms=20.0, waiting=4)
     assert merge([]) == Sample(requests=0, failures=0, mean_ms=0.0)
 
 

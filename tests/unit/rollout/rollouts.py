@@ -44,10 +44,14 @@ class Counters:
         failures: int = 0,
         good_readings: int = 0,
         services: Sequence[str] = ("acp-ingest",),
+        waiting: Sequence[int] = (),
     ) -> None:
-        """Let `release` handle so many requests from one reading to the next, and fail after some of them."""
+        """Let `release` handle so many requests from one reading to the next, and fail after some of them.
+
+        `waiting` is how many have no answer at each reading; the last figure stays.
+        """
         self.release, self.requests, self.failures, self.readings = release, requests, failures, 0
-        self.good_readings, self.services = good_readings, services
+        self.good_readings, self.services, self.waiting = good_readings, services, waiting or (0,)
 
     def __call__(self, _request: Any) -> dict[str, Any]:
         """Return the next reading."""
@@ -55,8 +59,9 @@ class Counters:
         failing = max(0, self.readings - self.good_readings)
         grown = {"requests": self.requests * self.readings, "failures": self.failures * failing}
         good = {"requests": 900 * self.readings, "failures": 0, "time_ms_average": 5}
-        own = {self.release: {**grown, "time_ms_average": 5}, PREVIOUS: good}
-        return {"services": dict.fromkeys(self.services, own)}
+        sessions = self.waiting[min(self.readings, len(self.waiting)) - 1]
+        own = {self.release: {**grown, "time_ms_average": 5, "sessions": sessions}, PREVIOUS: good}
+        return {"at": float(self.readings), "services": dict.fromkeys(self.services, own)}
 
 
 def run(stage: Stage, shown: list[str]) -> dict[str, Any]:

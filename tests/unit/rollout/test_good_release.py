@@ -100,7 +100,7 @@ class TestGoodRelease:
         """Weight, counters before and after the bake, a trial that still runs, next weight, and the cutover last."""
         stage = canary_stage()
         run(stage, shown)
-        baked = ["shift", "counters", "renew", "counters"]
+        baked = ["shift", "counters", "counters", "renew"]
         assert stage.journal.commands("h1") == ["start", *baked, *baked, "cutover", "commit", *RETIRE, "lease"]
         assert [call.request["weight"] for call in stage.journal.of("shift")] == [10, 50, 10, 50]
         assert any("200 requests, 0 failed" in line for line in shown)

@@ -70,6 +70,30 @@ class TestCanary:
         run(stage, shown)
         assert asked == []
 
+    @pytest.fixture
+    def hurried(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Look again at once at a candidate that does not answer."""
+        monkeypatch.setattr("infra.rollout.canary.LOOK_SECONDS", 0.001)
+
+    @pytest.mark.usefixtures("probes", "hurried")
+    def test_a_candidate_that_never_answers_reverts(self, shown: list[str]) -> None:
+        """Requests that hang have neither failed nor taken any time yet."""
+        stage = canary_stage()
+        for host in stage.answers:
+            stage.answer("counters", Counters(stage.context.release, waiting=(0, 20)), host=host)
+        assert "acp-ingest: 40 of 600 requests wait for an answer of the candidate (current 0 of 5400)" in (
+            failure(stage, shown).what
+        )
+
+    @pytest.mark.usefixtures("probes", "hurried")
+    def test_a_candidate_that_stands_still_for_a_moment_goes_on(self, shown: list[str]) -> None:
+        """What waited at the end of a step, and is answered soon after, is no reason to revert."""
+        stage = canary_stage()
+        for host in stage.answers:
+            stage.answer("counters", Counters(stage.context.release, waiting=(0, 20, 20, 0)), host=host)
+        run(stage, shown)
+        assert any("acp-ingest: 200 requests, 0 failed" in line for line in shown)
+
 
 class TestHeartbeat:
     """Renewals while the driver works."""

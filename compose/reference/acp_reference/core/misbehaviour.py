@@ -32,12 +32,14 @@ class RequestFaults:
         self._hoard: list[bytearray] = []
 
     async def spoil(self) -> bool:
-        """Spoil one request: delay it, leak memory, or give True when it must be answered with an error."""
+        """Spoil one request: delay it, for ever or not, leak memory, or give True when it must end in an error."""
         self._seen += 1
         if self._fault.is_kind("slow"):
             await asyncio.sleep(self._fault.amount / 1000)
         elif self._fault.is_kind("leak"):
             self._leak(int(self._fault.amount * _MEGABYTE))
+        elif self._fault.is_kind("hang-after") and self._seen > self._fault.amount:
+            await asyncio.Event().wait()
         return self._fault.is_kind("error-after") and self._seen > self._fault.amount
 
     def _leak(self, size_bytes: int) -> None:
