@@ -12,7 +12,7 @@ from .files import read_json, write_json
 from .spec import ReleaseSpec, Service, read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from .engine import Container
     from .host import Host
@@ -112,6 +112,12 @@ def stop(host: Host, spec: ReleaseSpec, *, web_seconds: float = math.inf, waited
             own = max(LEAST_STOP_SECONDS, min(own, web_seconds) - waited_seconds)
         limits[container.name] = own
     each(lambda name: host.engine.stop(name, timeout_seconds=limits[name]), limits)
+
+
+def kill(host: Host, spec: ReleaseSpec, services: Collection[str]) -> None:
+    """End the containers of some services at once."""
+    hanging = names(spec, [service for service in spec.services if service.name in services])
+    each(lambda name: host.engine.stop(name, timeout_seconds=0), hanging)
 
 
 def remove(host: Host, spec: ReleaseSpec) -> None:

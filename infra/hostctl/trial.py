@@ -14,6 +14,8 @@ from .precedence import make_way, put_services_first, put_serving
 from .state import ANSWERING, CUTOVER, READY, REVERTING, SHIFT, STARTED, STARTING, Retiring, State, Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .edge.routing import Routing
     from .host import Host
     from .spec import ReleaseSpec
@@ -220,8 +222,11 @@ def restore_committed(host: Host) -> None:
         host.edge.load_committed()
 
 
-def revert(host: Host, reason: str) -> dict[str, Any]:
-    """End the trial: traffic back at once, then the old release verified, then the candidate removed."""
+def revert(host: Host, reason: str, *, hanging: Collection[str] = ()) -> dict[str, Any]:
+    """End the trial: traffic back at once, then the old release verified, then the candidate removed.
+
+    Its services that are `hanging` get no time to finish what they work on.
+    """
     state = host.state
     trial = state.trial
     assert trial is not None  # noqa: S101 - callers look
@@ -245,7 +250,7 @@ def revert(host: Host, reason: str) -> dict[str, Any]:
             restore_committed(host)
     with host.journal.step("revert", "candidate", release=trial.release):
         if candidate is not None:
-            _put_away(host, candidate, trial)
+            _put_away(host, candidate, trial, hanging)
     with host.journal.step("revert", "state", release=trial.release):
         outcome = {"release": trial.release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
         after = host.state.with_(trial=None, last_trial=outcome)
@@ -305,12 +310,16 @@ def _without_traffic(host: Host, candidate: ReleaseSpec) -> Routing:
     return trial_routing(fleet.find_spec(host, host.state.current), candidate, 0)
 
 
-def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial) -> None:
+def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial, hanging: Collection[str]) -> None:
     """Let the candidate finish what it works on, then stop it, and remove it unless it was parked before.
 
-    One that never had traffic works on nothing but what checks asked: that is not waited for.
+    One that never had traffic works on nothing but what checks asked: that is not waited for. Services that do not
+    answer are killed: the edge asks the release before, where it may, as soon as the connections are closed.
     """
     was_asked = trial.weight > 0 or trial.phase in {SHIFT, CUTOVER}
+    if hanging:
+        fleet.keep_running(host, candidate, is_kept=False)
+        fleet.kill(host, candidate, hanging)
     began = host.clock.monotonic()
     wait_drained(host, candidate, limit_seconds=CANDIDATE_DRAIN_SECONDS if was_asked else UNUSED_DRAIN_SECONDS)
     waited = host.clock.monotonic() - began

@@ -32,10 +32,21 @@ COUNTERS_TIMEOUT_SECONDS = 20.0
 PATIENCE = 3
 """So many times as often as its share asks for is the public address asked for a candidate's answers."""
 
+MEND = "the release before serves; mend the candidate"
 SHORTEST_SECONDS = 0.001
 LOOK_SECONDS = 2.0
 STANDSTILL_LOOKS = 3
 """A candidate that is busy with something else at one look or two, and goes on then, is not one that never answers."""
+
+
+class UnansweredError(CheckError):
+    """Some `services` of the candidate do not answer: what they work on will not be finished."""
+
+    def __init__(self, found: Mapping[str, Judgement]) -> None:
+        """Say why, for each service."""
+        reasons = "; ".join(judgement.reason for judgement in found.values())
+        super().__init__(f"canary: {reasons}", mend=MEND)
+        self.services = sorted(found)
 
 
 class Canary:
@@ -71,7 +82,7 @@ class Canary:
                 reasons.append(f"{judgement.reason}: asking it ourselves")
                 judgement = self._judge(service, before, self._ask_ourselves(service, before, weight))
             if judgement.verdict is not Verdict.GOOD:
-                raise CheckError(f"canary: {judgement.reason}", mend="the release before serves; mend the candidate")
+                raise CheckError(f"canary: {judgement.reason}", mend=MEND)
             reasons.append(judgement.reason)
         return reasons
 
@@ -84,7 +95,7 @@ class Canary:
     def _watch(self, before: Readings) -> Readings:
         """Return the counters when the time of a step is over and nobody waits for the candidate unduly.
 
-        Raises `CheckError` as soon as many requests wait for it at one look after the other.
+        Raises `UnansweredError` as soon as many requests wait for it at one look after the other.
         """
         left, waiting = self._bake_seconds, 0
         while True:
@@ -96,18 +107,18 @@ class Canary:
             waiting = waiting + 1 if found else 0
             if found and waiting >= STANDSTILL_LOOKS:
                 self._require_trial()
-                raise CheckError(f"canary: {found.reason}", mend="the release before serves; mend the candidate")
+                raise UnansweredError(found)
             if left <= 0 and not found:
                 return after
 
-    def _unanswered(self, before: Readings, after: Readings) -> Judgement | None:
-        """Return the verdict on what waits for an answer of the candidate, None when all is as it should be."""
+    def _unanswered(self, before: Readings, after: Readings) -> dict[str, Judgement]:
+        """Return the verdicts on services whose candidate far more requests wait for than for current."""
         seconds = max(SHORTEST_SECONDS, *(reading["at"] - before[host]["at"] for host, reading in after.items()))
-        found = (
-            judge_waiting(service, *self._samples(service, before, after), self._thresholds, seconds=seconds)
+        judged = {
+            service: judge_waiting(service, *self._samples(service, before, after), self._thresholds, seconds=seconds)
             for service in self._services(after)
-        )
-        return next(filter(None, found), None)
+        }
+        return {service: found for service, found in judged.items() if found}
 
     def _ask_ourselves(self, service: str, before: Readings, weight: int) -> Readings:
         """Ask until the candidate was tried as often as a verdict needs, or far too often; return the counters then."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError, RolloutError
 from infra.rollout.anchoring import Anchoring, begin_anchoring
-from infra.rollout.canary import Canary
+from infra.rollout.canary import Canary, UnansweredError
 from infra.rollout.context import open_context, sharing_connections
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.lease_keeper import are_kept, take_over_leases
@@ -315,6 +315,7 @@ class Rollout:
                 release=self._release,
                 reason=reason,
                 trial_only=self._served_before(client.host.name),
+                hanging=cause.services if isinstance(cause, UnansweredError) else (),
             )
         )
         missed = "was not verified again" if self._is_recorded else "was not made"

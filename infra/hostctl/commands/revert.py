@@ -19,12 +19,13 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     release = fields.text("release", pattern=RELEASE, hint=RELEASE_HINT)
     reason = fields.text("reason", "asked for")
     trial_only = fields.flag("trial_only", default=False)
+    hanging = fields.texts("hanging", optional=True)
     lease = read_lease(fields)
     fields.done()
     with host.changing(f"revert {release}", lease, is_urgent=True):
         state = host.state
         if state.trial is not None and state.trial.release == release:
-            return {"release": release, "reverted": True, **trial.revert(host, reason)}
+            return {"release": release, "reverted": True, **trial.revert(host, reason, hanging=hanging)}
         if state.trial is None and state.current == release and state.previous and not trial_only:
             return {"release": release, "reverted": True, **return_to_previous(host, release, state.previous, reason)}
         last = state.last_trial or {}

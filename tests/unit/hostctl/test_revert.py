@@ -31,6 +31,19 @@ def test_a_revert_sends_traffic_back_before_anything_else(world: FakeHost) -> No
     assert not world.call("revert", release=V2)["reverted"]
 
 
+def test_what_hangs_is_killed_before_anything_is_waited_for(world: FakeHost) -> None:
+    """Those who wait for a service that does not answer are asked again as soon as it is gone; others finish."""
+    world.release(V1)
+    world.start(V2)
+    world.call("cutover", release=V2)
+    world.engine.stopped.clear()
+    world.call("revert", release=V2, reason="no answers", hanging=["acp-ingest", "no-such-service"])
+    first, *others = world.engine.stopped
+    assert first == ("acp-v1-1-0-b-ingest-1", 0)
+    assert all(seconds > 0 for _, seconds in others)
+    assert world.edge.serving() == {V1}
+
+
 def test_a_revert_starts_the_old_release_if_it_does_not_run(world: FakeHost) -> None:
     """A release that died meanwhile is started again before the candidate goes."""
     world.release(V1)

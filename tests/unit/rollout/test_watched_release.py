@@ -84,6 +84,7 @@ class TestCanary:
         assert "acp-ingest: 40 of 600 requests wait for an answer of the candidate (current 0 of 5400)" in (
             failure(stage, shown).what
         )
+        assert [call.request["hanging"] for call in stage.journal.of("revert")] == [["acp-ingest"]] * 2
 
     @pytest.mark.usefixtures("probes", "hurried")
     def test_a_candidate_that_stands_still_for_a_moment_goes_on(self, shown: list[str]) -> None:
