@@ -23,6 +23,8 @@ KILLED_BEFORE = re.compile(
 """What Pulumi says in every update after one that a row before killed; no user of a failed one would have it."""
 AFTER_SMOKE = "error-after:40"
 """An image that answers the smoke test well, and errors soon after."""
+SILENT_AFTER_SMOKE = "hang-after:40"
+"""An image that answers the smoke test well, and nothing but probes soon after."""
 
 
 def with_fault(fault: str, image: str = "acp-ingest") -> dict[str, Any]:
@@ -112,6 +114,11 @@ ROWS = (
         ),
         allowed_lost=MAX_FAILURES,
         paste=True,
+    ),
+    Row(
+        name="healthy, then no answers in canary",
+        expected="reverts, old serves",
+        act=_bad_canary(SILENT_AFTER_SMOKE, "wait for an answer of the candidate"),
     ),
     Row(
         name="slow candidate",
