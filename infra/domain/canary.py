@@ -110,7 +110,7 @@ def judge(service: str, candidate: Sample, current: Sample, thresholds: Threshol
 def judge_failures(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement | None:
     """Return why the candidate is bad when more of it failed than is allowed and than chance explains, else None."""
     allowed = current.error_rate + thresholds.max_error_rate_increase
-    if candidate.error_rate <= allowed or chance(candidate.failures, candidate.attempts, allowed) > CHANCE:
+    if chance(candidate.failures, candidate.attempts, allowed) > CHANCE:
         return None
     return Judgement(
         verdict=Verdict.BAD,
