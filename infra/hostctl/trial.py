@@ -317,9 +317,7 @@ def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial, hanging: Collect
     answer are killed: the edge asks the release before, where it may, as soon as the connections are closed.
     """
     was_asked = trial.weight > 0 or trial.phase in {SHIFT, CUTOVER}
-    if hanging:
-        fleet.keep_running(host, candidate, is_kept=False)
-        fleet.kill(host, candidate, hanging)
+    fleet.kill(host, candidate, hanging)
     began = host.clock.monotonic()
     wait_drained(host, candidate, limit_seconds=CANDIDATE_DRAIN_SECONDS if was_asked else UNUSED_DRAIN_SECONDS)
     waited = host.clock.monotonic() - began

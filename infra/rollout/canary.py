@@ -105,7 +105,7 @@ class Canary:
             after = self._counters()
             found = self._unanswered(before, after)
             waiting = waiting + 1 if found else 0
-            if found and waiting >= STANDSTILL_LOOKS:
+            if waiting >= STANDSTILL_LOOKS:
                 self._require_trial()
                 raise UnansweredError(found)
             if left <= 0 and not found:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import Golden
 
 PORTS = range(18000, 18005)
+REPEATABLE = "METH_GET or { method OPTIONS } or { path /api/v1/search }"
 PEM = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"
 
 
@@ -136,15 +137,13 @@ def test_a_replaced_worker_outlives_the_longest_drain(seconds: float, expected: 
 def test_an_unrepeatable_request_is_never_sent_twice() -> None:
     """Only what is safe to repeat may be retried at layer 7."""
     text = render_config(settings(), committed_routing(release("v1")))
-    repeatable = "METH_GET or { method OPTIONS } or { path /api/v1/search }"
-    assert text.count(f"http-request disable-l7-retry unless {repeatable}") == text.count("retry-on") == 4
+    assert text.count(f"http-request disable-l7-retry unless {REPEATABLE}") == text.count("retry-on") == 4
 
 
 def test_a_repeatable_request_is_sent_when_all_of_it_has_come() -> None:
     """HAProxy repeats only what it has whole."""
     text = render_config(settings(timeouts={"client_seconds": 12.5}), committed_routing(release("v1")))
-    repeatable = "METH_GET or { method OPTIONS } or { path /api/v1/search }"
-    line = f"http-request wait-for-body time 12500ms if {repeatable}"
+    line = f"http-request wait-for-body time 12500ms if {REPEATABLE}"
     assert text.count(line) == text.count("retry-on") == 4
 
 
