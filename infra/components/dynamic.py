@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 import threading
 from abc import abstractmethod
 from importlib import import_module
@@ -42,6 +44,7 @@ class KeyedProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Perform the work; the id is the run's."""
         show_errors_once()
+        hear_cancel()
         outputs = self.perform({key: value for key, value in props.items() if not key.startswith("__")})
         return CreateResult(id_=f"{props['release']}.{props['run_id']}", outs={**props, **outputs})
 
@@ -49,6 +52,26 @@ class KeyedProvider(ResourceProvider):
 def show_errors_once() -> None:
     """Leave errors to the engine, which shows their message; gRPC's own log would add a traceback to it."""
     logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
+
+
+def hear_cancel() -> None:
+    """Let a rollout in this process know when the engine cancels the update; the SDK keeps that to itself.
+
+    gRPC has bound the SDK's method before any of our code runs: what the method does can still be changed.
+    """
+    servicer = getattr(sys.modules["__main__"], "DynamicResourceProviderServicer", None)
+    if servicer is not None:
+        servicer.Cancel.__code__ = _cancel.__code__
+
+
+def _cancel(_servicer: Any, _request: Any, _context: Any) -> Any:
+    """Answer the engine's `Cancel`; this runs with the globals of the SDK's module, so it imports what it needs."""
+    from google.protobuf.empty_pb2 import Empty  # noqa: PLC0415 - see above
+
+    from infra.rollout.cancellation import cancel  # noqa: PLC0415 - see above
+
+    cancel()
+    return Empty()
 
 
 def is_same_run(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -83,5 +106,6 @@ def load_ahead(module: str) -> threading.Thread:
 
 
 def show(message: str) -> None:
-    """Show a line in the update's output now."""
-    print(message, flush=True)  # noqa: T201 - the engine shows a dynamic provider's standard output live
+    """Show a line in the update's output now; where the engine is gone, nobody reads it, and the work goes on."""
+    with contextlib.suppress(OSError):
+        print(message, flush=True)  # noqa: T201 - the engine shows a dynamic provider's standard output live

@@ -133,10 +133,10 @@ def judge_waiting(
     allowed = min(1.0, own * thresholds.max_latency_ratio)
     if candidate.waiting < LEAST_WAITING or chance(candidate.waiting, attempts, allowed) > WAITING_CHANCE:
         return None
+    beside = f" (current {current.waiting} of {current.attempts})" if current.attempts else ""
     return Judgement(
         verdict=Verdict.BAD,
-        reason=f"{service}: {candidate.waiting} of {attempts} requests wait for an answer of the candidate "
-        f"(current {current.waiting} of {current.attempts})",
+        reason=f"{service}: {candidate.waiting} of {attempts} requests wait for an answer of the candidate{beside}",
     )
 
 

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor, wait
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
-from infra.errors import ReleaseError, RolloutError
+from infra.errors import HostError, ReleaseError, RolloutError
+from infra.rollout import standstill
 from infra.rollout.anchoring import Anchoring, begin_anchoring
-from infra.rollout.canary import Canary, UnansweredError
+from infra.rollout.canary import Canary
 from infra.rollout.context import open_context, sharing_connections
+from infra.rollout.counters import Counters
 from infra.rollout.heartbeat import Heartbeat
 from infra.rollout.lease_keeper import are_kept, take_over_leases
 from infra.rollout.load import load_release, require_stood
 from infra.rollout.preflight import give_back, run_preflight
 from infra.rollout.regression import compare_releases, require_as_good
 from infra.rollout.retention import prune_host
+from infra.rollout.revert import Revert
+from infra.rollout.standstill import Standstill, thresholds_of
 from infra.rollout.verification import (
     examine_candidate,
     examine_public,
-    failures_after_revert,
     hand_in_early,
     judge,
     mark_known,
-    take_back,
 )
 from infra.rollout.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from infra.adapters.hostctl import HostctlClient
     from infra.checks.result import CheckResult
@@ -89,10 +92,6 @@ class Rollout:
     def _is_rollback(self) -> bool:
         return bool(self._context.settings.rollback_to)
 
-    @property
-    def _is_recorded(self) -> bool:
-        return self._context.recorded == self._release
-
     def run(self) -> dict[str, Any]:
         """Take the release through every step under the eyes of the witness, and report on it however it ends."""
         with self._witness:
@@ -118,7 +117,7 @@ class Rollout:
                     self._verify_candidates(verify)
                     heartbeat.check()
                     self._shift(trial, heartbeat)
-                self._verify_public()
+                self._verify_public(heartbeat, is_moved=bool(verify))
                 self._put_under_load()
                 self._witness.require_good()
                 heartbeat.check()
@@ -264,10 +263,27 @@ class Rollout:
         trial.call("cutover", timeout_seconds=QUICK_SECONDS, release=self._release)
         self._mark("all traffic on the candidate")
 
-    def _verify_public(self) -> None:
-        """Check the release through the public address of every host."""
-        self._judge(examine_public(self._context, self._jobs), "the public address")
+    def _verify_public(self, heartbeat: Heartbeat, *, is_moved: bool) -> None:
+        """Check the release through the public address of every host.
+
+        Where the traffic `is_moved` by this run, the checks are not waited for once the release leaves its users
+        waiting or nobody wants it any more.
+        """
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="public")
+        examining = pool.submit(examine_public, self._context, self._jobs)
+        pool.shutdown(wait=False)
+        if is_moved and self._previous:
+            self._watch(examining, Counters(self._context, self._previous), heartbeat)
+        self._judge(examining.result(), "the public address")
         self._mark("public address verified")
+
+    def _watch(self, examining: Future[Examination], counters: Counters, heartbeat: Heartbeat) -> None:
+        """Look at what waits for the release until it is examined; whether a host is silent is not judged here."""
+        watched = Standstill(counters, thresholds_of(self._context.settings), counters.read())
+        while wait([examining], timeout=standstill.LOOK_SECONDS).not_done:
+            heartbeat.check()
+            with contextlib.suppress(HostError):
+                watched.look()
 
     def _put_under_load(self) -> None:
         """Put the release under the stack's load, where it has one, while it can still be reverted.
@@ -283,7 +299,7 @@ class Rollout:
     def _retire(self) -> list[str]:
         """Drain, park and prune; the release serves and is committed, so a failure here is a warning, not a revert."""
         settings = self._context.settings
-        limit = max(service.drain_timeout_seconds for service in settings.services.values()) + DRAIN_MARGIN_SECONDS
+        limit = self._longest_drain_seconds() + DRAIN_MARGIN_SECONDS
         warnings: list[str] = []
 
         def retire(client: HostctlClient) -> dict[str, Any]:
@@ -303,59 +319,15 @@ class Rollout:
         self._mark("previous release drained and parked")
         return warnings
 
+    def _longest_drain_seconds(self) -> float:
+        """Return the longest time that a service gets to finish, of this release or of those that it drains."""
+        releases = {str(answer.get("previous") or "") for answer in self._answers.values()}
+        told = [self._context.settings, *map(self._context.settings_of, releases)]
+        return max(service.drain_timeout_seconds for settings in told for service in settings.services.values())
+
     def _revert(self, cause: ReleaseError) -> RolloutError:
-        """Revert every host and return the error that fails the update, with the evidence."""
-        self._show(f"reverting: {cause.what}")
-        reason = cause.what.splitlines()[0][:200]
-        results, errors = self._group.attempt(
-            lambda client: self._group.ask(
-                client,
-                "revert",
-                timeout_seconds=START_SECONDS,
-                release=self._release,
-                reason=reason,
-                trial_only=self._served_before(client.host.name),
-                hanging=cause.services if isinstance(cause, UnansweredError) else (),
-            )
-        )
-        missed = "was not verified again" if self._is_recorded else "was not made"
-        lines = [f"the release {self._release} {missed}", f"  reason: {cause.what}"]
-        lines += [_reverted_line(name, result) for name, result in results.items()]
-        lines += [f"  {name}: {error.what}; it reverts by itself at its deadline" for name, error in errors.items()]
-        lines += self._old_release_answers(results)
-        if self._handed_in:
-            lines += [f"  {result}" for result in take_back(self._context, self._handed_in)]
-        # What is held on a host that did not answer runs out by itself.
-        give_back(self._context, {name: self._group.leases[name] for name in results if name in self._group.leases})
-        serving = {str(result.get("serving") or "") for result in results.values()} if not errors else set()
-        restored = (
-            next(iter(serving)) if len(serving) == 1 and (self._is_recorded or serving != {self._release}) else ""
-        )
-        return RolloutError(
-            "\n".join(lines),
-            where=cause.where,
-            mend=cause.mend or "mend the release, then run again",
-            reason=cause.what,
-            restored=restored,
-        )
-
-    def _served_before(self, host: str) -> bool:
-        """Return whether `host` may have served this very release before, so that only a trial is taken back.
-
-        The record has it then, and this run has not come to its commit there: what serves stays.
-        """
-        return self._is_recorded and host not in self._committing
-
-    def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """Return a line that says whether the release before serves the public again."""
-        serving = {result.get("serving") for result in results.values()}
-        if len(serving) != 1 or None in serving:
-            return []
-        release = str(next(iter(serving)))
-        reached = replace(self._context, group=self._group.only(results))
-        failed = failures_after_revert(reached, release)
-        where = "every public address" if len(results) == len(self._group.clients) else ", ".join(results)
-        return [f"  {release} answers on {where}"] if not failed else [f"  {result}" for result in failed]
+        """Revert every host and return the error that fails the update."""
+        return Revert(self._context, committing=self._committing, handed_in=self._handed_in, show=self._show).run(cause)
 
     def _judge(self, found: Examination, whom: str) -> None:
         """Keep the results; raise `CheckError` when one fails the release."""
@@ -371,13 +343,3 @@ class Rollout:
         """Show a step with the time since the start and keep it."""
         self._timeline[step] = round(time.monotonic() - self._started, 2)
         self._show(f"{self._timeline[step]:7.2f} s  {step}")
-
-
-def _reverted_line(name: str, result: Mapping[str, Any]) -> str:
-    """Return what became of one host, and what it saw of the candidate itself."""
-    trouble = result.get("trouble")
-    how = f"reverted in {result.get('restore_seconds', 0):.2f} s" if result.get("reverted") else "untouched"
-    if trouble and not result.get("reverted"):
-        how = "had reverted by itself"
-    serving = result.get("serving") or "nothing (there was no release before)"
-    return f"  {name}: {how}, serving {serving}" + (f"; {trouble}" if trouble else "")

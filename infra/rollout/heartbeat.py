@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from infra.errors import HostUnreachableError, ReleaseError
+from infra.rollout.cancellation import require_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,6 +36,7 @@ class Heartbeat:
         self._failure: ReleaseError | None = None
         self._silent: dict[str, int] = {}
         self._answered: dict[str, float] = {}
+        self._noting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
@@ -53,7 +55,8 @@ class Heartbeat:
 
     def watch(self, hosts: Collection[str]) -> None:
         """Renew from now on also on these hosts, which have just answered."""
-        self._answered = {**self._answered, **dict.fromkeys(hosts, time.monotonic())}
+        with self._noting:
+            self._answered = {**self._answered, **dict.fromkeys(hosts, time.monotonic())}
 
     def stop(self) -> None:
         """Stop renewing and wait for a renewal that is under way."""
@@ -62,12 +65,13 @@ class Heartbeat:
             self._thread.join(timeout=CALL_TIMEOUT_SECONDS)
 
     def check(self) -> None:
-        """Raise what a renewal met, if anything."""
+        """Raise what a renewal met, if anything, and when nobody wants the update any more."""
+        require_wanted()
         if self._failure is not None:
             raise self._failure
 
     def wait(self, seconds: float) -> None:
-        """Wait, and raise as soon as a renewal is refused."""
+        """Wait, and raise as soon as a renewal is refused or the update is cancelled."""
         pause = threading.Event()
         remaining = seconds
         while remaining > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ AFTER_SMOKE = "error-after:40"
 """An image that answers the smoke test well, and errors soon after."""
 SILENT_AFTER_SMOKE = "hang-after:40"
 """An image that answers the smoke test well, and nothing but probes soon after."""
+USED_UP_SECONDS = 1.0
+"""How long it takes 50 requests/s to make it so."""
 
 
 def with_fault(fault: str, image: str = "acp-ingest") -> dict[str, Any]:
@@ -60,6 +63,14 @@ def _never_ready(fault: str, reason: str = "was not ready within") -> Callable[[
 def _bad_canary(fault: str, *reasons: str, image: str = "acp-ingest") -> Callable[[Stage], Seen]:
     """Return the act of a canary release of a bad image."""
     return lambda stage: refused(stage.release(CANARY, with_fault(fault, image)), *reasons)
+
+
+def _falls_silent(stage: Stage) -> Seen:
+    """Release an image that answers nothing any more when the public address is checked."""
+    update = stage.start(with_fault(SILENT_AFTER_SMOKE))
+    with stage.held(update, "cutover/weights/end"):
+        time.sleep(USED_UP_SECONDS)
+    return refused(update.wait(), "wait for an answer of the candidate")
 
 
 def _ignores_sigterm(stage: Stage) -> Seen:
@@ -119,6 +130,11 @@ ROWS = (
         name="healthy, then no answers in canary",
         expected="reverts, old serves",
         act=_bad_canary(SILENT_AFTER_SMOKE, "wait for an answer of the candidate"),
+    ),
+    Row(
+        name="healthy, then no answers after cutover",
+        expected="reverts, old serves",
+        act=_falls_silent,
     ),
     Row(
         name="slow candidate",

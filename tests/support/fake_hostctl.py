@@ -99,6 +99,7 @@ def good_answers(host: str, release: str, *, previous: str | None = PREVIOUS) ->
                   "previous": previous},
         "shift": {"phase": "shift"},
         "cutover": {"phase": "cutover"},
+        "counters": {"at": 0.0, "services": {}},
         "commit": {"phase": "committed", "previous": previous},
         "drain": {"drained": previous, "cut": []},
         "park": {"parked": previous},

@@ -16,6 +16,7 @@ from tests.support.settings import make_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MOVED = ["cutover", "counters", "commit"]
 RETIRE = ["drain", "park", "prune"]
 CANARY = {"strategy": "canary", "canary": {"steps": [10, 50], "bake_seconds": 0.001, "min_requests": 50}}
 

@@ -102,7 +102,7 @@ class TestBadRelease:
         monkeypatch.setattr(driver, step, lambda *_: result if is_load else [result])
         error = failure(stage, shown)
         assert f"  reason: {reason}" in error.what.splitlines()
-        told = ["start", "cutover"] if is_load else ["start"]
+        told = ["start", "cutover", "counters"] if is_load else ["start"]
         assert stage.journal.commands("h2") == [*told, "revert", "lease"]
         assert witness.reports[-1]["load" if is_load else "regression"] == [result.to_json()]
 
@@ -199,6 +199,14 @@ class TestBadRelease:
         what = failure(stage, shown).what
         assert f"  h1: reverted in 0.05 s, serving {PREVIOUS}" in what
         assert "  h2: h2 is not reachable; it reverts by itself at its deadline" in what
+
+    def test_a_host_that_may_have_committed_is_not_said_to_revert(self, probes: Probes, shown: list[str]) -> None:
+        """Once it is committed nothing reverts by itself: the error says where to look."""
+        stage = make_stage()
+        for command in ("commit", "revert"):
+            stage.answer(command, HostUnreachableError("h2 is not reachable"), host="h2")
+        what = failure(stage, shown).what
+        assert "  h2: h2 is not reachable; it may have committed: `acp-release status --stack local`" in what
 
     def test_a_host_without_a_trial_is_untouched(self, probes: Probes, shown: list[str]) -> None:
         """A host that never got the candidate is said to be untouched."""

@@ -9,7 +9,7 @@ from infra.domain.regression import Judgement, Verdict
 from infra.errors import HostUnreachableError
 from infra.rollout import driver
 from tests.support.fake_hostctl import PREVIOUS, make_stage
-from tests.unit.rollout.rollouts import RETIRE, canary_stage, failure, load_report, run, verdict_on_search
+from tests.unit.rollout.rollouts import MOVED, RETIRE, canary_stage, failure, load_report, run, verdict_on_search
 
 if TYPE_CHECKING:
     from infra.checks.occasion import Occasion
@@ -27,8 +27,8 @@ class TestGoodRelease:
         stage = make_stage()
         run(stage, shown)
         for host in ("h1", "h2"):
-            assert stage.journal.commands(host) == ["start", "cutover", "commit", *RETIRE, "lease"]
-        assert stage.journal.steps()[:3] == ["start", "cutover", "commit"]
+            assert stage.journal.commands(host) == ["start", *MOVED, *RETIRE, "lease"]
+        assert stage.journal.steps()[:4] == ["start", *MOVED]
 
     def test_the_candidate_is_verified_alone_and_then_in_public(self, probes: Probes, shown: list[str]) -> None:
         """Every web service of every host is asked through the tunnel, later through its public port."""
@@ -101,7 +101,7 @@ class TestGoodRelease:
         stage = canary_stage()
         run(stage, shown)
         baked = ["shift", "counters", "counters", "renew"]
-        assert stage.journal.commands("h1") == ["start", *baked, *baked, "cutover", "commit", *RETIRE, "lease"]
+        assert stage.journal.commands("h1") == ["start", *baked, *baked, *MOVED, *RETIRE, "lease"]
         assert [call.request["weight"] for call in stage.journal.of("shift")] == [10, 50, 10, 50]
         assert any("200 requests, 0 failed" in line for line in shown)
 
@@ -158,8 +158,8 @@ class TestGoodRelease:
         stage = make_stage()
         stage.answer("start", {"phase": "serving", "verify": {}, "previous": PREVIOUS}, host="h1")
         run(stage, shown)
-        assert stage.journal.commands("h1") == ["start", *RETIRE, "lease"]
-        assert stage.journal.commands("h2") == ["start", "cutover", "commit", *RETIRE, "lease"]
+        assert stage.journal.commands("h1") == ["start", "counters", *RETIRE, "lease"]
+        assert stage.journal.commands("h2") == ["start", *MOVED, *RETIRE, "lease"]
 
     def test_cut_requests_are_a_warning(self, probes: Probes, shown: list[str]) -> None:
         """Requests that did not end within the drain limit are reported."""
@@ -225,7 +225,7 @@ class TestGoodRelease:
 
         monkeypatch.setattr(driver, "load_release", loaded)
         report = run(stage, shown)
-        assert seen == [["start", "cutover"]]
+        assert seen == [["start", "cutover", "counters"]]
         assert report["load"] == [load_report(missed=[]).to_json()]
         assert list(report["timeline"]).index("release stood its load") == 5
 
@@ -236,4 +236,4 @@ class TestGoodRelease:
         report = run(stage, shown)
         assert report["warnings"] == ["h2: h2 is not reachable; the host finishes this by itself"]
         assert stage.journal.of("revert") == []
-        assert stage.journal.commands("h1") == ["start", "cutover", "commit", *RETIRE, "lease"]
+        assert stage.journal.commands("h1") == ["start", *MOVED, *RETIRE, "lease"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,7 +74,7 @@ class TestCanary:
     @pytest.fixture
     def hurried(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Look again at once at a candidate that does not answer."""
-        monkeypatch.setattr("infra.rollout.canary.LOOK_SECONDS", 0.001)
+        monkeypatch.setattr("infra.rollout.standstill.LOOK_SECONDS", 0.001)
 
     @pytest.mark.usefixtures("probes", "hurried")
     def test_a_candidate_that_never_answers_reverts(self, shown: list[str]) -> None:
@@ -94,6 +95,39 @@ class TestCanary:
             stage.answer("counters", Counters(stage.context.release, waiting=(0, 20, 20, 0)), host=host)
         run(stage, shown)
         assert any("acp-ingest: 200 requests, 0 failed" in line for line in shown)
+
+
+class TestStandstill:
+    """A release that takes all the traffic and does not answer it."""
+
+    @pytest.fixture
+    def hanging(self, monkeypatch: pytest.MonkeyPatch) -> Stage:
+        """Return a blue-green release whose public checks are asked in vain for a long time, looked at at once."""
+        over = threading.Event()
+        monkeypatch.setattr("infra.rollout.standstill.LOOK_SECONDS", 0.001)
+        monkeypatch.setattr("infra.rollout.driver.examine_public", lambda *_: over.wait(10))
+        monkeypatch.setattr("infra.rollout.revert.failures_after_revert", lambda *_: over.set() or [])
+        return make_stage()
+
+    @pytest.mark.usefixtures("probes")
+    def test_its_checks_are_not_waited_for(self, hanging: Stage, shown: list[str]) -> None:
+        """The hosts go back before the users give up, and kill what hangs."""
+        for host in hanging.answers:
+            hanging.answer("counters", Counters(hanging.context.release, waiting=(0, 20)), host=host)
+        assert "acp-ingest: 40 of " in failure(hanging, shown).what
+        assert [call.request["hanging"] for call in hanging.journal.of("revert")] == [["acp-ingest"]] * 2
+
+    @pytest.mark.usefixtures("probes")
+    def test_a_host_that_does_not_tell_is_judged_by_its_renewals(self, hanging: Stage, shown: list[str]) -> None:
+        """One look that fails is no verdict on the release."""
+        told = Counters(hanging.context.release, waiting=(0, 20))
+        lost = iter([False, False, True])
+        hanging.answer("counters", lambda request: _lost() if next(lost, False) else told(request))
+        assert "requests wait for an answer" in failure(hanging, shown).what
+
+
+def _lost() -> None:
+    raise HostUnreachableError("h1 is not reachable")
 
 
 class TestHeartbeat:
