@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from . import fleet, trial
+from . import fleet, rollback, trial
 from .docker_socket import DockerError
 from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX
 from .edge.apply import settle_edge
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 
 
 def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = False) -> None:
-    """Bring the host to its state; the trial of `keep` goes on if it is whole, any other is reverted."""
+    """Bring the host to its state; the trial of `keep` goes on if it is whole, any other is reverted.
+
+    A way back that a call left half-way is finished first, or reverted too where that fails.
+    """
     state = host.state
+    if state.trial is not None and state.trial.is_return:
+        host.progress("converge", f"going back to {state.trial.release}: {state.trial.return_reason}")
+        with contextlib.suppress(HostctlError):
+            rollback.finish(host, state, state.trial)
+        state = host.state
     if state.trial is not None:
         reason = trouble(host, state, keep)
         if reason:
@@ -32,6 +40,8 @@ def converge(host: Host, *, keep: str | None = None, finish_retiring: bool = Fal
         trial.drain(host, state.retiring)
         trial.park(host, state.retiring)
     _heal(host)
+    if finish_retiring:
+        _remove_left(host)
     if finish_retiring and host.state.trial is None:
         _stop_parked(host)
 
@@ -102,6 +112,13 @@ def _heal(host: Host) -> None:
         with contextlib.suppress(HostctlError):
             settle_edge(host)
             trial.restore_committed(host)
+
+
+def _remove_left(host: Host) -> None:
+    """Try again to remove candidates whose containers Docker would not remove when they were reverted."""
+    for release in host.state.left:
+        with contextlib.suppress(HostctlError), host.journal.step("converge", "remove_left", release=release):
+            trial.remove_left(host, release)
 
 
 def _stop_parked(host: Host) -> None:

@@ -15,7 +15,7 @@ from .engine import Engine
 from .errors import HostctlError
 from .journal import Journal
 from .lease import CALL_HOLDER, LeaseRef, Leases
-from .lock import locked
+from .lock import is_free, locked, unseen
 from .readiness import Prober
 from .redact import Redactor
 from .runner import Runner
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from .paths import Paths
 
 BUSY_SECONDS = 20.0
+TURN_SECONDS = 720.0
+"""So long a call waits for its turn where it must have it: two drains of 300 seconds and what comes between.
+
+The callers of `start` and `revert` wait for 900 seconds.
+"""
 UNWRITABLE = frozenset({"disk_full", "state_unreadable"})
 """Codes of a file that cannot be written."""
 UNWRITTEN = LeaseRef(CALL_HOLDER, 0)
@@ -68,15 +73,24 @@ class Host:
 
     @contextlib.contextmanager
     def changing(
-        self, purpose: str, lease: LeaseRef | None, *, is_urgent: bool = False, is_final_on_failure: bool = False
+        self,
+        purpose: str,
+        lease: LeaseRef | None,
+        *,
+        is_urgent: bool = False,
+        is_final_on_failure: bool = False,
+        look: Callable[[], None] = unseen,
     ) -> Iterator[None]:
         """Hold this host for one call that changes it: the lease first (refused at once), then the lock.
 
+        While the call waits for its turn, `look` is called again and again and ends it with what it raises; the lease
+        is asked for again when the turn has come.
         An urgent call may use the disk reserve from the start. The caller's lease is renewed when the call ends, or
         given back when the call fails and `is_final_on_failure`: its run has nothing left to do here.
         """
         self.leases.refuse_if_held(lease)
-        with locked(self.paths.lock, self.clock, wait_seconds=BUSY_SECONDS):
+        patience = self._patience(lease, is_urgent=is_urgent)
+        with locked(self.paths.lock, self.clock, wait_seconds=patience, look=look):
             if is_urgent:
                 self.make_room()
             held, is_own = self._take(purpose, lease, is_urgent=is_urgent)
@@ -99,6 +113,19 @@ class Host:
         """Give up the disk reserve and go on without a journal if need be: a revert must not fail for a full disk."""
         reserve.use(self.paths.reserve)
         self.journal.lenient = True
+
+    def _patience(self, lease: LeaseRef | None, *, is_urgent: bool) -> float:
+        """Return for how many seconds a call waits for its turn.
+
+        Long when it is urgent, and when the host is ending something by itself: that is sure to end. A call without a
+        lease could come to its turn after its caller has gone, so it does not wait for the latter.
+        """
+        is_own_work = lease is not None and not is_free(self.paths.own_work_lock)
+        if not (is_urgent or is_own_work):
+            return BUSY_SECONDS
+        if not is_free(self.paths.lock):
+            self.progress("wait", "the host is still ending something else: waiting for that")
+        return TURN_SECONDS
 
     def _take(self, purpose: str, lease: LeaseRef | None, *, is_urgent: bool) -> tuple[LeaseRef, bool]:
         """Renew the caller's lease, or take one for this call.
@@ -129,7 +156,7 @@ def make_host(
         compose=Compose(Runner(), paths.base / "compose", redactor),
         journal=Journal(paths.journal, clock, observer=observer, redactor=redactor),
         store=StateStore(paths.state, redactor),
-        leases=Leases(paths.lease, paths.lease_lock, paths.lock, clock),
+        leases=Leases(paths.lease, paths.lease_lock, paths.lock, paths.own_work_lock, clock),
         edge=Edge(EdgeFiles(paths.edge), engine, clock),
         redactor=redactor,
         progress=progress,

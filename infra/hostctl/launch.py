@@ -72,15 +72,16 @@ def launch(
     *,
     until: str = READY,
     workers_later: bool = False,
+    return_reason: str = "",
 ) -> None:
     """Begin the trial, bring the containers up, wait until ready, put them into the trial routes; or undo it all.
 
     With another `until` the next call goes on (see `take_up`), and workers leave the processor to what has to answer.
     With `workers_later` only what requests need is waited for: workers are started with the cutover, and up to then
-    those of the release that serves take the tasks.
+    those of the release that serves take the tasks. `return_reason`: see `Trial`.
     """
     with host.journal.step("start", "begin", release=spec.release):
-        trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds)
+        trial.begin(host, spec, confirm_timeout_seconds=confirm_seconds, return_reason=return_reason)
     with _undone_on_failure(host, spec):
         with host.journal.step("start", "up", release=spec.release), timer.measure("up_seconds"):
             host.progress("start", f"starting {spec.release}")
@@ -119,6 +120,7 @@ def launch_kept(
     *,
     workers_later: bool,
     until: str = READY,
+    return_reason: str = "",
 ) -> None:
     """Launch a parked release: its own containers, the environment they ran with, nothing asked of the registry."""
     services = spec.web_services if workers_later else spec.services
@@ -130,6 +132,7 @@ def launch_kept(
         lambda _: fleet.start_services(host, spec, services),
         until=until,
         workers_later=workers_later,
+        return_reason=return_reason,
     )
 
 

@@ -83,11 +83,16 @@ def read_lease(fields: Fields) -> LeaseRef | None:
 class Leases:
     """The lease of this host, in a file guarded by a lock of its own, so that a heartbeat never waits for a call."""
 
-    def __init__(self, path: Path, lock: Path, call_lock: Path, clock: Clock) -> None:
-        """Keep it at `path`, guarded by `lock`; `call_lock` is what a changing call holds while it lives."""
+    def __init__(self, path: Path, lock: Path, call_lock: Path, own_work_lock: Path, clock: Clock) -> None:
+        """Keep it at `path`, guarded by `lock`.
+
+        `call_lock` is what a changing call holds while it lives, and the host too while it acts by itself; then
+        `own_work_lock` is held as well.
+        """
         self._path = path
         self._lock = lock
         self._call_lock = call_lock
+        self._own_work_lock = own_work_lock
         self._clock = clock
 
     def current(self) -> Lease | None:
@@ -98,7 +103,7 @@ class Leases:
     def shown(self) -> dict[str, Any] | None:
         """Return the lease for a status: none when nobody holds it, or only a call that has ended."""
         lease = self.current()
-        if lease is None or lease.holder is None or (lease.is_call and is_free(self._call_lock)):
+        if lease is None or lease.holder is None or (lease.is_call and not self._is_call_at_work()):
             return None
         return lease.public(self._clock)
 
@@ -173,8 +178,12 @@ class Leases:
 
     def _is_held(self, lease: Lease, *, is_caller_at_work: bool) -> bool:
         """Return whether a lease keeps others out: while it is live, and while a call is at work, however long."""
-        at_work = lease.holder is not None and not is_caller_at_work and not is_free(self._call_lock)
+        at_work = lease.holder is not None and not is_caller_at_work and self._is_call_at_work()
         return at_work or (not lease.is_call and lease.is_live(self._clock))
+
+    def _is_call_at_work(self) -> bool:
+        """Return whether a call is at work; what the host does by itself, it does for no holder of a lease."""
+        return not is_free(self._call_lock) and is_free(self._own_work_lock)
 
     def _mine(self, ref: LeaseRef) -> Lease:
         """Return the lease if it is the caller's."""

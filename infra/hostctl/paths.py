@@ -40,6 +40,11 @@ class Paths:
         return self.base / "lock"
 
     @property
+    def own_work_lock(self) -> Path:
+        """Return the lock that is held beside `lock` while the host acts by itself, for no caller."""
+        return self.base / "own-work.lock"
+
+    @property
     def watchdog_lock(self) -> Path:
         """Return the lock that the one watchdog holds."""
         return self.base / "watchdog.lock"

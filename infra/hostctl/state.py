@@ -38,6 +38,13 @@ class Trial:
     reason: str = ""
     waits_for_workers: bool = False
     """Whether its workers, kept since it was parked, are still to be started, with the cutover."""
+    return_reason: str = ""
+    """Why the release that is current is taken back for this one, the previous one; empty in any other trial."""
+
+    @property
+    def is_return(self) -> bool:
+        """Return whether this is a way back after a commit, which is finished and not reverted."""
+        return bool(self.return_reason) and self.phase != REVERTING
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ class State:
     pinned: tuple[str, ...] = ()
     last_trial: dict[str, Any] | None = None
     anchor: dict[str, Any] | None = None
+    left: tuple[str, ...] = ()
+    """Reverted candidates whose stopped containers Docker would not remove: that is tried again."""
 
     def with_(self, **changes: Any) -> State:
         """Return a changed copy."""
@@ -100,8 +109,9 @@ class StateStore:
         if value is None:
             return State()
         trial, retiring = value.pop("trial", None), value.pop("retiring", None)
+        lists = {name: tuple(value.get(name, ())) for name in ("parked", "pinned", "left")}
         return State(
-            **{**value, "parked": tuple(value.get("parked", ())), "pinned": tuple(value.get("pinned", ()))},
+            **{**value, **lists},
             trial=Trial(**trial) if trial else None,
             retiring=Retiring(**retiring) if retiring else None,
         )
@@ -110,6 +120,7 @@ class StateStore:
         """Replace the state."""
         value = dataclasses.asdict(state)
         for part in (value["trial"], value["last_trial"]):
-            if part and part.get("reason"):
-                part["reason"] = self._redactor.text(part["reason"])
+            for name in ("reason", "return_reason"):
+                if part and part.get(name):
+                    part[name] = self._redactor.text(part[name])
         write_json(self._path, value)

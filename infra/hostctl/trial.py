@@ -29,8 +29,8 @@ UNUSED_DRAIN_SECONDS = 30.0
 WARM_INTERVAL_SECONDS = 0.05
 
 
-def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> Trial:
-    """Write down that a candidate is being started, before anything of it exists."""
+def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float, return_reason: str = "") -> Trial:
+    """Write down that a candidate is being started, before anything of it exists; `return_reason`: see `Trial`."""
     state = host.state
     is_resumed = state.trial is not None and state.trial.release == spec.release and state.trial.was_parked
     # One that is to be parked still runs: from here on its trial alone says what becomes of it.
@@ -44,8 +44,10 @@ def begin(host: Host, spec: ReleaseSpec, *, confirm_timeout_seconds: float) -> T
         boot_id=host.clock.boot_id(),
         confirm_timeout_seconds=confirm_timeout_seconds,
         started_at=host.clock.now(),
+        return_reason=return_reason,
     )
-    host.store.save(state.with_(trial=trial, retiring=retiring).unpark(spec.release))
+    left = tuple(release for release in state.left if release != spec.release)
+    host.store.save(state.with_(trial=trial, retiring=retiring, left=left).unpark(spec.release))
     host.spawn_watchdog()
     if trial.was_parked:
         make_way(host, state.current)
@@ -103,14 +105,16 @@ def require(host: Host, release: str, phases: tuple[str, ...]) -> Trial:
         and last.get("outcome") == "reverted"
         and state.current != release
     ):
-        raise HostctlError(
-            "trial_over",
-            f"the host has reverted {release}: {last.get('reason')}",
-            reason=last.get("reason"),
-            at=last.get("at"),
-        )
+        raise _over(release, "has reverted", last.get("reason"), last.get("at"))
     now = f"{trial.release} is in phase {trial.phase}" if trial else f"no trial, {state.current or 'nothing'} serves"
     raise HostctlError("wrong_phase", f"{release} is not on trial in a phase {'/'.join(phases)}: {now}")
+
+
+def refuse_over(host: Host, release: str) -> None:
+    """Raise `trial_over` when `release` is being reverted just now: the reason is known, and the end takes its time."""
+    trial = host.state.trial
+    if trial is not None and trial.release == release and trial.phase == REVERTING:
+        raise _over(release, "reverts", trial.reason, None)
 
 
 def move(host: Host, trial: Trial, weight: int) -> Trial:
@@ -145,6 +149,7 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
     """Make the candidate the release that a restart restores; the state file is what decides.
 
     `anchor` is the head of the stack's audit chain, kept here where nobody who writes to the stack's backend can.
+    A first release has no drain to come, with which the committed routes are loaded otherwise.
     """
     start_workers(host, trial)
     state = host.state
@@ -162,22 +167,18 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
         retiring = (
             Retiring(release=state.current, since=now.monotonic(), boot_id=now.boot_id()) if state.current else None
         )
-        outcome = {
-            "release": trial.release,
-            "outcome": "committed",
-            "reason": "",
-            "at": now.now(),
-            "warm": trial.was_parked,
-        }
         new = state.with_(
             current=trial.release,
-            previous=state.current,
+            previous=None if trial.is_return else state.current,
             trial=None,
             retiring=retiring,
-            last_trial=outcome,
+            last_trial=_outcome(host, trial, state.current),
             anchor=anchor or state.anchor,
         )
         host.store.save(new)
+    if retiring is None:
+        with contextlib.suppress(HostctlError), host.journal.step("commit", "routes", release=trial.release):
+            restore_committed(host)
     return new
 
 
@@ -249,11 +250,11 @@ def revert(host: Host, reason: str, *, hanging: Collection[str] = ()) -> dict[st
         if host.edge.is_set_up and host.edge.is_running():
             restore_committed(host)
     with host.journal.step("revert", "candidate", release=trial.release):
-        if candidate is not None:
-            _put_away(host, candidate, trial, hanging)
+        is_gone = candidate is None or _put_away(host, candidate, trial, hanging)
     with host.journal.step("revert", "state", release=trial.release):
-        outcome = {"release": trial.release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
-        after = host.state.with_(trial=None, last_trial=outcome)
+        after = host.state.with_(trial=None, last_trial=_reverted(host, trial.release, reason))
+        if not is_gone:
+            after = after.with_(left=(*after.left, trial.release))
         host.store.save(after.park(trial.release) if trial.was_parked else after)
     if problem is not None:
         raise HostctlError(
@@ -268,6 +269,16 @@ def revert(host: Host, reason: str, *, hanging: Collection[str] = ()) -> dict[st
         "restore_seconds": round(restored, 3),
         "seconds": round(host.clock.monotonic() - began, 3),
     }
+
+
+def remove_left(host: Host, release: str) -> None:
+    """Remove what Docker would not when a candidate was reverted."""
+    spec = fleet.find_started(host, release)
+    if spec is not None:
+        fleet.remove(host, spec)
+        host.paths.release(release).unlink(missing_ok=True)
+    state = host.state
+    host.store.save(state.with_(left=tuple(other for other in state.left if other != release)))
 
 
 def trouble_of(host: Host, trial: Trial, candidate: ReleaseSpec) -> str:
@@ -310,9 +321,10 @@ def _without_traffic(host: Host, candidate: ReleaseSpec) -> Routing:
     return trial_routing(fleet.find_spec(host, host.state.current), candidate, 0)
 
 
-def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial, hanging: Collection[str]) -> None:
+def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial, hanging: Collection[str]) -> bool:
     """Let the candidate finish what it works on, then stop it, and remove it unless it was parked before.
 
+    Return whether nothing is left of it that has to go.
     One that never had traffic works on nothing but what checks asked: that is not waited for. Services that do not
     answer are killed: the edge asks the release before, where it may, as soon as the connections are closed.
     """
@@ -323,9 +335,38 @@ def _put_away(host: Host, candidate: ReleaseSpec, trial: Trial, hanging: Collect
     waited = host.clock.monotonic() - began
     fleet.keep_running(host, candidate, is_kept=False)
     fleet.stop(host, candidate, web_seconds=CANDIDATE_DRAIN_SECONDS if was_asked else 0.0, waited_seconds=waited)
-    if not trial.was_parked:
+    return trial.was_parked or _remove(host, candidate)
+
+
+def _remove(host: Host, candidate: ReleaseSpec) -> bool:
+    """Remove a candidate that is stopped; return whether Docker did: if not, that must not keep the host on trial."""
+    try:
         fleet.remove(host, candidate)
-        host.paths.release(candidate.release).unlink(missing_ok=True)
+    except HostctlError as error:
+        if any(container.is_running for container in fleet.containers(host, candidate)):
+            raise
+        host.journal.note("revert", "left", release=candidate.release, code=error.code, error=error.message)
+        return False
+    host.paths.release(candidate.release).unlink(missing_ok=True)
+    return True
+
+
+def _outcome(host: Host, trial: Trial, current: str | None) -> dict[str, Any]:
+    """Return what a commit says of the trial that it ends: of a way back, what became of the release taken back."""
+    if trial.is_return and current is not None:
+        return _reverted(host, current, trial.return_reason)
+    at = host.clock.now()
+    return {"release": trial.release, "outcome": "committed", "reason": "", "at": at, "warm": trial.was_parked}
+
+
+def _reverted(host: Host, release: str, reason: str) -> dict[str, Any]:
+    """Return what is kept of a release that was reverted."""
+    return {"release": release, "outcome": "reverted", "reason": reason, "at": host.clock.now()}
+
+
+def _over(release: str, what: str, reason: str | None, at: str | None) -> HostctlError:
+    """Return the error that tells a caller that the host ends the trial without it."""
+    return HostctlError("trial_over", f"the host {what} {release}: {reason}", reason=reason, at=at)
 
 
 def _in_phase(host: Host, phase: str) -> Trial:

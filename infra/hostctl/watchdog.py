@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from .errors import HostctlError
 from .lock import locked
-from .supervise import act_if_due
+from .supervise import act_if_due, is_unfinished
 
 if TYPE_CHECKING:
     from .host import Host
 
 POLL_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+"""How far the pause grows while look after look fails: each fills the journal."""
 HANDOVER_SECONDS = 5.0
 LOCK_SECONDS = 30.0
 
@@ -36,21 +38,36 @@ def spawn(base: Path) -> None:
 def watch(host: Host) -> None:
     """Look twice a second until there is nothing on trial or retiring; leave it to another watchdog that runs.
 
-    One that runs may be about to end, having seen the state of before: so it is given the time to.
+    One that runs may be about to end, having seen the state of before: so it is given the time to. Whatever a look
+    fails for, the next one comes, later each time.
     """
     with contextlib.suppress(HostctlError), locked(host.paths.watchdog_lock, host.clock, wait_seconds=HANDOVER_SECONDS):
+        pause, told = POLL_SECONDS, ""
         while True:
-            with contextlib.suppress(HostctlError, OSError):
+            try:
                 if not look(host):
                     return
-            host.clock.sleep(POLL_SECONDS)
+                pause, told = POLL_SECONDS, ""
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody else reverts what nobody confirms
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                told = _tell(host, error, told)
+            host.clock.sleep(pause)
+
+
+def _tell(host: Host, error: Exception, told: str) -> str:
+    """Journal why a look failed, unless that was `told` just before; return what is told now."""
+    why = error.message if isinstance(error, HostctlError) else type(error).__name__
+    if why != told:
+        with contextlib.suppress(Exception):
+            host.journal.note("watchdog", "failed", error=why)
+    return why
 
 
 def look(host: Host) -> bool:
     """Count, act if it is time to, and return whether there is still something to watch."""
     is_counting = _count(host)
     state = host.state
-    if state.trial is None and state.retiring is None:
+    if not is_unfinished(host, state):
         return is_counting
     act_if_due(host, wait_seconds=LOCK_SECONDS)
     return True

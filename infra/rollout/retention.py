@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from infra.rollout.hosts import HostGroup
     from infra.settings.rollout import Rollout
 
-PIN_TIMEOUT_SECONDS = 30.0
+PIN_TIMEOUT_SECONDS = 900.0
+"""A host that is still ending something by itself is waited for."""
 
 
 def prune_host(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import trial
@@ -36,7 +37,7 @@ def cutover(host: Host, fields: Fields) -> dict[str, Any]:
 def renew(host: Host, fields: Fields) -> dict[str, Any]:
     """Say that the driver is still at work."""
     release, lease = _read(fields)
-    with host.changing(f"renew {release}", lease):
+    with host.changing(f"renew {release}", lease, look=partial(trial.refuse_over, host, release)):
         converge(host, keep=release)
         if is_serving(host, release):
             return _committed(release)
@@ -49,7 +50,7 @@ def commit(host: Host, fields: Fields) -> dict[str, Any]:
     """Make the candidate the release that a restart restores."""
     anchor = _read_anchor(fields)
     release, lease = _read(fields)
-    with host.changing(f"commit {release}", lease):
+    with host.changing(f"commit {release}", lease, look=partial(trial.refuse_over, host, release)):
         state = host.state
         if state.current != release or state.trial is not None:
             converge(host, keep=release)
@@ -89,7 +90,7 @@ def park(host: Host, fields: Fields) -> dict[str, Any]:
 def _move(host: Host, fields: Fields, phase: str, weight: int) -> dict[str, Any]:
     """Move traffic to the candidate."""
     release, lease = _read(fields)
-    with host.changing(f"{phase} {release}", lease):
+    with host.changing(f"{phase} {release}", lease, look=partial(trial.refuse_over, host, release)):
         converge(host, keep=release)
         if is_serving(host, release):
             return {**_committed(release), "seconds": 0.0}

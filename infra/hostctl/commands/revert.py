@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def run(host: Host, fields: Fields) -> dict[str, Any]:
-    """End the trial of a release, or, after its commit, bring the previous release back, unless `trial_only`."""
+    """End the trial of a release, or, after its commit, bring the previous release back, unless `trial_only`.
+
+    A way back that was cut off goes on.
+    """
     release = fields.text("release", pattern=RELEASE, hint=RELEASE_HINT)
     reason = fields.text("reason", "asked for")
     trial_only = fields.flag("trial_only", default=False)
@@ -26,7 +29,8 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         state = host.state
         if state.trial is not None and state.trial.release == release:
             return {"release": release, "reverted": True, **trial.revert(host, reason, hanging=hanging)}
-        if state.trial is None and state.current == release and state.previous and not trial_only:
+        has_other_trial = state.trial is not None and state.trial.release != state.previous
+        if state.current == release and state.previous and not has_other_trial and not trial_only:
             return {"release": release, "reverted": True, **return_to_previous(host, release, state.previous, reason)}
         last = state.last_trial or {}
         is_own = last.get("release") == release and last.get("outcome") == "reverted"

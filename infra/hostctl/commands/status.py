@@ -9,7 +9,7 @@ from .. import fleet
 from ..drift.find import find_drift
 from ..errors import HostctlError
 from ..serving import public_stats, service_rows
-from ..supervise import act_if_due, see_watched
+from ..supervise import act_if_due, is_unfinished, see_watched
 from ..version import version
 
 if TYPE_CHECKING:
@@ -55,10 +55,9 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
 
 def _finish(host: Host) -> None:
     """Do what is due if nobody else is at work, and see to it that a trial is watched; a status never fails for it."""
-    state = host.state
-    if state.trial is None and state.retiring is None:
-        return
     with contextlib.suppress(HostctlError):
+        if not is_unfinished(host, host.state):
+            return
         act_if_due(host, wait_seconds=0)
     see_watched(host)
 

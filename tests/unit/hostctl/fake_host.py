@@ -53,7 +53,7 @@ class FakeHost:
             compose=cast("Compose", self.compose),
             journal=Journal(paths.journal, clock, observer=self.observer, redactor=redactor),
             store=StateStore(paths.state, redactor),
-            leases=Leases(paths.lease, paths.lease_lock, paths.lock, clock),
+            leases=Leases(paths.lease, paths.lease_lock, paths.lock, paths.own_work_lock, clock),
             edge=cast("Edge", self.edge),
             redactor=redactor,
             progress=lambda phase, message: self.progress.append(f"{phase}: {message}"),

@@ -8,7 +8,7 @@ import pytest
 from infra.hostctl import readiness
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.lease import Leases
-from infra.hostctl.supervise import act_if_due
+from infra.hostctl.supervise import act_if_due, is_unfinished
 from tests.unit.hostctl.fake_host import FakeHost
 from tests.unit.hostctl.release_spec import spec
 
@@ -120,7 +120,7 @@ def killed(world: FakeHost, plan: str, number: int, monkeypatch: pytest.MonkeyPa
 def settle(world: FakeHost) -> None:
     """Do what the watchdog does until there is nothing left for it."""
     for _ in range(400):
-        if world.host.state.trial is None and world.host.state.retiring is None:
+        if not is_unfinished(world.host, world.host.state):
             return
         act_if_due(world.host, wait_seconds=0)
         world.clock.sleep(0.5)
@@ -151,8 +151,10 @@ def test_a_kill_at_any_journal_entry_ends_with_one_release_by_itself(
         other = host_in(tmp_path / str(number), monkeypatch)
         where = killed(other, plan, number, monkeypatch)
         assert other.edge.serving(), where
+        is_back = other.edge.serving() == {OLD} and other.host.state.current == NEW
         settle(other)
-        assert_one_release(other, where)
+        served = assert_one_release(other, where)
+        assert served == OLD or not is_back, where
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -167,7 +169,27 @@ def test_the_next_release_succeeds_after_a_kill_at_any_journal_entry(
         assert assert_one_release(other, where) == NEXT
 
 
-@pytest.mark.parametrize("plan", ["good", "reverted", "warm"])
+def test_a_first_release_that_is_killed_leaves_no_routes_of_its_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever hostctl is killed, the host serves the release by its own routes, or nothing and has nothing of it."""
+    count = host_in(tmp_path / "count", monkeypatch)
+    seen = kill_at(count, 10_000)
+    rollout(count, GOOD[:-2])
+    for number in range(1, len(seen) + 1):
+        other = host_in(tmp_path / str(number), monkeypatch)
+        where = kill_at(other, number)
+        with contextlib.suppress(KilledError):
+            rollout(other, GOOD[:-2])
+        other.observer = None
+        settle(other)
+        state = other.host.state
+        assert other.edge.routes_in_use() == "committed", where[-1]
+        assert other.edge.serving() == {release for release in [state.current] if release}, where[-1]
+        assert other.running() == {spec(release)["project"] for release in state.known}, where[-1]
+
+
+@pytest.mark.parametrize("plan", PLANS)
 def test_a_reboot_at_any_journal_entry_brings_the_committed_release_back(
     plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.lease import LeaseRef, Leases
 from infra.hostctl.lock import locked
+from infra.hostctl.paths import Paths
 from tests.unit.hostctl.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def clock() -> FakeClock:
 @pytest.fixture
 def leases(tmp_path: Path, clock: FakeClock) -> Leases:
     """Return the leases of a new host."""
-    return Leases(tmp_path / "lease.json", tmp_path / "lease.lock", tmp_path / "lock", cast("Clock", clock))
+    paths = Paths(tmp_path)
+    return Leases(paths.lease, paths.lease_lock, paths.lock, paths.own_work_lock, cast("Clock", clock))
 
 
 def refused(code: str, action: object) -> HostctlError:
