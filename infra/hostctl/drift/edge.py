@@ -35,6 +35,8 @@ def edge_drift(host: Host, state: State, projects: Projects, serving: set[str]) 
                 "`pulumi refresh --stack STACK`, then `pulumi up --stack STACK`: they make it again",
             )
         )
+    if host.edge.files.unfinished():
+        found.append(Difference("a set-up of the edge was cut off", "`pulumi up --stack STACK` with the setup key"))
     if not host.edge.is_running():
         return [*found, Difference("the edge does not run")]
     if state.trial is None and state.current and serving != {state.current}:

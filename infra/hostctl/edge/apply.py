@@ -18,8 +18,13 @@ from .settings import EdgeSettings
 if TYPE_CHECKING:
     from ..host import Host
     from ..spec import ReleaseSpec
+    from .files import EdgeFiles
+    from .routing import Routing
 
 FOLDER_MODE = 0o700
+FREE_SECONDS = 30.0
+"""How long a take-over waits for containers that finish requests; clients that stay connected may take far longer."""
+POLL_SECONDS = 0.2
 
 
 def apply_edge(
@@ -39,61 +44,79 @@ def apply_edge(
         ensure_images(host.engine, (settings.image,), login, lambda text: host.progress("edge", text))
     for name in (HOLDER, *RELIEFS):
         host.edge.files.prepare(name)
+    is_up = host.edge.is_running() and host.engine.container(HOLDER) is not None
+    if is_up:
+        _leave_one(host)
+    is_unfinished = host.edge.files.unfinished() is not None
     is_new_certificate = place_certificate(host.edge.files, pem, certificate_file)
     saved = host.edge.files.load()
     before = EdgeSettings.from_json(saved["settings"]) if saved else None
-    routes = render_config(settings, committed_routing(current))
-    is_up = host.edge.is_running() and host.engine.container(HOLDER) is not None
-    if is_up:
-        _retire_others(host, host.edge.container())
-    if before is None or not is_up or before.layout() != settings.layout():
-        return _make(host, settings, routes, was_up=is_up)
+    routing = committed_routing(current)
+    if before is None or not is_up or before.layout() != settings.layout() or _is_half_made(host.edge.files):
+        return _make(host, settings, routing, was_up=is_up)
+    routes = render_config(settings, routing)
     if before.image != settings.image or host.edge.container() != (saved or {}).get("container"):
         return _take_over(host, settings, routes, dict((saved or {})["images"]))
-    return _reload(host, settings, routes, is_new_certificate=is_new_certificate)
+    return _reload(host, settings, routes, is_new_certificate=is_new_certificate, is_unfinished=is_unfinished)
 
 
-def _make(host: Host, settings: EdgeSettings, routes: str, *, was_up: bool) -> dict[str, Any]:
+def _is_half_made(files: EdgeFiles) -> bool:
+    """Return whether nobody knows what the holder was made from: the call that made it was cut off."""
+    saved, begun = files.load(), files.unfinished()
+    return begun is not None and (saved is None or _made_from(saved) != _made_from(begun))
+
+
+def _made_from(record: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return what the container that holds the ports is made from."""
+    return EdgeSettings.from_json(record["settings"]).layout(), record["images"][HOLDER]
+
+
+def _make(host: Host, settings: EdgeSettings, routing: Routing, *, was_up: bool) -> dict[str, Any]:
     """Make the container that holds the ports; where there was one, nobody answers for a moment."""
     saved = host.edge.files.load()
-    old_routes = host.edge.files.read_routes(COMMITTED)
-    images = {HOLDER: settings.image}
     began = host.clock.monotonic()
     with host.journal.step("edge", "make", image=settings.image):
-        for name in RELIEFS:
-            host.engine.remove(name)
-        host.edge.files.save(settings, container=HOLDER, images=images)
-        host.edge.files.write_routes(COMMITTED, routes)
         try:
-            _up(host, settings, images, HOLDER)
-            host.edge.wait_running(HOLDER)
+            _make_holder(host, settings, routing)
         except HostctlError:
             if saved is None:
                 host.engine.remove(HOLDER)
-                (host.edge.files.folder / "edge.json").unlink(missing_ok=True)
+                host.edge.files.give_up()
             else:
-                _restore(host, saved, old_routes)
+                _make_holder(host, EdgeSettings.from_json(saved["settings"]), routing)
             raise
     interrupted = round(host.clock.monotonic() - began, 3) if was_up else 0
     return _done(settings, HOLDER, changed=True, interrupted_seconds=interrupted)
 
 
-def _restore(host: Host, saved: dict[str, Any], routes: str | None) -> None:
-    """Bring the edge of before back after its successor failed to start, and wait until it serves."""
-    settings = EdgeSettings.from_json(saved["settings"])
-    host.edge.files.save(settings, container=HOLDER, images={HOLDER: settings.image})
-    if routes is not None:
-        host.edge.files.write_routes(COMMITTED, routes)
-    _up(host, settings, {HOLDER: settings.image}, HOLDER)
+def _make_holder(host: Host, settings: EdgeSettings, routing: Routing) -> None:
+    """Have the holder be as `settings` say, alone, and wait until it serves."""
+    images = {HOLDER: settings.image}
+    host.edge.files.begin(settings, container=HOLDER, images=images)
+    host.edge.files.write_routes(COMMITTED, render_config(settings, routing))
+    served = _serving_holder(host)
+    for name in RELIEFS:
+        host.engine.remove(name)
+    _up(host, settings, images, HOLDER)
     host.edge.wait_running(HOLDER)
+    if served is not None and served == _serving_holder(host):  # compose had nothing to change
+        host.edge.load_committed()
+    host.edge.files.finish()
+
+
+def _serving_holder(host: Host) -> str | None:
+    """Return the id of the container that holds the ports, if its HAProxy takes requests."""
+    container = host.engine.container(HOLDER) if HOLDER in host.edge.accepting() else None
+    return container.id if container else None
 
 
 def _take_over(host: Host, settings: EdgeSettings, routes: str, images: dict[str, str]) -> dict[str, Any]:
     """Start a container of the new image that takes the sockets over; the old HAProxy finishes what it has."""
     old = host.edge.container()
-    new = next(name for name in RELIEFS if name != old)
+    new = _free_relief(host, old)
     images = {name: image for name, image in images.items() if name in {HOLDER, old}} | {new: settings.image}
     with host.journal.step("edge", "take_over", image=settings.image, container=new):
+        host.edge.files.begin(settings, container=new, images=images)
         host.engine.remove(new)
         host.edge.files.write_routes(COMMITTED, routes)
         host.edge.files.activate(new, COMMITTED)
@@ -105,9 +128,28 @@ def _take_over(host: Host, settings: EdgeSettings, routes: str, images: dict[str
             host.engine.remove(new)
             raise
         host.edge.fold_counters()
-        host.edge.files.save(settings, container=new, images=images)
+        host.edge.files.finish()
         _retire(host, old)
     return _done(settings, new, changed=True)
+
+
+def _free_relief(host: Host, serving: str) -> str:
+    """Return the relief to make anew: neither the container that serves nor one that still finishes requests."""
+    deadline = host.clock.monotonic() + FREE_SECONDS
+    while True:
+        survey = host.edge.survey()
+        living = (*(reading.key for reading in survey.readings), *survey.silent)
+        busy = {serving, *(key.partition("/")[0] for key in living)}
+        free = [name for name in RELIEFS if name not in busy]
+        if free:
+            return free[0]
+        if host.clock.monotonic() >= deadline:
+            raise HostctlError(
+                "edge_failed",
+                "the edge's containers before this one still finish requests",
+                mend="run the set-up again when they have ended: HAProxy closes the last of them by itself",
+            )
+        host.clock.sleep(POLL_SECONDS)
 
 
 def _retire(host: Host, container: str) -> None:
@@ -117,20 +159,32 @@ def _retire(host: Host, container: str) -> None:
         raise HostctlError("edge_failed", f"{container} could not be retired: {output.strip()}")
 
 
-def _retire_others(host: Host, serving: str) -> None:
-    """Have one HAProxy alone take requests: a take-over that was cut off leaves two, which say different things."""
-    for name in host.edge.accepting():
+def _leave_one(host: Host) -> None:
+    """Have one HAProxy alone take requests: a take-over that was cut off leaves two, which say different things.
+
+    Where the newer one serves, it goes on. What was begun stays so: the next set-up loads everything.
+    """
+    files, accepting = host.edge.files, host.edge.accepting()
+    saved, begun = files.load() or {}, files.unfinished() or {}
+    is_taken_over = begun.get("container") in accepting and begun["container"] != saved.get("container")
+    if is_taken_over and not _is_half_made(files):
+        files.save(EdgeSettings.from_json(begun["settings"]), container=begun["container"], images=begun["images"])
+    serving = host.edge.container()
+    for name in accepting:
         if name != serving:
             with host.journal.step("edge", "retire", container=name):
                 _retire(host, name)
 
 
 def settle_edge(host: Host) -> None:
-    """Put the container in charge that serves: after a crash or a reboot another one may have stepped in."""
+    """Put the container in charge that serves: after a crash or a reboot another one may have stepped in.
+
+    Around a holder that is half made this waits for the next set-up, which makes it whole.
+    """
+    _leave_one(host)
     saved = host.edge.files.load() or {}
     container = host.edge.container()
-    if container == saved.get("container"):
-        _retire_others(host, container)
+    if container == saved.get("container") or _is_half_made(host.edge.files):
         return
     settings = host.edge.settings
     if saved["images"].get(container) == settings.image:
@@ -140,24 +194,22 @@ def settle_edge(host: Host) -> None:
         _take_over(host, settings, routes, dict(saved["images"]))
 
 
-def _reload(host: Host, settings: EdgeSettings, routes: str, *, is_new_certificate: bool) -> dict[str, Any]:
-    """Change the settings of the edge that runs."""
-    container = host.edge.container()
-    saved = host.edge.files.load() or {}
-    is_same = saved["settings"] == settings.to_json() and host.edge.files.read_routes(COMMITTED) == routes
-    if is_new_certificate and is_same:
-        with host.journal.step("edge", "certificate"):
-            put_into_haproxy(host.edge)
+def _reload(
+    host: Host, settings: EdgeSettings, routes: str, *, is_new_certificate: bool, is_unfinished: bool
+) -> dict[str, Any]:
+    """Change the settings of the edge that runs; after a set-up that was cut off load everything again."""
+    files, container = host.edge.files, host.edge.container()
+    saved = files.load() or {}
+    is_same = saved["settings"] == settings.to_json() and files.read_routes(COMMITTED) == routes and not is_unfinished
     if not is_same:
         with host.journal.step("edge", "reload"):
-            host.edge.files.save(settings, container=container, images=saved["images"])
-            try:
-                host.edge.replace_committed(routes)
-            except HostctlError:
-                host.edge.files.save(
-                    EdgeSettings.from_json(saved["settings"]), container=container, images=saved["images"]
-                )
-                raise
+            files.begin(settings, container=container, images=saved["images"])
+            host.edge.replace_committed(routes)
+            files.finish()
+    elif is_new_certificate:
+        with host.journal.step("edge", "certificate"):
+            put_into_haproxy(host.edge)
+            files.finish()
     return _done(settings, container, changed=is_new_certificate or not is_same)
 
 

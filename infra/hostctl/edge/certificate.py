@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 
 def place_certificate(files: EdgeFiles, pem: str | None, source: str | None) -> bool:
-    """Write the certificate where HAProxy reads it; return whether it is another one than before."""
+    """Write the certificate where HAProxy reads it; return whether it is another one than before.
+
+    With another one the edge's set-up is begun: who is cut off before HAProxy has it does not believe that it has.
+    """
     text = pem if pem is not None else _read(source) if source is not None else None
     if text is None:
         return False
     if "-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY-----" not in text:
         raise HostctlError("certificate_invalid", "the PEM must have a certificate and a private key")
     text = text.strip() + "\n"
-    if files.certificate.exists() and files.certificate.read_text(encoding="utf-8") == text:
+    if files.certificate.exists() and files.certificate.read_text(encoding="utf-8", errors="replace") == text:
         return False
     _check(files.certificate.with_name("checked-edge.pem"), text)
+    files.begin_again()
     write_atomic(files.certificate, text, mode=PRIVATE)
     return True
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .backends import fallback_name, render_backends, too_many_failures, verify_name
+from .backends import render_backends, verify_name
+from .rules import choices, ordered, path_condition
 from .settings import METRICS_PORT
-from .text import escape, milliseconds, section
+from .text import milliseconds, section
 
 if TYPE_CHECKING:
-    from .routing import Backend, Routing
+    from .routing import Routing
+    from .rules import Rule
     from .settings import EdgeSettings
 
 HARD_STOP_SECONDS = 900
@@ -124,7 +126,7 @@ def _frontends(settings: EdgeSettings, routing: Routing) -> list[str]:
     for port in settings.public_ports:
         if port in settings.shared_ports:
             continue
-        own = [("/", backend) for backend in routing.backends if backend.public_port == port]
+        own = [("/", backend) for backend in routing.backends if port in backend.public_ports]
         sections.append(_frontend(settings, f"public-{port}", port, own, routing, tls=settings.has_tls))
     return sections
 
@@ -135,9 +137,7 @@ def _redirect(settings: EdgeSettings, port: int) -> str:
     return section(f"frontend http-{port}", [f"bind :{port}", f"http-request redirect location {location} code 308"])
 
 
-def _frontend(
-    settings: EdgeSettings, name: str, port: int, rules: list[tuple[str, Backend]], routing: Routing, *, tls: bool
-) -> str:
+def _frontend(settings: EdgeSettings, name: str, port: int, rules: list[Rule], routing: Routing, *, tls: bool) -> str:
     """Return one public frontend; the longest matching path prefix wins."""
     bind = f"bind :{port} ssl crt {CERTIFICATE} alpn h2,http/1.1" if tls else f"bind :{port}"
     lines = [
@@ -151,26 +151,11 @@ def _frontend(
         lines.append(f'http-after-response set-header Strict-Transport-Security "max-age={settings.hsts_seconds}"')
     if not routing.backends:
         lines.append(_answer(503, "no release is serving"))
-    for prefix, backend in sorted(rules, key=lambda rule: -len(rule[0])):
-        condition = _prefix(prefix)
-        if backend.currents:
-            fallback = f"use_backend {fallback_name(backend.service)} if {condition}"
-            lines.append(f"{fallback}{{ nbsrv({backend.service}) eq 0 }}")
-            if routing.is_trial and backend.candidates:
-                lines.append(f"{fallback}{too_many_failures(settings, backend.service)}")
-        lines.append(f"use_backend {backend.service}{f' if {condition.strip()}' if condition else ''}")
+    lines += choices(settings, ordered(rules))
     if routing.backends and not any(prefix == "/" for prefix, _ in rules):
-        conditions = " ".join(f"!{_prefix(prefix).strip()}" for prefix, _ in rules)
+        conditions = " ".join(f"!{path_condition(prefix)}" for prefix, _ in rules)
         lines.append(_answer(404, "no service has this path") + (f" if {conditions}" if conditions else ""))
     return section(f"frontend {name}", lines)
-
-
-def _prefix(prefix: str) -> str:
-    """Return the condition of a path prefix, matched by whole segments; nothing for all paths."""
-    if prefix == "/":
-        return ""
-    clean = prefix.rstrip("/")
-    return f"{{ path -m reg ^{escape(clean)}(/|$) }} "
 
 
 def _request_id() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..files import link_atomic, read_json, write_atomic, write_json
+from ..files import file_error, link_atomic, read_json, sync_folder, write_atomic, write_json
 from .container import SERVE_SCRIPT
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class EdgeFiles:
         self.certificate.parent.mkdir(exist_ok=True)
         self.run(container).mkdir(parents=True, exist_ok=True)
         script = self.config / "serve.sh"
-        if not script.exists() or script.read_text(encoding="utf-8") != SERVE_SCRIPT:
+        if not script.exists() or script.read_text(encoding="utf-8", errors="replace") != SERVE_SCRIPT:
             write_atomic(script, SERVE_SCRIPT, mode=PUBLIC)
 
     def write_routes(self, name: str, text: str) -> bool:
@@ -61,9 +61,9 @@ class EdgeFiles:
         return True
 
     def read_routes(self, name: str) -> str | None:
-        """Return one of the two route files, or None."""
+        """Return one of the two route files, or None; bytes that are no UTF-8 are replaced: hostctl wrote none."""
         try:
-            return (self.config / name).read_text(encoding="utf-8")
+            return (self.config / name).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return None
 
@@ -80,11 +80,49 @@ class EdgeFiles:
 
     def load(self) -> dict[str, Any] | None:
         """Return what the edge was set up for: `settings`, `container`, `images`; None before that."""
-        value: dict[str, Any] | None = read_json(self.folder / "edge.json")
+        value: dict[str, Any] | None = read_json(self._record)
         return value
 
     def save(self, settings: EdgeSettings, *, container: str, images: dict[str, str]) -> None:
         """Remember what the edge is set up for and which container serves."""
-        write_json(
-            self.folder / "edge.json", {"settings": settings.to_json(), "container": container, "images": images}
-        )
+        write_json(self._record, _record_of(settings, container, images))
+
+    def begin(self, settings: EdgeSettings, *, container: str, images: dict[str, str]) -> None:
+        """Write down what the edge is to be set up for, before anything is done; until `finish` it may be half so."""
+        write_json(self._next_record, _record_of(settings, container, images))
+
+    def begin_again(self) -> None:
+        """Write down that something beside the record changes; what was begun before stays so."""
+        saved = self.load()
+        if saved is not None and self.unfinished() is None:
+            write_json(self._next_record, saved)
+
+    def unfinished(self) -> dict[str, Any] | None:
+        """Return what `load` would return had the set-up that was begun been finished; None when none was cut off."""
+        value: dict[str, Any] | None = read_json(self._next_record)
+        return value
+
+    def finish(self) -> None:
+        """Remember what was begun as what the edge is set up for, in one step."""
+        try:
+            self._next_record.replace(self._record)
+            sync_folder(self.folder)
+        except OSError as error:
+            raise file_error(self._record, error) from error
+
+    def give_up(self) -> None:
+        """Forget what was begun."""
+        self._next_record.unlink(missing_ok=True)
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "edge.json"
+
+    @property
+    def _next_record(self) -> Path:
+        return self.folder / "edge.next.json"
+
+
+def _record_of(settings: EdgeSettings, container: str, images: dict[str, str]) -> dict[str, Any]:
+    """Return what is kept about the edge."""
+    return {"settings": settings.to_json(), "container": container, "images": images}

@@ -34,10 +34,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Backend:
-    """A service with the replicas of one release, or of two during a trial."""
+    """A service with the replicas of one release, or of two during a trial; then by the ports and paths of both."""
 
     service: str
-    public_port: int | None
+    public_ports: tuple[int, ...]
     path_prefixes: tuple[str, ...]
     repeatable_paths: tuple[str, ...]
     readiness: Readiness | None
@@ -110,11 +110,12 @@ def _backend(
         *_servers(current, old, old_weight, is_candidate=False),
         *_servers(candidate, new, new_weight, is_candidate=True),
     ]
+    routes = [service.routes for service in (new, old) if service]
     same_readiness = old is None or new is None or _probe(old) == _probe(new)
     return Backend(
         service=shown.name,
-        public_port=shown.routes.public_port,
-        path_prefixes=tuple(dict.fromkeys((*shown.routes.path_prefixes, *(old.routes.path_prefixes if old else ())))),
+        public_ports=tuple(dict.fromkeys(route.public_port for route in routes if route.public_port)),
+        path_prefixes=tuple(dict.fromkeys(prefix for route in routes for prefix in route.path_prefixes)),
         repeatable_paths=shown.routes.repeatable_paths,
         readiness=shown.readiness if same_readiness else None,
         servers=tuple(servers),

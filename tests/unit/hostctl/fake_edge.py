@@ -160,10 +160,13 @@ def _servers(routing: Routing | None) -> list[tuple[Backend, Server]]:
 
 
 class _NoFiles:
-    """The edge's files, of which only the description is asked for."""
+    """The edge's files, of which only the description is asked for; no set-up was cut off."""
 
     def load(self) -> dict[str, Any]:
         return {"container": "acp-edge", "images": {"acp-edge": HAPROXY}}
+
+    def unfinished(self) -> None:
+        return None
 
 
 def server_stat(backend: str, server: str, weight: int, status: str, sessions: int) -> ServerStat:

@@ -137,6 +137,14 @@ def test_an_image_that_only_has_the_same_reference_is_a_difference(world: FakeHo
     assert drift(world) == [f"{INGEST} was replaced by hand: it runs {IMAGE}, the release has {IMAGE}"]
 
 
+def test_a_set_up_of_the_edge_that_was_cut_off_is_named(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was to change is not in force yet, and no other difference says so."""
+    monkeypatch.setattr(world.host.edge.files, "unfinished", dict)
+    assert drift(world) == []
+    monkeypatch.setattr(world.host.edge.files, "unfinished", lambda: {"settings": {}})
+    assert drift(world) == ["a set-up of the edge was cut off"]
+
+
 def test_nothing_is_made_without_the_secrets(world: FakeHost) -> None:
     """A missing replica needs the release's secrets; without them it is left and said, and the rest is mended."""
     world.engine.remove(INGEST)
