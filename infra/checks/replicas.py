@@ -140,8 +140,8 @@ def _edge_row(status: Mapping[str, Any], service: str, release: str) -> Mapping[
 
 
 def _is_well(container: Mapping[str, Any]) -> bool:
-    # Docker looks at a new container only when the interval of its health check is over. By then hostctl has run that
-    # check, or asked the container itself, and started nothing that failed.
+    # Docker looks at a new container only when the interval of its health check is over. Before, hostctl has run that
+    # check itself, or it passed before the container was parked.
     return container["state"] == "running" and container["health"] in {None, "healthy", "starting"}
 
 

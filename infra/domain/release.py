@@ -118,9 +118,7 @@ def _service(name: str, service: Service) -> dict[str, Any]:
         "drain_timeout_seconds": service.drain_timeout_seconds,
     }
     if service.routes is not None:
-        document |= {
-            "port": service.port,
-            "readiness": service.readiness.model_dump(mode="json"),
-            "routes": service.routes.model_dump(mode="json"),
-        }
-    return document
+        document |= {"port": service.port, "routes": service.routes.model_dump(mode="json")}
+    # Of a worker only what differs is said: a release that sets nothing is the one that it was before it could.
+    readiness = service.readiness.model_dump(mode="json", exclude_defaults=service.role == "worker")
+    return document | ({"readiness": readiness} if readiness else {})

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from .redact import Redactor
     from .runner import Runner
+    from .spec import ReleaseSpec
 
 UP_TIMEOUT_SECONDS = 180.0
+UP_MARGIN_SECONDS = 30.0
+"""What `up` takes beside the waiting for containers on which others depend."""
 CAUSES = (
     ("port_taken", ("port is already allocated", "address already in use")),
     ("disk_full", ("no space left on device",)),
@@ -40,6 +43,12 @@ def up_argv(project: str, folder: Path, services: Sequence[str] = (), options: S
         ),
         *("up", "--detach", "--no-build", "--pull", "never", "--quiet-pull", *options, *services),
     ]
+
+
+def up_seconds(spec: ReleaseSpec) -> float:
+    """Return how long `up` of a release may take: with `depends_on` it waits until containers are healthy."""
+    longest = max(service.ready_timeout_seconds for service in spec.services)
+    return max(UP_TIMEOUT_SECONDS, longest + UP_MARGIN_SECONDS)
 
 
 def version_argv() -> list[str]:

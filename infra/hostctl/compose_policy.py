@@ -62,17 +62,20 @@ SECURITY_OPTIONS = frozenset({"no-new-privileges", "no-new-privileges:true", "no
 
 def check_compose(fields: Fields, compose: dict[str, Any], images: tuple[str, ...], stack: str) -> None:
     """Record in `fields` everything in a release's compose file that a release may not ask for."""
-    for path, text in _problems(compose, frozenset(images), f"acp-{stack}-"):
+    for path, text in release_problems(compose, frozenset(images), stack):
         fields.problem(f"compose.{path}", text)
 
 
-def _problems(compose: dict[str, Any], images: frozenset[str], prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of each problem."""
+def release_problems(compose: dict[str, Any], images: frozenset[str], stack: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and text of each thing that a release may not ask for; the runner asks the same before it builds.
+
+    `images` are the release's own, by digest.
+    """
     for key in compose:
         if key not in TOP_KEYS and not key.startswith("x-"):
             yield key, "is not allowed in a release"
     for kind in ("networks", "volumes"):
-        yield from _shared(kind, compose.get(kind) or {}, prefix)
+        yield from _shared(kind, compose.get(kind) or {}, f"acp-{stack}-")
     services = compose.get("services")
     if not isinstance(services, dict) or not services:
         yield "services", "must be an object with at least one service"
@@ -107,9 +110,18 @@ def _service(service: Any, images: frozenset[str]) -> Iterator[tuple[str, str]]:
     for option in service.get("security_opt") or []:
         if option not in SECURITY_OPTIONS:
             yield "security_opt", f"{option!r} is not allowed in a release"
+    if _part(service, "deploy", "resources", "reservations").get("devices"):
+        yield "deploy.resources.reservations.devices", "is not allowed in a release"
     for index, volume in enumerate(service.get("volumes") or []):
         if not _is_harmless(volume):
             yield f"volumes[{index}]", "must be a named volume or tmpfs, not a path of the host"
+
+
+def _part(value: Any, *keys: str) -> dict[str, Any]:
+    """Return the object under `keys`, empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def _is_harmless(volume: Any) -> bool:

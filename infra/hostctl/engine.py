@@ -17,6 +17,9 @@ PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 STOP_MARGIN_SECONDS = 15.0
 CONFLICT = 409
+NANOSECONDS = 1_000_000_000
+LONGEST_HEALTH_CHECK_SECONDS = 30.0
+"""What Docker gives a health check that sets no timeout."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Container:
     environment: tuple[str, ...] = ()
     error: str = ""
     health_check: tuple[str, ...] = ()
+    health_timeout_seconds: float = LONGEST_HEALTH_CHECK_SECONDS
+    health_output: str = ""
+    """What the health check said when Docker ran it last."""
     pid: int = 0
     image_id: str = ""
     cpu_shares: int = 0
@@ -273,6 +279,7 @@ def parse_container(raw: dict[str, Any]) -> Container:
     state, config, host = raw["State"], raw["Config"], raw["HostConfig"]
     labels = config.get("Labels") or {}
     networks = raw.get("NetworkSettings", {}).get("Networks") or {}
+    check, health = config.get("Healthcheck") or {}, state.get("Health") or {}
     return Container(
         id=raw["Id"],
         name=raw["Name"].lstrip("/"),
@@ -280,7 +287,7 @@ def parse_container(raw: dict[str, Any]) -> Container:
         project=labels.get(PROJECT_LABEL, ""),
         service=labels.get(SERVICE_LABEL, ""),
         state=state["Status"],
-        health=(state.get("Health") or {}).get("Status"),
+        health=health.get("Status"),
         exit_code=int(state.get("ExitCode") or 0),
         is_oom_killed=bool(state.get("OOMKilled")),
         restarts=int(raw.get("RestartCount") or 0),
@@ -290,15 +297,17 @@ def parse_container(raw: dict[str, Any]) -> Container:
         aliases={name: tuple(network.get("Aliases") or ()) for name, network in networks.items()},
         environment=tuple(config.get("Env") or ()),
         error=str(state.get("Error") or ""),
-        health_check=_health_check((config.get("Healthcheck") or {}).get("Test") or []),
+        health_check=_health_check(check.get("Test") or [], config.get("Shell") or ["/bin/sh", "-c"]),
+        health_timeout_seconds=(check.get("Timeout") or 0) / NANOSECONDS or LONGEST_HEALTH_CHECK_SECONDS,
+        health_output=str((health.get("Log") or [{}])[-1].get("Output") or ""),
         pid=int(state.get("Pid") or 0),
         image_id=str(raw.get("Image") or ""),
         cpu_shares=int(host.get("CpuShares") or 0),
     )
 
 
-def _health_check(test: list[str]) -> tuple[str, ...]:
-    """Return the command of a health check, empty for none."""
+def _health_check(test: list[str], shell: list[str]) -> tuple[str, ...]:
+    """Return the command of a health check, empty for none; `shell` is the image's."""
     if test[:1] == ["CMD"]:
         return tuple(test[1:])
-    return ("/bin/sh", "-c", test[1]) if test[:1] == ["CMD-SHELL"] and test[1:] else ()
+    return (*shell, test[1]) if test[:1] == ["CMD-SHELL"] and test[1:] else ()

@@ -30,20 +30,20 @@ def check_release(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> list
     resources = read_resources(str(host.engine.info().get("DockerRootDir", "/")))
     return [
         check_memory(spec.memory_bytes, resources),
-        _disk(host, check_disk(_wanted(host, spec, disk_bytes), resources)),
+        _disk(host, spec, check_disk(_wanted(host, spec, disk_bytes), resources)),
         _networks(host, spec),
         *_edge(host, spec),
     ]
 
 
 def make_disk_room(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> list[str]:
-    """Remove parked releases, the oldest first, while the disk has no room for the release; return them."""
+    """Remove other parked releases, the oldest first, while the disk has no room for the release; return them."""
 
     def is_enough() -> bool:
         resources = read_resources(str(host.engine.info().get("DockerRootDir", "/")))
         return check_disk(_wanted(host, spec, disk_bytes), resources).ok
 
-    return make_disk(host, is_enough)
+    return make_disk(host, spec.release, is_enough)
 
 
 def _wanted(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> int:
@@ -52,9 +52,9 @@ def _wanted(host: Host, spec: ReleaseSpec, disk_bytes: int | None) -> int:
     return 0 if has_images else DEFAULT_DISK_BYTES if disk_bytes is None else disk_bytes
 
 
-def _disk(host: Host, check: Check) -> Check:
-    """Return the check of the disk; too little room is no obstacle while there are parked releases that can go."""
-    free = spare(host.state)
+def _disk(host: Host, spec: ReleaseSpec, check: Check) -> Check:
+    """Return the check of the disk; too little room is no obstacle while other parked releases can go."""
+    free = spare(host.state, wanted=spec.release)
     if check.ok or not free:
         return check
     note = (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -11,8 +13,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from .errors import HostctlError
+from .health_look import HealthLook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .clock import Clock
     from .engine import Container, Engine
     from .redact import Redactor
@@ -24,7 +29,6 @@ RETRY_SECONDS = 0.2
 WARM_RETRY_SECONDS = 0.1
 """The longest between two looks at what is not ready yet; one that starts up needs the processor itself."""
 WORKER_SECONDS = 1.0
-WORKER_LIMIT_SECONDS = 60.0
 WORKER_INTERVAL_SECONDS = 0.25
 LOG_LINES = 25
 LONGEST_REASON = 220
@@ -59,16 +63,35 @@ def judge(status: int, body: bytes, readiness: Readiness) -> str | None:
 
 
 def probe(address: str, port: int, readiness: Readiness) -> str | None:
-    """Ask one container once; return why it is not ready, or None."""
+    """Ask one container once; return why it is not ready, or None. It has `PROBE_SECONDS`, however its answer drips."""
     connection = http.client.HTTPConnection(address, port, timeout=PROBE_SECONDS)
     try:
-        connection.request("GET", readiness.path, headers={"Host": "localhost", "User-Agent": "acp-hostctl"})
-        response = connection.getresponse()
-        return judge(response.status, response.read(LONGEST_BODY_BYTES), readiness)
+        connection.connect()
+        with _cut_after(PROBE_SECONDS, connection.sock):
+            connection.request("GET", readiness.path, headers={"Host": "localhost", "User-Agent": "acp-hostctl"})
+            response = connection.getresponse()
+            return judge(response.status, response.read(LONGEST_BODY_BYTES), readiness)
     except (OSError, http.client.HTTPException) as error:
         return f"no answer: {str(error) or type(error).__name__}"
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def _cut_after(seconds: float, stream: socket.socket) -> Iterator[None]:
+    """End a connection that the block still reads from by then: each byte of an answer would be waited for anew."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError):
+            stream.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def seconds_since(started_at: str, now: float) -> float:
@@ -93,10 +116,22 @@ class _GaveUpError(Exception):
 
 @dataclass(frozen=True)
 class _Waiting:
-    """What the threads of one waiting share: whether it is over, and the names of the release's secrets."""
+    """What the threads of one waiting share: what it is for, whether it is over, the names of the release's secrets."""
 
     secret_names: frozenset[str]
+    fastest_seconds: float | None
+    takes_all: bool
+    """Whether all that readiness takes is asked for, not only some passes or what served before."""
     over: threading.Event = field(default_factory=threading.Event)
+
+
+def _is_well(container: Container, look: HealthLook, waiting: _Waiting) -> bool:
+    """Return whether a web container that answers passed its own health check, if that is to be seen.
+
+    One that was committed or served before has shown it; Docker starts nothing again that is on trial.
+    """
+    is_new = waiting.takes_all and container.restart_policy == "no"
+    return not is_new or container.health is None or look.is_well(container)
 
 
 class Prober:
@@ -115,15 +150,16 @@ class Prober:
         """Wait for every replica; raise `candidate_not_ready`, `crash_loop` or `out_of_memory` with the last log lines.
 
         `fastest_seconds` is an upper bound on the time between two passes, for the warm start of a release that served
-        before, and `passes` counts instead of what the release says. The first container that fails ends the waiting
-        for all.
+        before, and `passes` counts instead of what the release says. Without both a container on trial has to pass its
+        own health check as well. The first container that fails ends the waiting for all.
         """
         jobs = [(service, name) for service in spec.services for name in spec.containers(service)]
-        waiting = _Waiting(frozenset(spec.secret_names))
+        takes_all = fastest_seconds is None and passes is None
+        waiting = _Waiting(frozenset(spec.secret_names), fastest_seconds, takes_all)
         if passes is not None:
             jobs = [(_with_passes(service, passes), name) for service, name in jobs]
         with ThreadPoolExecutor(max_workers=max(1, len(jobs))) as pool:
-            futures = [pool.submit(self._wait_one, service, name, fastest_seconds, waiting) for service, name in jobs]
+            futures = [pool.submit(self._wait_one, service, name, waiting) for service, name in jobs]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -131,13 +167,18 @@ class Prober:
                 waiting.over.set()
         return [future.result() for future in futures]
 
-    def _wait_one(self, service: Service, name: str, fastest_seconds: float | None, waiting: _Waiting) -> Passed:
+    def _wait_one(self, service: Service, name: str, waiting: _Waiting) -> Passed:
         """Wait for one container."""
-        if service.readiness is None:
-            return self._wait_worker(name, is_warm=fastest_seconds is not None, waiting=waiting)
-        readiness = service.readiness
-        interval = min(readiness.interval_seconds, fastest_seconds or readiness.interval_seconds)
-        retry = min(readiness.interval_seconds, WARM_RETRY_SECONDS if fastest_seconds else RETRY_SECONDS)
+        look = HealthLook(self._engine, self._clock, service.ready_timeout_seconds)
+        if service.readiness is None or not service.is_web:
+            return self._wait_worker(service, name, look, waiting)
+        return self._wait_web(service.port, service.readiness, name, look, waiting)
+
+    def _wait_web(self, port: int, readiness: Readiness, name: str, look: HealthLook, waiting: _Waiting) -> Passed:
+        """Wait until a container answers ready as often as it takes, and its health check passed meanwhile."""
+        fastest = waiting.fastest_seconds
+        interval = min(readiness.interval_seconds, fastest or readiness.interval_seconds)
+        retry = min(readiness.interval_seconds, WARM_RETRY_SECONDS if fastest else RETRY_SECONDS)
         began = self._clock.monotonic()
         passes, reason = 0, "no answer yet"
         while True:
@@ -145,25 +186,28 @@ class Prober:
             address = (
                 container.address_on(self._network) if self._network else next(iter(container.addresses.values()), None)
             )
-            why = probe(address, service.port, readiness) if address else "it has no address yet"
+            why = probe(address, port, readiness) if address else "it has no address yet"
             passes, reason = (passes + 1, reason) if why is None else (0, why)
+            is_well = why is None and _is_well(container, look, waiting)
+            has_passed = passes >= readiness.passes
             taken = self._clock.monotonic() - began
-            if passes >= readiness.passes:
+            if has_passed and is_well:
                 return Passed(name, passes, round(taken, 3))
             if taken >= readiness.timeout_seconds:
-                raise self._failed(
-                    "candidate_not_ready",
-                    name,
-                    f"{name} was not ready within {readiness.timeout_seconds:g} seconds: {self._shown(reason)}",
-                )
-            self._clock.sleep(interval if why is None else retry)
+                reason = look.trouble if has_passed else reason
+                raise self._late(name, "ready", readiness.timeout_seconds, reason)
+            if has_passed:
+                look.pause(interval)
+            else:
+                self._clock.sleep(interval if why is None else retry)
 
-    def _wait_worker(self, name: str, *, is_warm: bool, waiting: _Waiting) -> Passed:
+    def _wait_worker(self, service: Service, name: str, look: HealthLook, waiting: _Waiting) -> Passed:
         """Wait until a container without a port is healthy, or without a health check has run for a moment.
 
         One that was healthy before it was parked need only run. The checks before the commit ask for its health, and
         every phase looks for what has ended.
         """
+        is_warm = waiting.fastest_seconds is not None
         settle_seconds = 0.0 if is_warm else WORKER_SECONDS
         began = self._clock.monotonic()
         while True:
@@ -172,35 +216,26 @@ class Prober:
             up_seconds = max(taken, seconds_since(container.started_at, self._clock.unix()))
             needs_no_look = container.health is None or (is_warm and container.health == "starting")
             is_settled = needs_no_look and container.is_running and up_seconds >= settle_seconds
-            if container.health == "healthy" or is_settled or self._is_well(container):
+            if is_settled or look.is_well(container):
                 return Passed(name, 1, round(taken, 3))
-            if taken >= WORKER_LIMIT_SECONDS:
-                raise self._failed(
-                    "candidate_not_ready", name, f"{name} was not healthy within {WORKER_LIMIT_SECONDS:g} seconds"
-                )
-            self._clock.sleep(WORKER_INTERVAL_SECONDS)
-
-    def _is_well(self, container: Container) -> bool:
-        """Run the health check of a worker that Docker has not looked at yet: its first look comes an interval late."""
-        if container.health != "starting" or not container.health_check:
-            return False
-        try:
-            status, _ = self._engine.execute(
-                container.name, list(container.health_check), timeout_seconds=PROBE_SECONDS
-            )
-        except HostctlError:  # it ended, or takes too long: Docker's own verdict counts
-            return False
-        return status == 0
+            if taken >= service.ready_timeout_seconds:
+                reason = look.trouble or f"it is {container.state}"
+                raise self._late(name, "healthy", service.ready_timeout_seconds, reason)
+            look.pause(WORKER_INTERVAL_SECONDS)
 
     def _running(self, name: str, waiting: _Waiting) -> Container:
-        """Return a container that runs, or raise why it does not."""
+        """Return a container that runs, or raise why it does not.
+
+        One of whose processes the kernel killed a while ago runs nevertheless: that a candidate does so is seen by its
+        trial, and what serves is asked whether it answers.
+        """
         if waiting.over.is_set():
             raise _GaveUpError
         container = self._engine.container(name)
         if container is None:
             raise HostctlError("candidate_not_ready", f"there is no container {name}", container=name)
         self._redactor.add(container.values_of(waiting.secret_names))
-        if container.is_oom_killed:
+        if container.is_oom_killed and not container.is_running:
             raise self._failed("out_of_memory", name, f"{name} was killed: it used more memory than its limit")
         if container.state in {"exited", "dead", "removing", "restarting"}:
             reason = container.error or f"it ended with status {container.exit_code}"
@@ -209,8 +244,15 @@ class Prober:
 
     def _shown(self, reason: str) -> str:
         """Return why a container is not ready, with no secret of the release in it, and then no longer than needed."""
-        masked = self._redactor.text(reason)
+        masked = " ".join(self._redactor.text(reason).split())
         return masked if len(masked) <= LONGEST_REASON else f"{masked[:LONGEST_REASON]}…"
+
+    def _late(self, name: str, state: str, limit_seconds: float, reason: str) -> HostctlError:
+        """Return the error of a container that is not in its state in time."""
+        shown = self._shown(reason)
+        return self._failed(
+            "candidate_not_ready", name, f"{name} was not {state} within {limit_seconds:g} seconds: {shown}"
+        )
 
     def _failed(self, code: str, name: str, message: str) -> HostctlError:
         """Return the error with the container's last log lines."""

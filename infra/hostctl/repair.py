@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import fleet
-from .compose import on_trial
+from .compose import on_trial, up_seconds
 from .drift.containers import EDGE_PROJECT, RELEASE_PREFIX, is_replaced, misplaced, wanted
 from .edge.apply import apply_edge
 from .edge.container import HOLDER
@@ -87,6 +87,7 @@ def _make_missing(host: Host, spec: ReleaseSpec, secrets: dict[str, str]) -> Non
         on_trial(spec.compose),
         secrets={name: secrets[name] for name in spec.secret_names},
         options=["--no-recreate"],
+        timeout_seconds=up_seconds(spec),
     )
     for service in spec.services:
         _rename(host, spec, service.compose_service, spec.containers(service))

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from .state import State
 
 
-def spare(state: State) -> list[str]:
-    """Return the parked releases that may go, the oldest first: never the previous or a pinned one."""
-    safe = {state.current, state.previous, *state.pinned}
+def spare(state: State, *, wanted: str | None = None) -> list[str]:
+    """Return the parked releases that may go, the oldest first: never the previous, a pinned or the `wanted` one."""
+    safe = {state.current, state.previous, wanted, *state.pinned}
     return [release for release in state.parked if release not in safe]
 
 
@@ -25,11 +25,11 @@ def beyond(state: State, keep: int) -> list[str]:
     return free[: max(0, len(free) - room)]
 
 
-def make_disk(host: Host, is_enough: Callable[[], bool]) -> list[str]:
-    """Remove parked releases, the oldest first, until there is enough room or none is left to go; return them."""
+def make_disk(host: Host, wanted: str, is_enough: Callable[[], bool]) -> list[str]:
+    """Remove parked releases, the oldest first, until the `wanted` one has room or none is left to go; return them."""
     gone: list[str] = []
     while not is_enough():
-        chosen = spare(host.state)[:1]
+        chosen = spare(host.state, wanted=wanted)[:1]
         if not chosen:
             break
         host.progress("start", f"the disk is short of room: removing the parked release {chosen[0]}")

@@ -28,11 +28,16 @@ READ_BY_TOOLS = re.compile(
 MOST_REPLICAS = 32
 MOST_PORT = 65535
 PLAIN_TEXT = r"[A-Za-z0-9 ._-]+"
+READY_TIMEOUT_SECONDS = 60.0
+"""What a release that does not say otherwise gives each container to be ready."""
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """How a replica says that it is ready: the JSON body's `field` has the text `equals`, `passes` times in a row."""
+    """How a replica says that it is ready: the JSON body's `field` has the text `equals`, `passes` times in a row.
+
+    A worker is not asked: its health check has to pass within `timeout_seconds`, and the rest is empty or a default.
+    """
 
     path: str
     field: str
@@ -69,6 +74,11 @@ class Service:
     def is_web(self) -> bool:
         """Return whether the edge sends requests to it."""
         return self.role == "web"
+
+    @property
+    def ready_timeout_seconds(self) -> float:
+        """Return how long each of its containers gets to be ready."""
+        return self.readiness.timeout_seconds if self.readiness else READY_TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -155,7 +165,7 @@ def _service(fields: Fields) -> Service:
         port=fields.integer("port", *(() if is_web else (0,)), least=1, most=MOST_PORT),
         replicas=fields.integer("replicas", 1, least=1, most=MOST_REPLICAS),
         memory_bytes=fields.integer("memory_bytes", 0),
-        readiness=_readiness(readiness) if readiness else None,
+        readiness=_readiness(readiness, is_web=is_web) if readiness else None,
         routes=_routes(routes) if routes else Routes(None, (), ()),
         drain_timeout_seconds=fields.number("drain_timeout_seconds", 30.0, most=86400),
     )
@@ -163,15 +173,16 @@ def _service(fields: Fields) -> Service:
     return service
 
 
-def _readiness(fields: Fields) -> Readiness:
-    """Read how readiness is judged."""
+def _readiness(fields: Fields, *, is_web: bool) -> Readiness:
+    """Read how readiness is judged; of a worker nothing is required."""
+    unasked = () if is_web else ("",)
     readiness = Readiness(
-        path=fields.text("path", pattern=PATH),
-        field=fields.text("field", pattern=r"[A-Za-z0-9_.-]+"),
-        equals=fields.text("equals", pattern=PLAIN_TEXT),
+        path=fields.text("path", *unasked, pattern=PATH),
+        field=fields.text("field", *unasked, pattern=r"[A-Za-z0-9_.-]+"),
+        equals=fields.text("equals", *unasked, pattern=PLAIN_TEXT),
         passes=fields.integer("passes", 3, least=1, most=100),
         interval_seconds=fields.number("interval_seconds", 0.5, most=60),
-        timeout_seconds=fields.number("timeout_seconds", 60.0, most=3600),
+        timeout_seconds=fields.number("timeout_seconds", READY_TIMEOUT_SECONDS, most=3600),
     )
     fields.close()
     return readiness

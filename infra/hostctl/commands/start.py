@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from .. import fleet
 from ..clearance import read_clearance, refuse_cold, require_clearance
-from ..compose import on_trial
+from ..compose import on_trial, up_seconds
 from ..converge import converge
 from ..files import read_json
 from ..images import ensure_images, read_registry
@@ -83,6 +83,13 @@ def _maker(host: Host, spec: ReleaseSpec, raw: dict[str, Any], secrets: dict[str
     def up(services: Sequence[str]) -> None:
         """Keep the description, without which a revert finds nothing to remove, then make the containers."""
         fleet.save_spec(host, raw)
-        host.compose.up(spec.project, on_trial(spec.compose), secrets=own, services=services, options=["--no-recreate"])
+        host.compose.up(
+            spec.project,
+            on_trial(spec.compose),
+            secrets=own,
+            services=services,
+            options=["--no-recreate"],
+            timeout_seconds=up_seconds(spec),
+        )
 
     return up

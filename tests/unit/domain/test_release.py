@@ -95,6 +95,19 @@ def test_a_worker_has_neither_port_nor_routes() -> None:
     assert services["acp-ingest"]["routes"]["repeatable_paths"] == ["/api/v1/search"]
 
 
+@pytest.mark.parametrize(("readiness", "said"), [({"timeout_seconds": 600}, {"timeout_seconds": 600}), ({}, None)])
+def test_a_worker_says_how_long_it_takes_where_that_is_set(
+    readiness: dict[str, float], said: dict[str, float] | None
+) -> None:
+    """A stack that sets nothing has the release that it had before this could be set."""
+    values = stack_values()["services"]
+    values["acp-worker"]["readiness"] = readiness
+    release = make_release(make_settings(services=values))
+    worker = next(service for service in release.spec["services"] if service["name"] == "acp-worker")
+    assert worker.get("readiness") == said
+    assert (release.id == make_release().id) is (said is None)
+
+
 def test_a_spec_is_json() -> None:
     """The release document survives being sent."""
     spec = dict(make_release().spec)

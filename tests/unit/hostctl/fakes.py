@@ -166,6 +166,7 @@ class FakeCompose:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
         self.calls: list[tuple[str, dict[str, Any], dict[str, str]]] = []
+        self.timeouts: list[float] = []
         self.problem: HostctlError | None = None
         self.broken: dict[str, dict[str, Any]] = {}
 
@@ -174,6 +175,7 @@ class FakeCompose:
 
     def up(self, project: str, document: Mapping[str, Any], **options: Any) -> None:
         self.calls.append((project, dict(document), dict(options.get("secrets") or {})))
+        self.timeouts.append(options.get("timeout_seconds", 0))
         wanted = options.get("services") or document["services"]
         for service, body in document["services"].items():
             if service not in wanted:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from infra.hostctl.compose import Compose, on_trial, up_argv, up_error
+from infra.hostctl.compose import Compose, on_trial, up_argv, up_error, up_seconds
 from infra.hostctl.docker_socket import DockerError, DockerSocket
 from infra.hostctl.engine import Engine
 from infra.hostctl.errors import HostctlError
+from infra.hostctl.fields import Fields
 from infra.hostctl.images import RegistryLogin, check_architecture, ensure_images, pull_error
 from infra.hostctl.redact import MASK, Redactor
 from infra.hostctl.runner import Finished, Runner
+from infra.hostctl.spec import read_spec
 from infra.hostctl.streams import demultiplex
 from tests.unit.hostctl.fakes import FakeEngine
-from tests.unit.hostctl.release_spec import IMAGE, SECRET, spec
+from tests.unit.hostctl.release_spec import IMAGE, SECRET, readiness, spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -204,6 +206,14 @@ def test_compose_gets_its_file_on_stdin_and_pulls_nothing() -> None:
         "--env-file", "/dev/null", "--file", "-", "up", "--detach", "--no-build", "--pull", "never",
         "--quiet-pull", "--no-deps", "ingest",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(10, 180), (149, 180), (600, 630)])
+def test_compose_has_more_time_than_any_container_has_to_be_ready(timeout: float, seconds: float) -> None:
+    """What depends on a healthy service is started only then; three minutes are the least."""
+    value = spec("v1")
+    value["services"][1]["readiness"] = readiness(timeout_seconds=timeout)
+    assert up_seconds(read_spec(Fields(value))) == seconds
 
 
 class FakeRunner:

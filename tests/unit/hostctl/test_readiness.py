@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
@@ -63,12 +67,52 @@ def test_a_probe_tells_why_there_was_no_answer() -> None:
     assert "no answer" in str(probe("127.0.0.1", server.server_port, READY))
 
 
+def test_an_answer_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps no host from its work."""
+    monkeypatch.setattr(readiness, "PROBE_SECONDS", 0.2)
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def drip() -> None:
+        stream, _ = listening.accept()
+        with stream, contextlib.suppress(OSError):
+            stream.recv(4096)
+            stream.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not over.wait(0.01):
+                stream.sendall(b" ")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        assert probe("127.0.0.1", listening.getsockname()[1], READY) is not None
+    finally:
+        over.set()
+        thread.join()
+        listening.close()
+
+
 class StandingClock(FakeClock):
     """A clock on which no time passes while others wait a moment."""
 
     def sleep(self, seconds: float) -> None:
         """Let the other threads go on."""
         threading.Event().wait(0.001)
+
+
+def test_what_serves_is_asked_though_a_process_of_it_was_killed() -> None:
+    """Docker keeps the mark on a container that runs on; one that ended by it is told as such."""
+    release = read_spec(Fields(spec("v1", services=["ingest"])))
+    workers = replace(release, services=release.workers)
+    engine = FakeEngine()
+    engine.all["acp-v1-worker-1"] = Container(
+        id="w", name="acp-v1-worker-1", image=IMAGE, project="acp-v1", service="", state="running", health=None,
+        exit_code=0, is_oom_killed=True, restarts=0, restart_policy="no", started_at="",
+    )  # fmt: skip
+    prober = Prober(engine, StandingClock(), None, Redactor())  # type: ignore[arg-type]
+    assert prober.wait(workers, fastest_seconds=0.1)
+    engine.change("acp-v1-worker-1", state="exited")
+    with pytest.raises(HostctlError, match="used more memory"):
+        prober.wait(workers, fastest_seconds=0.1)
 
 
 @pytest.mark.timeout(20)
@@ -175,3 +219,30 @@ def test_a_health_check_is_read_as_docker_has_it(test: list[str], argv: tuple[st
         "Config": {"Image": IMAGE, "Healthcheck": {"Test": test}},
     }  # fmt: skip
     assert parse_container(raw).health_check == argv
+
+
+@pytest.mark.parametrize(
+    ("check", "health", "seconds", "output"),
+    [
+        ({"Timeout": 5_000_000_000}, {"Log": [{"Output": "first"}, {"Output": "last"}]}, 5, "last"),
+        ({"Timeout": 0}, {"Log": []}, 30, ""),
+        ({}, {"Log": None}, 30, ""),
+    ],
+)
+def test_a_health_check_has_its_own_time_and_its_last_words(
+    check: dict[str, Any], health: dict[str, Any], seconds: float, output: str
+) -> None:
+    """Docker counts in nanoseconds, and gives half a minute where nothing is set."""
+    raw = {
+        "Id": "x", "Name": "/x", "State": {"Status": "running", "Health": {"Status": "starting", **health}},
+        "HostConfig": {}, "Config": {"Image": IMAGE, "Healthcheck": {"Test": ["CMD", "a"], **check}},
+    }  # fmt: skip
+    found = parse_container(raw)
+    assert (found.health_timeout_seconds, found.health_output) == (seconds, output)
+
+
+def test_a_health_check_runs_in_the_shell_of_its_image() -> None:
+    """As Docker runs it."""
+    config = {"Image": IMAGE, "Healthcheck": {"Test": ["CMD-SHELL", "a"]}, "Shell": ["/bin/bash", "-ec"]}
+    raw = {"Id": "x", "Name": "/x", "State": {"Status": "running"}, "HostConfig": {}, "Config": config}
+    assert parse_container(raw).health_check == ("/bin/bash", "-ec", "a")

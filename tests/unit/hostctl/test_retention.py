@@ -86,6 +86,33 @@ def test_a_short_disk_prunes_the_oldest_first_and_says_so(world: FakeHost, monke
     assert "start: the disk is short of room: removing the parked release v1" in world.progress
 
 
+def test_a_short_disk_never_takes_the_release_that_is_asked_for(
+    world: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others go in its place, and it comes back warm; the preflight names none but those."""
+    short_disk(world, monkeypatch, enough_at=3)
+    (disk,) = [check for check in world.call("preflight", spec=spec("v1"))["checks"] if check["name"] == "disk"]
+    assert "from v2 on, as many as are needed of 3" in disk["note"]
+    pulls = len(world.engine.pulls)
+    assert world.start("v1")["warm"] is True
+    assert len(world.engine.pulls) == pulls
+    assert world.host.state.parked == ("v4", "v5")
+
+
+def test_a_disk_that_has_nothing_else_to_give_keeps_the_release_that_is_asked_for(
+    world: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the preflight nor the start counts on it."""
+    short_disk(world, monkeypatch, enough_at=-1)
+    world.call("prune", keep=2)
+    assert world.host.state.parked == ("v4", "v5")
+    (disk,) = [check for check in world.call("preflight", spec=spec("v4"))["checks"] if check["name"] == "disk"]
+    assert not disk["ok"]
+    with pytest.raises(HostctlError, match="disk"):
+        world.start("v4")
+    assert world.host.state.parked == ("v4", "v5")
+
+
 def test_a_disk_that_stays_short_is_an_error(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that may go is gone, current and previous are not."""
     short_disk(world, monkeypatch, enough_at=-1)

@@ -48,6 +48,16 @@ def test_a_worker_needs_no_port_and_no_readiness() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "seconds"), [({}, 60), ({"readiness": {"timeout_seconds": 600}}, 600), ({"readiness": readiness()}, 10)]
+)
+def test_a_worker_may_say_how_long_it_takes(said: dict[str, Any], seconds: float) -> None:
+    """A release that was described before it could says nothing, or all that a web service does."""
+    value = spec("v1")
+    value["services"][-1] |= said
+    assert read(value).workers[0].ready_timeout_seconds == seconds
+
+
+@pytest.mark.parametrize(
     ("change", "path"),
     [
         ({"release": "a/b"}, "spec.release"),
@@ -106,6 +116,7 @@ def test_a_service_must_be_in_the_compose_file() -> None:
         ("env_file", "/etc/shadow"),
         ("build", "."),
         ("extends", {"file": "/x"}),
+        ("deploy", {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}),
     ],
 )
 def test_a_release_cannot_ask_for_the_host(key: str, value: object) -> None:
@@ -137,6 +148,7 @@ def test_what_an_app_needs_is_allowed() -> None:
     body = spec("v1")
     body["compose"]["volumes"] = {"data": {"external": True, "name": "acp-local-data"}}
     body["compose"]["services"]["ingest"] |= {
+        "deploy": {"resources": {"reservations": {"memory": "32m"}}},
         "image": IMAGE, "read_only": True, "tmpfs": ["/cache"], "cap_drop": ["ALL"], "volumes": ["data:/data", "/more"],
         "security_opt": ["no-new-privileges:true"], "mem_limit": 1, "cpus": 0.5, "healthcheck": {"disable": True},
     }  # fmt: skip
