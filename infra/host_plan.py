@@ -18,11 +18,11 @@ from infra.hostctl.build import build_zipapp
 from infra.paths import CACHE_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from infra.components.release_rollout import Preflight
     from infra.settings import Settings
-    from infra.settings.model import Host
+    from infra.settings.model import Host, Service
     from infra.settings.secrets import SecretValues
 
 LEAST_VERIFY_PORTS = 4  # what every host was given when there were fewer web services: a new port needs a new edge
@@ -33,17 +33,19 @@ def declare_hosts(
     secrets: SecretValues,
     platform: Mapping[str, pulumi.Output[str]],
     options: pulumi.ResourceOptions,
+    *,
+    also: Sequence[Service] = (),
 ) -> list[pulumi.Resource]:
     """Declare what every host keeps between releases and return the agents, which stand behind all of it.
 
-    `options` make all of it wait for the gate.
+    `options` make all of it wait for the gate. The edge reaches the services of the settings and those in `also`.
     """
     zipapp = build_zipapp(CACHE_FOLDER)
     setup_key = pulumi.Output.secret(read_key(settings.ssh.setup_key_file, "ssh.setup_key_file"))
     public_key = read_key(settings.ssh.deploy_key_file + ".pub", "ssh.deploy_key_file").strip()
     signing = settings.gate.signing
     signers = [read_key(signing.release_key_file + ".pub", "gate.signing.release_key_file").strip()] if signing else []
-    edge = platform["edge"].apply(lambda image: edge_request(settings, image))
+    edge = platform["edge"].apply(lambda image: edge_request(settings, image, also))
     core = _core_request(settings, platform)
     agents: list[pulumi.Resource] = []
     for host in settings.hosts:
@@ -71,7 +73,9 @@ def declare_hosts(
                     core=core,
                     core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
                     signers=signers,
-                    permit_ports=[settings.edge.verify_base_port + index for index in range(verify_count(settings))],
+                    permit_ports=[
+                        settings.edge.verify_base_port + index for index in range(verify_count(settings, also))
+                    ],
                 ),
                 left_alone(
                     settings, host, pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[data]))
@@ -138,14 +142,16 @@ def registry_login(settings: Settings, secrets: SecretValues) -> pulumi.Output[M
     )
 
 
-def verify_count(settings: Settings) -> int:
+def verify_count(settings: Settings, also: Sequence[Service]) -> int:
     """Return how many loopback ports reach one release alone: one per web service, for candidate and for current."""
-    return max(LEAST_VERIFY_PORTS, 2 * sum(service.routes is not None for service in settings.services.values()))
+    most = max(sum(service.routes is not None for service in group) for group in (settings.services.values(), also))
+    return max(LEAST_VERIFY_PORTS, 2 * most)
 
 
-def edge_request(settings: Settings, image: str) -> dict[str, Any]:
+def edge_request(settings: Settings, image: str, also: Sequence[Service]) -> dict[str, Any]:
     """Return what hostctl is told of the edge."""
     edge = settings.edge
+    routed = [service.routes for service in (*settings.services.values(), *also) if service.routes]
     return {
         "stack": settings.stack,
         "image": image,
@@ -153,9 +159,9 @@ def edge_request(settings: Settings, image: str) -> dict[str, Any]:
         "bind_address": edge.bind_address,
         "http_port": edge.http_port,
         "https_port": edge.https_port if edge.tls else None,
-        "public_ports": sorted(s.routes.public_port for s in settings.services.values() if s.routes),
+        "public_ports": sorted({routes.public_port for routes in routed}),
         "verify_base_port": edge.verify_base_port,
-        "verify_count": verify_count(settings),
+        "verify_count": verify_count(settings, also),
         "tls": {
             "certificate_file": edge.tls.certificate_file,
             "hsts_seconds": edge.tls.hsts_seconds,

@@ -22,10 +22,12 @@ from infra.release import (
     choose_run_id,
     fingerprints,
     origin_of,
+    others_told,
     read_earlier,
     read_promoted,
     recorded_gate,
     run_id_of,
+    settings_of_then,
     utc_now,
 )
 from infra.settings import Settings, load_settings, one_update_overrides
@@ -43,23 +45,29 @@ def main() -> None:
     declare(settings, secrets)
 
 
-def declare(settings: Settings, secrets: SecretValues) -> None:
-    """Declare images, the gate, hosts, candidates, the rollout and the record of one stack."""
+def declare(today: Settings, secrets: SecretValues) -> None:
+    """Declare images, the gate, hosts, candidates, the rollout and the record of one stack, by the settings of today.
+
+    What these say of the release itself is replaced by what was recorded, where the update goes back to one.
+    """
     started_at = utc_now()
-    check_templates(settings)
+    check_templates(today)
     earlier = read_earlier()
+    settings = settings_of_then(today, earlier)
     prints = fingerprints(settings, secrets, earlier.fingerprint_key)
     source = find_source(settings, earlier, pulumi.Output.secret(secrets["REGISTRY_PASSWORD"]), prints)
     announce_change(settings, source.versions, earlier, prints)
     promoted = read_promoted(settings)
     origin = origin_of(settings, source.commit, earlier, promoted)
     reached = settings.without_skipped()
-    run_id = run_id_of(source.release, earlier, host_keys(settings), choose_run_id(os.environ))
+    fresh = choose_run_id(os.environ)
+    run_id = run_id_of(source.release, earlier, host_keys(settings), fresh, goes_back=bool(settings.rollback_to))
     keyed: dict[str, Any] = {
         "release": source.release.apply(lambda known: known.id),
         "run_id": run_id,
         "commit": source.commit,
         "settings": to_text(reached.model_dump(mode="json")),
+        "others": to_text(others_told(settings, today, earlier)),
         "spec": source.release.apply(lambda known: to_text(dict(known.spec))),
     }
 
@@ -72,7 +80,13 @@ def declare(settings: Settings, secrets: SecretValues) -> None:
         accept_risk=accepted_risk(settings, os.environ),
         recorded=recorded_gate(settings, earlier),
     )
-    agents = declare_hosts(settings, secrets, source.platform, pulumi.ResourceOptions(depends_on=[gate]))
+    agents = declare_hosts(
+        settings,
+        secrets,
+        source.platform,
+        pulumi.ResourceOptions(depends_on=[gate]),
+        also=tuple(today.services.values()),
+    )
     preflight = Preflight("preflight", {**keyed, "cleared": gate.cleared}, pulumi.ResourceOptions(depends_on=agents))
     candidates = declare_candidates(settings, secrets, keyed, preflight, gate.clearance)
     rollout = Rollout(

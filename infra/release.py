@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets as random
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from infra.adapters.background import find_engine
 from infra.adapters.checkpoint_read import until_whole
 from infra.adapters.ci import ci_run_id
 from infra.adapters.origin import read_origin
@@ -20,9 +22,10 @@ from infra.domain.ledger import settings_services
 from infra.domain.numbers import whole_numbers
 from infra.domain.recorded_gate import recorded_scan
 from infra.domain.release import fingerprint
-from infra.errors import UsageError
+from infra.errors import SettingsError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.settings.load import RISK_VARIABLE
+from infra.settings.recorded import ANY_OTHER, as_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +88,27 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def settings_of_then(settings: Settings, earlier: Earlier) -> Settings:
+    """Return the settings by which this update is judged: for a rollback with what was recorded of its release."""
+    entry = earlier.find(settings.rollback_to) if settings.rollback_to else None
+    return as_recorded(settings, entry) if entry else settings
+
+
+def others_told(settings: Settings, today: Settings, earlier: Earlier) -> dict[str, Any]:
+    """Return, by release, what is said of one that the update finds on the hosts, as `Settings.of_release` does.
+
+    That is the recorded one, by its entry, where that says something else than `today`; and any other (`ANY_OTHER`), by
+    `today`, where the update itself goes by other `settings`. An entry that does not say it is left to `today`.
+    """
+    said = today.of_release()
+    told = {} if settings.of_release() == said else {ANY_OTHER: said}
+    with contextlib.suppress(UsageError, SettingsError):
+        recorded = as_recorded(today, earlier.entry).of_release() if earlier.entry else said
+        if recorded != said:
+            told[str(earlier.entry["release"])] = recorded
+    return told
+
+
 def origin_of(settings: Settings, commit: str, earlier: Earlier, promoted: Sequence[Mapping[str, Any]]) -> Origin:
     """Return who asks for this update from where; the commit of a recorded or tagged release is that of its build."""
     origin = read_origin(os.environ, PROJECT_ROOT, commit)
@@ -129,9 +153,14 @@ def accepted_risk(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def choose_run_id(environ: Mapping[str, str]) -> str:
-    """Return the id of this run: the CI run's, or the moment and the engine process it belongs to."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return ci_run_id(environ) or f"{stamp}-{os.getppid()}"
+    """Return the id of this update, in CI after that of the run: the moment its engine began, and the engine's process.
+
+    It is the same in the update's preview, and another one when the same CI run updates again: the leases of the first
+    attempt are given back by then.
+    """
+    engine = find_engine()
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(engine.create_time()))
+    return "-".join(part for part in (ci_run_id(environ), stamp, str(engine.pid)) if part)
 
 
 def fingerprints(settings: Settings, secrets: SecretValues, key: str) -> dict[str, str]:
@@ -140,16 +169,17 @@ def fingerprints(settings: Settings, secrets: SecretValues, key: str) -> dict[st
 
 
 def run_id_of(
-    release: pulumi.Output[Release], earlier: Earlier, hosts: Mapping[str, str], fresh: str
+    release: pulumi.Output[Release], earlier: Earlier, hosts: Mapping[str, str], fresh: str, *, goes_back: bool = False
 ) -> pulumi.Output[str]:
     """Return the recorded run id while the wanted release is recorded for all `hosts`, else a fresh one.
 
-    `hosts` are keys by host name. A host that is new in the stack gets the release by a run over the whole group.
+    `hosts` are keys by host name. A host that is new in the stack gets the release by a run over the whole group. An
+    update that `goes_back` is always a run of its own: to the recorded release it goes from what is in no record.
     """
     recorded = earlier.entry
-    has_hosts = hosts.items() <= (recorded.get("hosts") or {}).items()
+    stays = not goes_back and hosts.items() <= (recorded.get("hosts") or {}).items()
     return release.apply(
-        lambda known: str(recorded["run_id"]) if has_hosts and recorded.get("release") == known.id else fresh
+        lambda known: str(recorded["run_id"]) if stays and recorded.get("release") == known.id else fresh
     )
 
 

@@ -12,7 +12,7 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9._:/-]+")
 
 
 def ci_run_id(environ: Mapping[str, str]) -> str | None:
-    """Return the id of the CI run and its attempt, None outside of one."""
+    """Return the id of the CI run and its attempt, None outside of one; those of its updates begin with it."""
     if not environ.get("GITHUB_RUN_ID"):
         return None
     return f"ci-{environ['GITHUB_RUN_ID']}-{environ.get('GITHUB_RUN_ATTEMPT', '1')}"

@@ -16,6 +16,7 @@ from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.cli.rollback_need import is_needed
 from infra.domain.rollback import Target, default_target, rollback_message
 from infra.domain.rollback_change import describe_rollback
+from infra.domain.unrecorded import common_release, unrecorded_target
 from infra.errors import RolloutError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients, who
@@ -27,9 +28,11 @@ from infra.rollout.warmth import (
     host_returns,
     refuse_impossible,
     refuse_serving,
+    serving_releases,
     without_silent,
 )
 from infra.settings.load import OVERRIDES, RISK_VARIABLE, ROLLBACK_VARIABLE, SKIP_VARIABLE
+from infra.settings.recorded import as_recorded
 from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
@@ -47,7 +50,9 @@ UPDATE_TIMEOUT_SECONDS = 3600.0
 
 @click.command(epilog="Example: acp-release rollback --stack production --to v1.4.1-1a2b3c4d")
 @stack_option
-@click.option("--to", "wanted", metavar="RELEASE", help="Release to go back to; default: the one that served before.")
+@click.option(
+    "--to", "wanted", metavar="RELEASE", help="Release to go back to; default: the one that served before what serves."
+)
 @click.option("--accept-risk", metavar="REASON", help="Go back even if the gate blocks that release; is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--if-needed", is_flag=True, help="Only when this CI run's release stands and the hosts did not go back.")
@@ -63,11 +68,15 @@ def rollback(
     with ThreadPoolExecutor() as pool:  # both take a second or two
         asking = pool.submit(ask_hosts, host_clients(settings))
         outputs = stack_outputs(stack)
-    target = find_target(stack, outputs, wanted or None, hosts=[host.name for host in settings.hosts])
-    returns = without_silent(settings, host_returns(asking.result(), str(target.entry["release"])))
+    answers = asking.result()
+    serving = serving_releases(answers)
+    hosts = [host.name for host in settings.hosts]
+    target = find_target(stack, outputs, wanted or None, serving=serving, hosts=hosts)
+    as_recorded(settings, target.entry)  # the update would refuse the same, after the question
+    returns = without_silent(settings, host_returns(answers, str(target.entry["release"])))
     password = read_secrets(settings, os.environ, root=PROJECT_ROOT)["REGISTRY_PASSWORD"]
     refuse_impossible(settings, password, target.entry, returns)
-    plan = make_plan(stack, outputs, target, returns)
+    plan = make_plan(stack, outputs, target, serving=serving, returns=returns)
     if not (as_json and yes):
         emit(plan, as_json=as_json, text=lambda: _print(plan))
     if not yes:
@@ -82,15 +91,25 @@ def rollback(
         emit({**plan, "done": True}, as_json=True, text=lambda: None)
 
 
-def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None, *, hosts: Collection[str]) -> Target:
-    """Return the release to go back to; raise `UsageError` when there is none, or it serves already."""
+def find_target(
+    stack: str,
+    outputs: Mapping[str, Any],
+    wanted: str | None,
+    *,
+    serving: Mapping[str, str | None],
+    hosts: Collection[str],
+) -> Target:
+    """Return the release to go back to; raise `UsageError` when there is none, or it serves already.
+
+    `hosts` are those of the stack, `serving` is what those that answered have committed.
+    """
     history: Sequence[Mapping[str, Any]] = outputs.get("history") or []
     if wanted is None:
-        target = default_target(history)
+        target = unrecorded_target(history, serving) or default_target(history)
         if target is None:
             raise UsageError(f"stack {stack} has no release before the current one", mend="nothing was changed")
         return target
-    refuse_serving(stack, wanted, outputs.get("release_entry") or {}, hosts)
+    refuse_serving(stack, wanted, outputs.get("release_entry") or {}, serving, hosts)
     entry = next((entry for entry in history if entry["release"] == wanted), None)
     if entry is None:
         known = ", ".join(dict.fromkeys(str(entry["release"]) for entry in history)) or "none"
@@ -98,23 +117,46 @@ def find_target(stack: str, outputs: Mapping[str, Any], wanted: str | None, *, h
     return Target(entry=entry, why="it was asked for")
 
 
-def make_plan(stack: str, outputs: Mapping[str, Any], target: Target, returns: Sequence[HostReturn]) -> dict[str, Any]:
-    """Return what the rollback would do: `{stack, from, to, why, changes, hosts: {name: warm|cold|skipped}}`."""
+def make_plan(
+    stack: str,
+    outputs: Mapping[str, Any],
+    target: Target,
+    *,
+    serving: Mapping[str, str | None],
+    returns: Sequence[HostReturn],
+) -> dict[str, Any]:
+    """Return what the rollback would do: `{stack, from, to, why, changes, hosts: {name: warm|cold|skipped}}`.
+
+    `from` is what serves, several releases where the hosts differ; where none answered it is the recorded one.
+    """
+    releases = list(dict.fromkeys(release for release in serving.values() if release))
     return {
         "stack": stack,
-        "from": outputs.get("release"),
+        "from": ", ".join(releases) or outputs.get("release"),
         "to": target.entry["release"],
         "why": target.why,
-        "changes": describe_rollback(outputs.get("release_entry") or {}, target.entry),
+        "changes": _changes(outputs, target, releases),
         "hosts": {item.host: item.how for item in returns},
     }
+
+
+def _changes(outputs: Mapping[str, Any], target: Target, releases: Sequence[str]) -> list[str]:
+    """Return a line per difference from what serves, or from what is recorded where the hosts differ."""
+    entries = {entry["release"]: entry for entry in reversed(outputs.get("history") or [])}
+    current = entries.get(common_release(releases)) or outputs.get("release_entry") or {}
+    unknown = [release for release in releases if release not in entries]
+    return [
+        *(f"{release} is in no record: what it changed is not known" for release in unknown),
+        *describe_rollback(current, target.entry),
+    ]
 
 
 def _print(plan: Mapping[str, Any]) -> None:
     screen = console()
     screen.print(f"[bold]{plan['stack']}[/bold]: {plan['from']} → {plan['to']}")
     screen.print(f"  why     {plan['why']}")
-    for line in plan["changes"] or ["nothing but the release id"]:
+    nothing = "nothing: it serves already" if plan["from"] == plan["to"] else "nothing but the release id"
+    for line in plan["changes"] or [nothing]:
         screen.print(f"  change  {escape(line)}")
     for host, warmth in plan["hosts"].items():
         screen.print(f"  host    {host} {MEANING[warmth]}")

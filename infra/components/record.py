@@ -18,36 +18,48 @@ if TYPE_CHECKING:
 
 
 class RecordProvider(ResourceProvider):
-    """Keeps the record; a release that is recorded already changes nothing."""
+    """Keeps the record; of a release that is recorded already only the hosts that have it change."""
 
     serialize_as_secret_always = False
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Update in place when the release or its run is another one."""
+        """Update in place when the release, its run or its hosts are others."""
         # While the engine works out what a replaced rollout takes with it, the entry is unknown.
         is_known = isinstance(_news.get("entry"), str)
-        changed = not is_known or not is_same_run(_entry(_olds), _entry(_news))
+        changed = not is_known or not _is_recorded(_entry(_olds), _entry(_news))
         return DiffResult(changes=changed or _olds.get("fingerprint_key") != _news.get("fingerprint_key"))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Record the first release; a record that is made anew alone goes on with the history of the outputs."""
         show_errors_once()
         _require_rolled_out(props)
-        entry = _entry(props)
         kept = _kept_history(props["stack"]) if props["earlier"] else []
-        if kept and is_same_run(kept[0], entry):
-            history, entry = kept, kept[0]
-        else:
-            history = push(kept, entry)
-        outs = {**props, "entry": to_text(entry), "history": pack(history), "previous": previous_release(history)}
-        return CreateResult(id_=props["stack"], outs=outs)
+        return CreateResult(id_=props["stack"], outs=_recorded(props, kept))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Put the release on top of the history."""
+        """Put the release on top of the history, or say which hosts have the one that is there."""
         show_errors_once()
         _require_rolled_out(_news)
-        history = push(unpack(_olds.get("history")), _entry(_news))
-        return UpdateResult(outs={**_news, "history": pack(history), "previous": previous_release(history)})
+        return UpdateResult(outs=_recorded(_news, unpack(_olds.get("history"))))
+
+
+def _is_recorded(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether an entry says nothing new: it is of the same run, on the same hosts."""
+    return is_same_run(old, new) and old.get("hosts") == new.get("hosts")
+
+
+def _recorded(props: Mapping[str, Any], kept: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the outputs with the entry on top of the history that is kept.
+
+    One of a run that is there already stays what it is, but for the hosts: one that left the stack and returns is new.
+    """
+    entry = _entry(props)
+    if kept and is_same_run(kept[0], entry):
+        history = [{**kept[0], "hosts": entry["hosts"]}, *kept[1:]]
+    else:
+        history = push(kept, entry)
+    outs = {"entry": to_text(history[0]), "history": pack(history), "previous": previous_release(history)}
+    return {**props, **outs}
 
 
 def _require_rolled_out(props: Mapping[str, Any]) -> None:

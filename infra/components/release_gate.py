@@ -48,7 +48,7 @@ class Gate(pulumi.ComponentResource):
         images = source.release.apply(lambda known: {ref.name: ref.pinned for ref in known.images})
         own: dict[str, pulumi.Output[str]] = {
             image: images.apply(lambda pinned, image=image: pinned[image])  # type: ignore[misc]
-            for image in settings.images
+            for image in source.versions
         }
         common = {"settings": values, "policy": policy_hash(settings)}
         scans = [

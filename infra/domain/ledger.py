@@ -69,6 +69,7 @@ def entry_of(
         "platform": dict(platform),
         "fingerprints": prints,
         "spec": dict(release.spec),
+        "settings": settings.of_release(),
         "hosts": host_keys(settings),
         "summary": {**(run.summary or release_summary(settings, release)), "secrets": prints},
         "strategy": "blue-green" if settings.rollback_to else settings.rollout.strategy,

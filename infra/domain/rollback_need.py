@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from infra.domain.run_ids import are_same_run
+from infra.domain.unrecorded import common_release
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -28,7 +31,8 @@ def rollback_need(entry: Mapping[str, Any], run_id: str | None, hosts: Sequence[
     release = entry.get("release")
     if not release:
         return Need(action="nothing", why="nothing was ever released here, so there is nothing to go back to")
-    is_own = run_id is not None and entry.get("run_id") == run_id and entry.get("kind") != "rollback"
+    is_ours = run_id is not None and are_same_run(str(entry.get("run_id") or ""), run_id)
+    is_own = is_ours and entry.get("kind") != "rollback"
     if is_own:
         return Need(action="roll back", why=f"this run released {release}, and what came after found it bad")
     if committed := _committed(hosts, release):
@@ -42,9 +46,9 @@ def rollback_need(entry: Mapping[str, Any], run_id: str | None, hosts: Sequence[
 
 def _committed(hosts: Sequence[Mapping[str, Any]], release: str) -> str:
     """Return the release that every host serves for good in place of the recorded one, empty without one."""
-    serving = {str(host.get("serving") or "") for host in hosts}
+    serving = common_release(host.get("serving") for host in hosts)
     is_settled = not any(host.get("error") or host.get("candidate") for host in hosts)
-    return serving.pop() if is_settled and len(serving) == 1 and serving != {release} else ""
+    return serving if is_settled and serving != release else ""
 
 
 def _unsettled(host: Mapping[str, Any], release: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.domain.notices.deployment import FINAL, STATES, TASK, deployment, inactive, status
 from infra.domain.notices.notice import OUTCOMES
+from infra.domain.run_ids import are_same_run
 from infra.notify.delivery import DelayedError, RefusedError, checked_address, exchange
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Repository:
         for known in listed:
             payload = _payload(known)
             is_same = payload.get("release") in {"", notice.release} or not notice.release
-            if payload.get("run_id") == notice.run_id and is_same:
+            if are_same_run(str(payload.get("run_id") or ""), notice.run_id) and is_same:
                 identity = int(known["id"])
                 may_end_again = state in FINAL and bool(notice.release)
                 return identity if may_end_again or self._state(identity) not in FINAL else None

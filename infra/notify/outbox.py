@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from infra.domain.notices.notice import OUTCOMES, Event, Notice
+from infra.domain.run_ids import are_same_run
 from infra.paths import CACHE_FOLDER
 
 if TYPE_CHECKING:
@@ -106,8 +107,11 @@ class Outbox:
         return self._mark(run_id, release).exists() or self.told(run_id)
 
     def told(self, run_id: str, events: frozenset[Event] = OUTCOMES) -> bool:
-        """Return whether one of `events` of a run was put here already."""
-        return any(letter.notice.run_id == run_id and letter.notice.event in events for letter in self.all_letters())
+        """Return whether one of `events` of an update was put here already, or of any in a CI run's attempt."""
+        return any(
+            are_same_run(letter.notice.run_id, run_id) and letter.notice.event in events
+            for letter in self.all_letters()
+        )
 
     def note(self, letter: Letter, error: str, not_before: float) -> None:
         """Keep why an attempt failed and until when the receiver wants to be left alone."""

@@ -17,6 +17,7 @@ from infra.domain.text_form import from_text
 from infra.paths import PROJECT_ROOT
 from infra.rollout.hosts import HostGroup
 from infra.settings.load import settings_of
+from infra.settings.recorded import ANY_OTHER, as_recorded
 from infra.settings.secrets import SecretValues, read_secrets
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class RolloutContext:
     """One rollout: the settings, the release document, the hosts with their leases, and the secrets.
 
-    `before` names what was at fault before the rollout began, `recorded` is the release that the stack's record has.
+    `others` has, by release, the settings of those that are asked by others than `settings`. `before` names what was at
+    fault before the rollout began, `recorded` is the release that the stack's record has.
     """
 
     settings: Settings
@@ -38,6 +40,7 @@ class RolloutContext:
     group: HostGroup
     secrets: SecretValues
     clearance: Mapping[str, str] | None = None
+    others: Mapping[str, Settings] = field(default_factory=dict)
     before: tuple[str, ...] = ()
     recorded: str = ""
     audit: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +49,12 @@ class RolloutContext:
     def release(self) -> str:
         """Return the id of the release."""
         return str(self.spec["release"])
+
+    def settings_of(self, release: str) -> Settings:
+        """Return the settings by which a release is asked: this one's, those that were recorded, or today's."""
+        if release == self.release:
+            return self.settings
+        return self.others.get(release) or self.others.get(ANY_OTHER) or self.settings
 
     @property
     def registry_login(self) -> dict[str, str]:
@@ -70,6 +79,10 @@ def open_context(props: Mapping[str, Any]) -> RolloutContext:
         group=HostGroup(clients=clients, leases=whole_numbers(props.get("leases") or {})),
         secrets=secrets,
         clearance=props.get("clearance"),
+        others={
+            release: as_recorded(settings, {"release": release, "settings": told})
+            for release, told in from_text(props.get("others") or {}).items()
+        },
         before=tuple(props.get("before") or ()),
         recorded=str(props.get("recorded") or ""),
         audit=whole_numbers(props.get("audit") or {}),

@@ -64,8 +64,7 @@ def _preflight(context: RolloutContext, show: Callable[[str], None]) -> dict[str
         context.group.each(acquire)
         serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name], show))
         pin_releases(HostGroup(clients=context.group.clients, leases=leases), context.settings.rollout, serving)
-        services = {row["name"] for status in serving.values() for row in status["services"]}
-        before = examine_before(context, services) if all(status["serving"] for status in serving.values()) else []
+        before = examine_before(context, serving) if all(status["serving"] for status in serving.values()) else []
         # A rollback is the mend of a release that is not healthy: its health is no reason to keep it.
         if context.settings.checks.healthy_before and not context.settings.rollback_to:
             refuse_unhealthy(before)

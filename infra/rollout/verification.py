@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.checks.blame import RELEASE, REPLICA, at_fault
 from infra.checks.early import hand_in_jobs, take_back_jobs
@@ -13,7 +13,7 @@ from infra.checks.suite import examine
 from infra.errors import CheckError, HostError, ReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from infra.checks.result import CheckResult
@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 CHECKED_BEFORE = "mend the dependency first; to release a fix for it, set `acp:checks` `healthy_before: false`"
 
 
-def examine_before(context: RolloutContext, services: Collection[str]) -> list[CheckResult]:
-    """Return what the running release, whichever it is, answers before this one begins; it serves `services`."""
-    subject = public_subject(context.settings, context.group.clients, release=None, secrets=context.secrets.values)
+def examine_before(context: RolloutContext, serving: Mapping[str, Mapping[str, Any]]) -> list[CheckResult]:
+    """Return what the running release, whichever it is, answers before this one begins, asked as itself wants it.
+
+    `serving` has each host's status. Hosts that serve different releases are asked by the settings of today.
+    """
+    subject = _public(context, release_of(serving))
+    services = {row["name"] for status in serving.values() for row in status["services"]}
     targets = [target for target in subject.targets if target.service_name in services]
     return list(examine(replace(subject, targets=targets), BEFORE).results)
 
@@ -77,10 +81,9 @@ def hand_in_early(context: RolloutContext, verify: Mapping[str, Mapping[str, int
         return {}
 
 
-def take_back(context: RolloutContext, jobs: Mapping[str, str]) -> list[CheckResult]:
-    """Remove jobs of a candidate that is gone, through the public address; return what stays behind."""
-    subject = public_subject(context.settings, context.group.clients, release=None, secrets=context.secrets.values)
-    return take_back_jobs(subject, jobs)
+def take_back(context: RolloutContext, jobs: Mapping[str, str], serving: str) -> list[CheckResult]:
+    """Remove jobs of a candidate that is gone through `serving`, which serves again; return what stays behind."""
+    return take_back_jobs(_public(context, serving), jobs)
 
 
 def _candidates(
@@ -112,10 +115,22 @@ def examine_public(context: RolloutContext, jobs: Mapping[str, str]) -> Examinat
 
 def failures_after_revert(context: RolloutContext, release: str) -> list[CheckResult]:
     """Return what fails at the public addresses of the context's hosts with the release that serves there again."""
-    subject = public_subject(context.settings, context.group.clients, release=release, secrets=context.secrets.values)
+    subject = _public(context, release, release=release)
     hosts = {client.host.name for client in context.group.clients}
     targets = [target for target in subject.targets if target.host in hosts]
     return [result for result in examine(replace(subject, targets=targets), AFTER_REVERT).results if not result.passed]
+
+
+def release_of(answers: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the release that all hosts say they serve (`serving`), empty where they differ or serve none."""
+    found = {str(answer.get("serving") or "") for answer in answers.values()}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _public(context: RolloutContext, serving: str, *, release: str | None = None) -> Subject:
+    """Return what the public gets, asked by the settings of `serving`; with `release` that alone may answer."""
+    settings, hosts = context.settings_of(serving), context.group.clients
+    return public_subject(settings, hosts, release=release, secrets=context.secrets.values)
 
 
 def judge(results: Sequence[CheckResult], whom: str) -> None:

@@ -39,6 +39,11 @@ def ask_hosts(clients: Sequence[HostctlClient]) -> dict[str, Mapping[str, Any] |
     return {client.host.name: errors.get(client.host.name) or results[client.host.name] for client in clients}
 
 
+def serving_releases(answers: Mapping[str, Mapping[str, Any] | ReleaseError]) -> dict[str, str | None]:
+    """Return what is committed on each host that answered `ask_hosts`, None where nothing is."""
+    return {name: answer["current"] for name, answer in answers.items() if not isinstance(answer, ReleaseError)}
+
+
 def host_returns(answers: Mapping[str, Mapping[str, Any] | ReleaseError], release: str) -> list[HostReturn]:
     """Return how each host would take `release` back, from what `ask_hosts` was answered."""
 
@@ -108,9 +113,15 @@ def _has(settings: Settings, api: RegistryApi, pinned: str) -> bool:
     return not repository.startswith(prefix) or api.has(repository.removeprefix(prefix), digest)
 
 
-def refuse_serving(stack: str, release: str, entry: Mapping[str, Any], hosts: Collection[str]) -> None:
-    """Raise when the release that is asked for is the one that serves, on all `hosts`, as `entry` records it."""
-    if release == entry.get("release") and set(hosts) <= set(entry.get("hosts") or hosts):
+def refuse_serving(
+    stack: str, release: str, entry: Mapping[str, Any], serving: Mapping[str, str | None], hosts: Collection[str]
+) -> None:
+    """Raise when the release that is asked for serves already: recorded by `entry` for all `hosts`, and there.
+
+    `serving` is what the hosts that answered have (`serving_releases`); where none did, the record alone counts.
+    """
+    is_recorded = release == entry.get("release") and set(hosts) <= set(entry.get("hosts") or hosts)
+    if is_recorded and all(current == release for current in serving.values()):
         raise UsageError(
             f"{release} is what stack {stack} serves already", mend=f"`acp-release status --stack {stack}` shows it"
         )

@@ -10,9 +10,10 @@ from infra.components.record import RecordProvider
 from infra.components.release_rollout import RolloutProvider
 from infra.domain.text_form import from_text
 from infra.errors import ImageMissingError, SecretMissingError, SettingsError, UsageError
+from infra.settings import Settings
 from tests.components.conftest import ANSWERS, DIGESTS, REPORT, SECRETS, stack_outputs_of
 from tests.support.pulumi_engine import UNKNOWN, unmarked
-from tests.support.settings import stack_config
+from tests.support.settings import services, stack_config
 
 if TYPE_CHECKING:
     from tests.components.conftest import Stack
@@ -219,6 +220,67 @@ class TestRollback:
         outputs["release_entry"]["audit"] = {"count": 7, "last": "local-1"}
         recording = stack.bent(version="v1.6.0").declare(stack_outputs=outputs)
         assert recording.named("rollout").inputs["audit"] == {"count": 7, "last": "local-1"}
+
+    @pytest.mark.parametrize("is_told", [True, False], ids=["recorded", "by an earlier version of this program"])
+    def test_it_is_judged_as_it_was_released(self, stack: Stack, outputs: dict[str, Any], is_told: bool) -> None:
+        """By its own services, where they are reached, and its own images, wherever the stack file has gone since."""
+        wanted = outputs["history"][1]
+        if not is_told:
+            del wanted["settings"]
+        today = self.later(stack, rollback_to=wanted["release"])
+        recording = today.declare(stack_outputs=outputs)
+        assert not today.settings.services.keys() <= stack.settings.services.keys()
+        for name in ("preflight", "rollout"):
+            judged = Settings.model_validate(from_text(recording.named(name).inputs["settings"]))
+            assert judged.services == stack.settings.services
+            assert judged.rollout == today.settings.rollout != stack.settings.rollout
+        scanned = {scan.name for scan in recording.of_type("pulumi-python:dynamic/acp:Scan")}
+        assert scanned == {f"gate-{name}" for name in ("acp-ingest", "acp-agents", "edge", "postgres", "redis")}
+        entry = recording.exports["release_entry"].value
+        assert entry["settings"] == stack.settings.of_release()
+        assert entry["spec"] == wanted["spec"]
+
+    def test_how_the_others_are_asked_is_told(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """The release that is taken back as it is recorded, and any other as the stack file is now."""
+        later = self.later(stack, rollback_to=outputs["history"][1]["release"])
+        then = stack.settings.of_release()
+        both = {"": later.settings.of_release(), outputs["release"]: then}
+        self.assert_told(later.declare(stack_outputs=outputs), both)
+        moved = stack.bent(services=services(routes={"public_port": 9000}))
+        self.assert_told(moved.declare(stack_outputs=outputs), {outputs["release"]: then})
+        self.assert_told(stack.bent(version="v1.6.0").declare(stack_outputs=outputs), {})
+
+    @staticmethod
+    def assert_told(recording: Recording, expected: dict[str, Any]) -> None:
+        """Assert what preflight and rollout are told of other releases, as one text."""
+        for name in ("preflight", "rollout"):
+            told = recording.named(name).inputs["others"]
+            assert isinstance(told, str)
+            assert from_text(told) == expected
+
+    def test_the_edge_reaches_both_releases(self, stack: Stack, outputs: dict[str, Any]) -> None:
+        """The one that serves until the cutover, and the one that returns."""
+        recording = self.later(stack, rollback_to=outputs["history"][1]["release"]).declare(stack_outputs=outputs)
+        request = json.loads(unmarked(recording.named("h1-agent-edge").inputs["stdin"]))
+        assert request["public_ports"] == [8000, 8001, 9000, 9001]
+        assert request["verify_count"] == 6
+        install = json.loads(unmarked(recording.named("h1-agent-hostctl").inputs["stdin"]))
+        assert install["permit_ports"] == list(range(18000, 18006))
+
+    @staticmethod
+    def later(stack: Stack, **changes: Any) -> Stack:
+        """Return the stack as its file is now: a port moved, a worker gone, a service and its image added."""
+        services = stack.settings.model_dump(mode="json")["services"]
+        images = stack.settings.model_dump(mode="json")["images"]
+        ingest, agents = services["acp-ingest"], services["acp-agents"]
+        moved = {**ingest, "port": 9000, "routes": {"public_port": 9000}, "readiness": {"path": "/readyz"}}
+        added = {**agents, "image": "acp-added", "compose_service": "added", "routes": {"public_port": 9001}}
+        return stack.bent(
+            images={**images, "acp-added": images["acp-agents"]},
+            services={"acp-ingest": moved, "acp-agents": agents, "acp-added": added},
+            rollout={"keep": 9},
+            **changes,
+        )
 
     def test_hosts_keep_their_edge_and_core(self, stack: Stack, outputs: dict[str, Any]) -> None:
         """A rollback of the app changes neither edge nor data services."""

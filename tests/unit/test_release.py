@@ -10,21 +10,48 @@ import pytest
 from infra import release
 from infra.domain.origin import Origin
 from infra.errors import UsageError
-from infra.release import RISK_VARIABLE, Earlier, accepted_risk, choose_run_id, fingerprints, origin_of, run_id_of
+from infra.release import (
+    RISK_VARIABLE,
+    Earlier,
+    accepted_risk,
+    choose_run_id,
+    fingerprints,
+    origin_of,
+    others_told,
+    run_id_of,
+)
 from infra.settings.secrets import SecretValues
-from tests.support.release import make_release
-from tests.support.settings import make_settings
+from tests.support.release import IMAGES, make_release
+from tests.support.settings import make_settings, service, services
 
 
-def test_a_run_in_ci_is_the_run_of_ci() -> None:
-    """Run and attempt are the id, so that a repeated job is another run."""
-    assert choose_run_id({"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2"}) == "ci-77-2"
-    assert choose_run_id({"GITHUB_RUN_ID": "77"}) == "ci-77-1"
+class Engine:
+    """A Pulumi engine that began at a moment (Unix time)."""
+
+    def __init__(self, pid: int, began: float) -> None:
+        """Have a process id."""
+        self.pid, self._began = pid, began
+
+    def create_time(self) -> float:
+        """Return when it began."""
+        return self._began
 
 
-def test_a_run_by_hand_is_a_moment_of_an_engine() -> None:
-    """Time and process tell two runs apart."""
+def test_a_run_in_ci_begins_with_the_run_of_ci() -> None:
+    """Run and attempt come first, so that a repeated job is another run."""
+    assert re.fullmatch(r"ci-77-2-\d{8}T\d{6}Z-\d+", choose_run_id({"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2"}))
+    assert choose_run_id({"GITHUB_RUN_ID": "77"}).startswith("ci-77-1-")
     assert re.fullmatch(r"\d{8}T\d{6}Z-\d+", choose_run_id({}))
+
+
+@pytest.mark.parametrize("environ", [{}, {"GITHUB_RUN_ID": "77"}], ids=["by hand", "ci"])
+def test_a_run_is_that_of_one_update(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    """Preview and update have one engine and one id; a second update, of the same CI run too, has another."""
+    engines = [Engine(7, 0.0), Engine(7, 0.0), Engine(7, 1.0), Engine(8, 1.0)]
+    monkeypatch.setattr(release, "find_engine", lambda: engines.pop(0))
+    preview, update, again, beside = (choose_run_id(environ) for _ in range(4))
+    assert preview == update
+    assert len({update, again, beside}) == 3
 
 
 def test_a_new_stack_has_no_entry_and_a_fresh_key() -> None:
@@ -95,6 +122,49 @@ def test_a_published_tag_names_the_commit_it_was_built_from(
     assert (found.who, found.commit, found.branch) == ("ann", commit, branch)
 
 
+class TestOthersTold:
+    """What an update is told of releases that it finds on the hosts."""
+
+    TODAY = make_settings()
+    THEN = make_settings(services=services(routes={"public_port": 9000}))
+    THIRD = make_settings(services=services(routes={"public_port": 9100}))
+
+    @staticmethod
+    def recorded(told: dict[str, Any]) -> Earlier:
+        """Return a record whose latest entry says this of its release."""
+        return Earlier.of({"release_entry": {"release": "v1-a", "settings": told}})
+
+    def test_nothing_where_nothing_moved(self) -> None:
+        """Nor on a new stack: so the state has nothing twice."""
+        for earlier in (self.recorded(self.TODAY.of_release()), Earlier.of({})):
+            assert others_told(self.TODAY, self.TODAY, earlier) == {}
+
+    def test_how_the_recorded_one_is_asked_where_that_was_another_way(self) -> None:
+        """As its entry has it."""
+        found = others_told(self.TODAY, self.TODAY, self.recorded(self.THEN.of_release()))
+        assert found == {"v1-a": self.THEN.of_release()}
+
+    def test_a_rollback_is_told_of_today_too(self) -> None:
+        """The release that it takes back may be in no record, or be as the stack file has it."""
+        third, today = self.THIRD.of_release(), self.TODAY.of_release()
+        assert others_told(self.THEN, self.TODAY, self.recorded(third)) == {"": today, "v1-a": third}
+        assert others_told(self.THEN, self.TODAY, self.recorded(today)) == {"": today}
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"settings": {"services": {"acp-ingest": {"colour": "green"}}, "checks": {}}},
+            {"spec": make_release(make_settings(services={"acp-docs": service()})).spec},
+        ],
+        ids=["a later version's", "an earlier version's"],
+    )
+    def test_an_entry_that_does_not_say_it_stops_no_release(self, told: dict[str, Any]) -> None:
+        """The settings of today stand in."""
+        images = {name: ref.pinned for name, ref in IMAGES.items()}
+        earlier = Earlier.of({"release_entry": {"release": "v1-a", "images": images, **told}})
+        assert others_told(self.TODAY, self.TODAY, earlier) == {}
+
+
 RELEASE = make_release(make_settings()).id
 HOSTS = {"h1": "ssh-ed25519 AAAA1", "h2": "ssh-ed25519 AAAA2"}
 
@@ -121,3 +191,14 @@ def test_what_is_recorded_for_every_host_is_not_released_again(recorded: dict[st
         return await run_id_of(wanted, earlier, HOSTS, "fresh").future()
 
     assert asyncio.run(chosen()) == expected
+
+
+def test_going_back_to_the_recorded_release_is_a_run_of_its_own() -> None:
+    """What serves is in no record then, and the record says who went back."""
+    earlier = Earlier.of({"release_entry": {"run_id": "recorded", "release": RELEASE, "hosts": HOSTS}, "history": []})
+
+    async def chosen() -> str | None:
+        wanted = pulumi.Output.from_input(make_release(make_settings()))
+        return await run_id_of(wanted, earlier, HOSTS, "fresh", goes_back=True).future()
+
+    assert asyncio.run(chosen()) == "fresh"

@@ -44,13 +44,13 @@ def props(release: str = "v1-0", run_id: str = "run-1", **more: Any) -> dict[str
 
 def entry(release: str, run_id: str = "run-1", **more: Any) -> dict[str, Any]:
     """Return a record's entry."""
-    return {"release": release, "run_id": run_id, **more}
+    return {"release": release, "run_id": run_id, "hosts": {"h1": "key-1"}, **more}
 
 
-def recorded(release: str, run_id: str = "run-1") -> dict[str, Any]:
+def recorded(release: str, run_id: str = "run-1", **more: Any) -> dict[str, Any]:
     """Return what a record is given of a release that the rollout in the same update was of."""
     run = {"release": release, "run_id": run_id}
-    return {"entry": to_text(entry(release, run_id)), "earlier": "", "rolled_out": run}
+    return {"entry": to_text(entry(release, run_id, **more)), "earlier": "", "rolled_out": run}
 
 
 class TestKeyed:
@@ -186,6 +186,17 @@ class TestRecord:
         assert outs["previous"] == "v1-0"
         assert outs["entry"] == to_text(entry("v2-0", "run-2"))
 
+    def test_a_host_that_left_is_forgotten_and_nothing_else_changes(self) -> None:
+        """The entry is the one that its run made, on the hosts that still have the release; there is no second one."""
+        then = entry("v2-0", "run-2", hosts={"h1": "key-1", "h2": "key-2"}, started_at="then")
+        old = {"entry": to_text(then), "history": pack([then, entry("v1-0")])}
+        outs = RecordProvider().update("local", old, recorded("v2-0", "run-2", started_at="now")).outs
+        assert outs is not None
+        left = {**then, "hosts": {"h1": "key-1"}}
+        assert unpack(outs["history"]) == [left, entry("v1-0")]
+        assert from_text(outs["entry"]) == left
+        assert outs["previous"] == "v1-0"
+
     def test_the_history_has_an_end(self) -> None:
         """Old entries fall off."""
         old = {"history": pack([entry(f"v{n}-0") for n in range(HISTORY_LENGTH)])}
@@ -202,10 +213,11 @@ class TestRecord:
             ({"entry": to_text(entry("v2-0")), "fingerprint_key": "k"}, True),
             ({"entry": to_text(entry("v1-0", "run-2")), "fingerprint_key": "k"}, True),
             ({"entry": to_text(entry("v1-0")), "fingerprint_key": "other"}, True),
+            ({"entry": to_text(entry("v1-0", hosts={})), "fingerprint_key": "k"}, True),
             ({"entry": Unknown(), "fingerprint_key": "k"}, True),
         ],
     )
-    def test_it_changes_with_release_run_or_key(self, new: dict[str, Any], changes: bool) -> None:
+    def test_it_changes_with_release_run_hosts_or_key(self, new: dict[str, Any], changes: bool) -> None:
         """A recorded release is not recorded again; an entry that is not known yet, as in a preview, is a change."""
         # The state has the entry as one text, or as a document where an earlier version of this program recorded it.
         for old in (to_text(entry("v1-0")), entry("v1-0")):

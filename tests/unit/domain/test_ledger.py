@@ -61,6 +61,17 @@ def test_hosts_are_recorded_with_their_keys() -> None:
     assert entry()["hosts"]
 
 
+def test_what_the_settings_say_of_the_release_is_recorded() -> None:
+    """Its services and how the checks ask them; nothing of hosts, keys, secrets and rules."""
+    settings = make_settings()
+    found = entry()["settings"]
+    assert found["services"] == settings.model_dump(mode="json")["services"]
+    assert found["services"]["acp-ingest"]["health"] == {"path": "/health", "field": "status", "equals": "healthy"}
+    assert set(found) == {"services", "checks"}
+    assert found["checks"]["ingest_service"] == "acp-ingest"
+    assert set(found["checks"]) == {"ingest_service", "agents_service", "smoke"}
+
+
 def test_whatever_the_rollout_reports_is_recorded() -> None:
     """Also what this file knows nothing of; whole numbers are whole."""
     found = entry({"certificate": {"sent": 10.0, "failed": 0.0, "p99_ms": 7.5}, "later": [1.0], "previous": "v0-0"})

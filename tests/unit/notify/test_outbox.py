@@ -106,6 +106,12 @@ def test_it_knows_whether_an_outcome_was_told(outbox: Outbox) -> None:
     assert outbox.told("ci-7-1", OUTCOMES)
 
 
+def test_an_outcome_of_one_update_is_one_of_its_ci_run(outbox: Outbox) -> None:
+    """A second update of the same attempt has its own."""
+    outbox.put(make_notice(event="failed", run_id="ci-7-1-a"), "slack")
+    assert [outbox.told(run) for run in ("ci-7-1", "ci-7-1-a", "ci-7-1-b", "ci-7-12")] == [True, True, False, False]
+
+
 def test_it_knows_an_outcome_that_nobody_was_told_of(outbox: Outbox) -> None:
     """A mark is of one run and release, is no letter and no channel, and tells the workflow nothing."""
     assert not outbox.has_outcome("ci-7-1", "v2-0")

@@ -10,7 +10,7 @@ from infra.rollout.context import host_clients, open_context, who
 from infra.settings.model import SECRET_NAMES
 from infra.settings.secrets import SecretValues
 from tests.support.release import make_release
-from tests.support.settings import make_settings
+from tests.support.settings import make_settings, services
 
 
 def through_the_engine(value: Any) -> Any:
@@ -53,6 +53,21 @@ def test_settings_and_spec_survive_the_engine() -> None:
     assert context.release == release.id
     assert context.group.leases == {"h1": {"holder": "run-1", "fence": 7}}
     assert isinstance(context.group.leases["h1"]["fence"], int)
+
+
+def test_a_release_is_asked_by_its_own_settings() -> None:
+    """The recorded one by its entry, and any other by those of today, which are this one's unless told."""
+    then, today = make_settings(services=services(port=8100)), make_settings(services=services(port=8200))
+    settings = make_settings(rollout={"keep": 9})
+    spec = to_text(dict(make_release(settings).spec))
+    props = {"settings": to_text(settings.model_dump(mode="json")), "spec": spec, "run_id": "run-1"}
+    told = {"v1-a": then.of_release(), "": today.of_release()}
+    context = open_context(through_the_engine({**props, "others": to_text(told)}))
+    assert context.settings_of(context.release) == settings
+    for release, expected in {"v1-a": then, "v0-a": today, "": today}.items():
+        assert context.settings_of(release).services == expected.services
+        assert context.settings_of(release).rollout == settings.rollout
+    assert open_context(props).settings_of("v1-a") == settings
 
 
 def test_secrets_come_from_the_runner_and_not_from_the_resource() -> None:

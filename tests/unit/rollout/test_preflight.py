@@ -13,7 +13,7 @@ from infra.rollout import preflight
 from infra.rollout.preflight import run_preflight
 from infra.rollout.verification import faults_to_excuse
 from tests.support.fake_hostctl import SECRETS, Stage, make_stage
-from tests.support.settings import make_settings
+from tests.support.settings import make_settings, services
 
 if TYPE_CHECKING:
     from infra.rollout.lease_keeper import LeaseKeeper
@@ -146,6 +146,18 @@ def test_a_service_that_comes_with_the_release_is_not_missed_before(
     stage.answer("status", {"serving": "v1.4.1-00000000", "services": [{"name": "acp-ingest"}]})
     run_preflight({}, shown.append)
     assert {name for name, _ in probes.asked} == {"acp-ingest on h1", "acp-ingest on h2"}
+
+
+def test_the_running_release_is_asked_as_it_was_recorded(
+    stage: Stage, probes: Probes, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that moves a port does not ask for what nobody serves yet."""
+    then = make_settings(services=services(routes={"public_port": 9000}))
+    context = replace(stage.context, others={"v1.4.1-00000000": then})
+    use(replace(stage, context=context), monkeypatch)
+    run_preflight({}, shown.append)
+    (subject,) = probes.subjects
+    assert {target.base_url.rpartition(":")[2] for target in subject.targets_of("acp-ingest")} == {"9000"}
 
 
 def test_health_before_may_be_left_out(monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]) -> None:

@@ -6,7 +6,15 @@ import pytest
 
 from infra.errors import HostUnreachableError, ImageMissingError, RegistryError, UsageError
 from infra.rollout import warmth
-from infra.rollout.warmth import HostReturn, ask_hosts, host_returns, refuse_impossible, refuse_serving, without_silent
+from infra.rollout.warmth import (
+    HostReturn,
+    ask_hosts,
+    host_returns,
+    refuse_impossible,
+    refuse_serving,
+    serving_releases,
+    without_silent,
+)
 from tests.support.fake_hostctl import make_stage
 from tests.support.settings import make_settings
 
@@ -94,18 +102,39 @@ def test_a_host_that_does_not_answer_refuses_all(monkeypatch: pytest.MonkeyPatch
         refuse_impossible(make_settings(), "", ENTRY, [WARM, HostReturn(host="h2", problem="is gone")])
 
 
-def test_what_serves_is_no_target() -> None:
-    """Going nowhere is a mistake."""
-    entry = {"release": "v1-0", "hosts": {"h1": "key"}}
-    refuse_serving("local", "v0-0", entry, ["h1"])
+def test_what_serves_is_what_is_committed_on_hosts_that_answer() -> None:
+    """A trial is not, nor is a host counted that cannot be asked."""
+    stage = make_stage()
+    stage.answer("status", {"current": "v1-0", "candidate": "v2-0", "serving": "v2-0"}, host="h1")
+    stage.answer("status", HostUnreachableError("h2 is not reachable"), host="h2")
+    assert serving_releases(ask_hosts(stage.context.group.clients)) == {"h1": "v1-0"}
+
+
+@pytest.mark.parametrize("serving", [{"h1": "v1-0", "h2": "v1-0"}, {"h1": "v1-0"}, {}], ids=["all", "one", "none"])
+def test_what_serves_is_no_target(serving: dict[str, str | None]) -> None:
+    """Going nowhere is a mistake: the record says so, and every host that answers."""
+    hosts = ["h1", "h2"]
+    entry = {"release": "v1-0", "hosts": dict.fromkeys(hosts, "key")}
+    refuse_serving("local", "v0-0", entry, serving, hosts)
     for recorded in (entry, {"release": "v1-0"}):
         with pytest.raises(UsageError, match="v1-0 is what stack local serves already"):
-            refuse_serving("local", "v1-0", recorded, ["h1"])
+            refuse_serving("local", "v1-0", recorded, serving, hosts)
+
+
+@pytest.mark.parametrize("other", ["v1-0", "v2-0", None])
+def test_what_is_recorded_may_be_asked_for_where_a_host_serves_something_else(other: str | None) -> None:
+    """An update that was cut off behind its commit is in no record."""
+    refuse_serving("local", "v1-0", {"release": "v1-0"}, {"h1": "v2-0", "h2": other}, ["h1", "h2"])
+
+
+def test_what_serves_and_is_not_recorded_may_be_asked_for() -> None:
+    """The same rollback again records what it did before it was cut off."""
+    refuse_serving("local", "v1-0", {"release": "v2-0"}, {"h1": "v1-0"}, ["h1"])
 
 
 def test_what_serves_on_some_hosts_only_may_be_asked_for_again() -> None:
     """A host that was left alone gets there by the same rollback."""
-    refuse_serving("local", "v1-0", {"release": "v1-0", "hosts": {"h1": "key"}}, ["h1", "h2"])
+    refuse_serving("local", "v1-0", {"release": "v1-0", "hosts": {"h1": "key"}}, {"h1": "v1-0"}, ["h1", "h2"])
 
 
 def test_a_silent_host_is_left_alone_where_the_stack_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
