@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 RELEASE_PLACEHOLDER = "@RELEASE@"
 PROJECT_PLACEHOLDER = "@PROJECT@"
 VERSION_PLACEHOLDER = "@VERSION@"
+OWN_ENVIRONMENT = {"ACP_RELEASE": RELEASE_PLACEHOLDER, "ACP_VERSION": VERSION_PLACEHOLDER}
 GRACE_MARGIN_SECONDS = 5
 INTERPOLATION = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def render_compose(settings: Settings, template: Mapping[str, Any], images: Mapping[str, str]) -> dict[str, Any]:
-    """Return the app's compose file for these images; release id, project and version stay placeholders."""
+    """Return the app's compose file for these images; release id, project and version stay placeholders.
+
+    `template` has each environment and all labels as a mapping, as `infra/domain/compose_form.py` makes them.
+    """
     document = _without_extensions(template)
     for service in settings.services.values():
         document["services"][service.compose_service] |= _service(settings, service, document, images[service.image])
@@ -64,10 +68,9 @@ def _service(settings: Settings, service: Service, document: Mapping[str, Any], 
         "cpus": service.cpus,
         "stop_grace_period": f"{grace_seconds}s",
         "environment": {
-            **{key: _text(value) for key, value in (base.get("environment") or {}).items()},
+            **_environment(base),
             **{key: value.replace("$", "$$") for key, value in settings.environment.items()},
-            "ACP_RELEASE": RELEASE_PLACEHOLDER,
-            "ACP_VERSION": VERSION_PLACEHOLDER,
+            **OWN_ENVIRONMENT,
         },
         "labels": {
             **{key: _text(value) for key, value in (base.get("labels") or {}).items()},
@@ -75,18 +78,51 @@ def _service(settings: Settings, service: Service, document: Mapping[str, Any], 
             "acp.release": RELEASE_PLACEHOLDER,
             "acp.service": service.compose_service,
         },
+        **({"deploy": _without_sizes(base["deploy"])} if base.get("deploy") else {}),
     }
 
 
 def unknown_secrets(settings: Settings, template: Mapping[str, Any]) -> list[str]:
-    """Return the problem of every `${NAME}` in a service's environment that is not among the stack's secrets."""
+    """Return the problem of every value in a service's environment that nothing on a host would give.
+
+    That is a `${NAME}` that is not among the stack's secrets, and a name without a value that is neither a secret nor
+    a setting of the stack.
+    """
+    decided = {*settings.environment, *OWN_ENVIRONMENT}
     return [
-        f"services.{name}.environment.{key}: ${{{secret}}} is not in secrets.names"
+        f"services.{name}.environment.{key}: {_unknown(key, secret, given[key])}"
         for name, service in template["services"].items()
-        for key, value in (service.get("environment") or {}).items()
-        for secret in INTERPOLATION.findall(str(value).replace("$$", ""))
-        if secret not in settings.secrets.names
+        for given in [service.get("environment") or {}]
+        for key, value in _environment(service).items()
+        for secret in INTERPOLATION.findall(value.replace("$$", ""))
+        if key not in decided and secret not in settings.secrets.names
     ]
+
+
+def _unknown(key: str, secret: str, given: object) -> str:
+    """Return what is wrong with a value that asks for `secret`, which the stack does not have."""
+    if given is None:
+        return (
+            "has no value, and no shell's environment reaches a host: "
+            f"write one here, or name {key} in acp:environment or acp:secrets.names"
+        )
+    return f"${{{secret}}} is not in secrets.names"
+
+
+def _environment(service: Mapping[str, Any]) -> dict[str, str]:
+    """Return a service's environment as text; a name without a value takes the secret of that name."""
+    return {
+        key: f"${{{key}}}" if value is None else _text(value)
+        for key, value in (service.get("environment") or {}).items()
+    }
+
+
+def _without_sizes(deploy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `deploy` without replicas and limits: Compose refuses a second value beside `scale` and `mem_limit`."""
+    kept = {key: value for key, value in deploy.items() if key != "replicas"}
+    if isinstance(kept.get("resources"), dict):
+        kept["resources"] = {key: value for key, value in kept["resources"].items() if key != "limits"}
+    return kept
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 PINNED = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
 NUMERIC_USER = re.compile(r"^(\d+)(:(\d+))?$")
@@ -35,6 +35,20 @@ def compose_problems(
         if name in drain_seconds:
             problems += [f"services.{name}.{problem}" for problem in grace_exceeds_drain(service, drain_seconds[name])]
     return problems
+
+
+def unreached(document: Mapping[str, Any], *, services: Iterable[str], network: str) -> list[str]:
+    """Return the problem of each of `services` that is not on `network`: the edge would find none of its containers.
+
+    `services` are names in the file; `network` is the edge's, as Docker knows it, which the file may call otherwise.
+    """
+    declared = document.get("networks") or {}
+    keys = {key for key, entry in declared.items() if (entry or {}).get("name") == network}
+    return [
+        f"services.{name}.networks: must have `front`, on which the edge reaches a web service"
+        for name in services
+        if not keys & set(document["services"][name].get("networks") or [])
+    ]
 
 
 def image_is_pinned(service: Service) -> Iterator[str]:

@@ -94,11 +94,53 @@ def test_a_setting_of_the_stack_wins_over_the_template() -> None:
     assert environment["LOG_FORMAT"] == "json"
 
 
-@pytest.mark.parametrize(("value", "text"), [(5, "5"), (0.5, "0.5"), (True, "true"), (False, "false"), (None, "")])
+@pytest.mark.parametrize(("value", "text"), [(5, "5"), (0.5, "0.5"), (True, "true"), (False, "false")])
 def test_values_of_the_template_become_the_text_that_yaml_means(value: object, text: str) -> None:
-    """A YAML boolean stays `true`, and an empty value is empty: never Python's way of writing them."""
+    """A YAML boolean stays `true`: never Python's way of writing it."""
     rendered = render_compose(one_service(), small_template(FLAG=value), PINNED)
     assert rendered["services"]["ingest"]["environment"]["FLAG"] == text
+
+
+def test_a_label_without_a_value_is_empty() -> None:
+    """A label has no secret to take, as Compose means it."""
+    source = small_template()
+    source["services"]["ingest"]["labels"] = {"team": None}
+    assert render_compose(one_service(), source, PINNED)["services"]["ingest"]["labels"]["team"] == ""
+
+
+def test_a_name_without_a_value_takes_the_secret_of_that_name() -> None:
+    """Compose takes it from its own environment, which on a host has the secrets and nothing else."""
+    rendered = render_compose(one_service(), small_template(SECRET_KEY=None), PINNED)
+    assert rendered["services"]["ingest"]["environment"]["SECRET_KEY"] == "${SECRET_KEY}"
+
+
+def test_a_name_without_a_value_that_nothing_gives_is_refused_with_a_mend() -> None:
+    """It is neither made empty nor left out, and the mend says where it could come from."""
+    (problem,) = unknown_secrets(one_service(), small_template(FROM_A_SHELL=None))
+    assert problem.startswith("services.ingest.environment.FROM_A_SHELL: has no value, and no shell's environment ")
+    assert problem.endswith("name FROM_A_SHELL in acp:environment or acp:secrets.names")
+
+
+@pytest.mark.parametrize("value", [None, "${LOG_LEVEL:-info}"])
+@pytest.mark.parametrize("name", ["LOG_LEVEL", "ACP_VERSION"])
+def test_what_the_stack_decides_need_not_be_given(name: str, value: str | None) -> None:
+    """A setting of the stack replaces what stands in the file, so nothing is missing."""
+    settings = one_service(environment={"LOG_LEVEL": "DEBUG"})
+    assert unknown_secrets(settings, small_template(**{name: value})) == []
+
+
+def test_replicas_and_limits_of_deploy_are_left_out() -> None:
+    """Compose refuses two values for one thing: the stack's stand in `scale`, `mem_limit` and `cpus`."""
+    source = small_template()
+    source["services"]["ingest"]["deploy"] = {
+        "replicas": 4,
+        "resources": {"limits": {"memory": "64m", "cpus": "2"}, "reservations": {"memory": "32m"}},
+        "labels": {"a": "b"},
+    }
+    assert render_compose(one_service(), source, PINNED)["services"]["ingest"]["deploy"] == {
+        "resources": {"reservations": {"memory": "32m"}},
+        "labels": {"a": "b"},
+    }
 
 
 def test_networks_are_references_to_what_pulumi_made() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.domain.compose_policy import RULES, compose_problems, seconds_of
+from infra.domain.compose_policy import RULES, compose_problems, seconds_of, unreached
 
 NETWORKS = frozenset({"acp-local-front", "acp-local-data"})
 GOOD: dict[str, Any] = {
@@ -99,6 +99,24 @@ def test_a_breach_is_named(key: str, value: Any, expected: str) -> None:
 def test_a_network_of_its_own_is_refused(network: dict[str, Any]) -> None:
     """Only the networks that Pulumi made may be used: the one for data is internal there."""
     assert problems({**GOOD, "networks": {"front": network}})[0].startswith("networks.front: must be external")
+
+
+@pytest.mark.parametrize("used", [["front"], {"front": {}, "data": {}}])
+def test_a_web_service_on_the_edge_s_network_is_reached(used: Any) -> None:
+    """A list and a mapping of networks are the same; the name that Docker knows counts, not the file's."""
+    document = {"services": {"app": {"networks": used}}, "networks": GOOD["networks"]}
+    assert unreached(document, services=["app"], network="acp-local-front") == []
+    document["networks"] = {"front": None, "data": {"name": "acp-local-data"}}
+    assert unreached(document, services=["app"], network="acp-local-front") != []
+
+
+@pytest.mark.parametrize("used", [None, ["data"], {"data": {}}])
+def test_a_web_service_beside_the_edge_s_network_is_refused(used: Any) -> None:
+    """The edge would find none of its containers; only the services that are asked about are looked at."""
+    document = {"services": {"app": {"networks": used}, "worker": {}}, "networks": GOOD["networks"]}
+    assert unreached(document, services=["app"], network="acp-local-front") == [
+        "services.app.networks: must have `front`, on which the edge reaches a web service"
+    ]
 
 
 def test_every_rule_can_fail() -> None:
