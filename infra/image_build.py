@@ -49,14 +49,24 @@ def build_images(settings: Settings, password: str, show: Callable[[str], None])
 
 
 def build_tag(settings: Settings) -> str:
-    """Return the one tag that all images of this checkout get: the stack's version, or `git describe` over them all."""
-    return image_version(settings, sources_of(settings.images.values()))
+    """Return the one tag that all images of a build get: the stack's version, or `git describe` over them all."""
+    return image_version(settings, sources_of(settings, settings.images.values()))
+
+
+def build_commit(settings: Settings) -> str:
+    """Return the commit in the project's repository that the images of a build are from together.
+
+    It is marked where their sources differ from it, and empty where they are not from there or nobody knows.
+    """
+    sources = sources_of(settings, settings.images.values())
+    commit = sources.project_commit
+    return f"{commit}-dirty" if commit and sources.is_dirty else commit
 
 
 def _declare(settings: Settings, password: pulumi.Output[str], show: Callable[[str], None]) -> None:
     published = PublishedImages(settings.registry, password)
     for name, image in settings.images.items():
-        sources = sources_of([image])
+        sources = sources_of(settings, [image])
         version = image_version(settings, sources)
         try:
             ref = published.resolve(name, version)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A release and where it comes from; `platform` has the pinned images of edge and core, by name."""
+    """A release and where it comes from; `platform` has the pinned images of edge and core, by name.
+
+    `commit` is one of the project's repository, empty where its sources are from elsewhere or nobody knows.
+    """
 
     release: pulumi.Output[Release]
     versions: Mapping[str, str]
@@ -41,7 +44,7 @@ def find_source(
 ) -> Source:
     """Return what the settings ask for: `rollback_to` before `image_tag` before a build."""
     if settings.rollback_to:
-        return recorded_source(settings.rollback_to, earlier)
+        return recorded_source(settings, earlier, password)
     published = PublishedImages(settings.registry, password)
     platform = {name: published.pin(image) for name, image in platform_images(settings).items()}
     if settings.image_tag:
@@ -49,12 +52,12 @@ def find_source(
         images = {name: published.resolve(name, tag) for name in settings.images}
         versions, version, commit = dict.fromkeys(settings.images, tag), tag, commit_of(PROJECT_ROOT, tag)
     else:
-        with ThreadPoolExecutor() as pool:  # each asks git five times
-            looking = {name: pool.submit(sources_of, [image]) for name, image in settings.images.items()}
-            whole = sources_of(settings.images.values())
+        with ThreadPoolExecutor() as pool:  # each asks git a dozen times
+            looking = {name: pool.submit(sources_of, settings, [image]) for name, image in settings.images.items()}
+            whole = sources_of(settings, settings.images.values())
         own = {name: asked.result() for name, asked in looking.items()}
         versions = {name: image_version(settings, sources) for name, sources in own.items()}
-        version, commit = image_version(settings, whole), whole.commit
+        version, commit = image_version(settings, whole), whole.project_commit
         images = {name: build_image(settings, name, sources, password).ref for name, sources in own.items()}
     template = app_template(settings)
     release = pulumi.Output.all(**images).apply(
@@ -70,9 +73,10 @@ def check_templates(settings: Settings) -> None:
         check_compose(settings, app_template(settings), core)
 
 
-def recorded_source(wanted: str, earlier: Earlier) -> Source:
-    """Return a release as it was recorded, with the edge and core as they are now; nothing is asked of the registry."""
-    entry = earlier.find(wanted)
+def recorded_source(settings: Settings, earlier: Earlier, password: pulumi.Output[str]) -> Source:
+    """Return the release `rollback_to` as it was recorded, with the edge and core of today."""
+    wanted = settings.rollback_to
+    entry = earlier.find(wanted) if wanted else None
     if entry is None:
         known = ", ".join(dict.fromkeys(str(entry["release"]) for entry in earlier.history)) or "none"
         raise UsageError(f"{wanted} is not in this stack's record", mend=f"name one of: {known}; nothing was changed")
@@ -81,8 +85,29 @@ def recorded_source(wanted: str, earlier: Earlier) -> Source:
         release=pulumi.Output.from_input(Release.from_record(entry)),
         versions=entry["summary"]["versions"],
         commit=str(entry["commit"]),
-        platform={name: pulumi.Output.from_input(str(image)) for name, image in current["platform"].items()},
+        platform=known_platform(settings, current["platform"], password),
     )
+
+
+def known_platform(
+    settings: Settings, recorded: Mapping[str, str], password: pulumi.Output[str]
+) -> dict[str, pulumi.Output[str]]:
+    """Return the platform images that a rollback runs, by name and pinned, without the registry where that can be.
+
+    A digest in the stack file is what was reviewed and counts. A tag stays at the digest in the record, `recorded`, if
+    that is of the same repository; else the registry is asked what it names.
+    """
+    images = platform_images(settings)
+    known = {name: image for name, image in images.items() if "@sha256:" in image}
+    for name, image in images.items():
+        path = image.rpartition(":")[0]
+        if name not in known and recorded.get(name, "").startswith(f"{settings.registry.server}/{path}@"):
+            known[name] = recorded[name]
+    found = {name: pulumi.Output.from_input(str(image)) for name, image in known.items()}
+    if len(found) < len(images):
+        published = PublishedImages(settings.registry, password)
+        found |= {name: published.pin(image) for name, image in images.items() if name not in found}
+    return found
 
 
 def platform_images(settings: Settings) -> dict[str, str]:
@@ -95,9 +120,14 @@ def image_version(settings: Settings, sources: Sources) -> str:
     return settings.version or tag_of(sources.version)
 
 
-def sources_of(images: Iterable[Image]) -> Sources:
-    """Return version and commit of some images together."""
-    return describe_sources(PROJECT_ROOT, [path for image in images for path in paths_of(image)])
+def sources_of(settings: Settings, images: Iterable[Image]) -> Sources:
+    """Return version and commit of some images together; where the stack has a version, git need not know them."""
+    try:
+        return describe_sources(PROJECT_ROOT, [path for image in images for path in paths_of(image)])
+    except SettingsError:
+        if not settings.version:
+            raise
+        return Sources(version=settings.version, commit="")
 
 
 def paths_of(image: Image) -> list[str]:

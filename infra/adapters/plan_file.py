@@ -25,6 +25,7 @@ class PlanFile(BaseModel):
     stack: str
     commit: str
     source: dict[str, str]
+    built_from: dict[str, str]
     release: str
     images: dict[str, str]
     head: dict[str, str]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from infra.checks.target import Target
 
 PATH = "/version"
+APP_VERSION = (
+    "does the app tell the version it was released as? `@VERSION@` in the compose file gives it that; "
+    "for an app with a version of its own say `suite.version.compare_version: false` in `acp:checks`"
+)
 
 
 async def check_version(inquiry: Inquiry) -> list[CheckResult]:
@@ -28,11 +32,11 @@ async def _one(inquiry: Inquiry, target: Target) -> CheckResult:
     nobody = answer if answer.status is None else health
     if nobody.status is None:
         return nobody.judged("version", target.name, passed=False, blames=(target.service_name,))
-    problems = differences(
-        (answer, health),
-        inquiry.subject.release,
-        compares_version=inquiry.settings.checks.suite.version.compare_version,
-    )
+    answers, release = (answer, health), inquiry.subject.release
+    others = differences(answers, release, compares_version=False)
+    compares_version = inquiry.settings.checks.suite.version.compare_version
+    problems = differences(answers, release, compares_version=compares_version)
+    serves = f"`acp-release status --stack {inquiry.settings.stack}`: which release does the host serve?"
     told = answer.headers.get(RELEASE_HEADER.lower())
     return answer.judged(
         "version",
@@ -40,7 +44,7 @@ async def _one(inquiry: Inquiry, target: Target) -> CheckResult:
         passed=not problems,
         came="; ".join(problems) or f"release {told}",
         blames=(RELEASE,),
-        look_at=f"`acp-release status --stack {inquiry.settings.stack}`: which release does the host serve?",
+        look_at=serves if others else APP_VERSION,
     )
 
 
@@ -61,4 +65,10 @@ def _version_differences(answers: tuple[Answer, ...], wanted: str) -> list[str]:
     told = [str(v) for answer in answers if answer.is_success and (v := answer.value("version")) is not None]
     if not told:
         return [f"the app tells no version on {PATH} or its health"]
-    return [f"the app says version {version}, not {wanted}" for version in told if tag_of(version) != wanted]
+    return [f"the app says version {version}, not {wanted}" for version in told if not _is_tag_of(version, wanted)]
+
+
+def _is_tag_of(version: str, tag: str) -> bool:
+    """Return whether a release of `version` has this tag; one `v` before either counts for nothing."""
+    bare = version.removeprefix("v")
+    return tag in {tag_of(bare), tag_of(f"v{bare}")}

@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from infra.adapters.ci_files import set_output
-from infra.adapters.git import checkout_commit
 from infra.adapters.image_tags import ImageTags
 from infra.cli.options import emit, json_option, load, stack_option
-from infra.image_build import build_images, build_tag
+from infra.image_build import build_commit, build_images, build_tag
 from infra.paths import PROJECT_ROOT
 from infra.settings.secrets import REGISTRY_PASSWORD, read_secrets
 
@@ -33,7 +32,7 @@ def build(stack: str, save: Path | None, *, as_json: bool) -> None:
     tags = ImageTags(server=settings.registry.server, username=settings.registry.username, password=password)
     for pinned in images.values():
         tags.add(pinned, tag)
-    document = {"image_tag": tag, "commit": checkout_commit(PROJECT_ROOT), "images": images}
+    document = {"image_tag": tag, "commit": build_commit(settings), "images": images}
     if save is not None:
         save.parent.mkdir(parents=True, exist_ok=True)
         save.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

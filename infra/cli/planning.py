@@ -8,6 +8,7 @@ import click
 
 from infra.adapters.git import checkout_commit
 from infra.adapters.pulumi_preview import run_preview, stack_head
+from infra.adapters.source_state import source_state
 from infra.cli.options import load_wanted
 from infra.domain.plan import Plan
 from infra.paths import PROJECT_ROOT
@@ -16,10 +17,12 @@ from infra.settings.load import OVERRIDES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.settings import Settings
+
 
 def make_plan(stack: str, environ: Mapping[str, str]) -> Plan:
     """Return what an update of the stack would do now, for what the environment asks (`ACP_IMAGE_TAG`, …)."""
-    load_wanted(stack, environ)
+    settings = load_wanted(stack, environ)
     source = {key: environ[name] for name, key in OVERRIDES.items() if environ.get(name)}
     click.echo(f"reading the history of {stack}", err=True)
     head = stack_head(stack)
@@ -29,6 +32,7 @@ def make_plan(stack: str, environ: Mapping[str, str]) -> Plan:
         stack=stack,
         commit=checkout_commit(PROJECT_ROOT),
         source=source,
+        built_from=_built_from(settings),
         # Before the first release every run draws a key for fingerprints of its own, which the id depends on.
         release=preview.release if head["release"] else "",
         images=preview.images,
@@ -36,3 +40,13 @@ def make_plan(stack: str, environ: Mapping[str, str]) -> Plan:
         changes=preview.changes,
         steps=preview.steps,
     )
+
+
+def _built_from(settings: Settings) -> dict[str, str]:
+    """Return the state of the sources of each image that the update would build."""
+    if settings.image_tag or settings.rollback_to:
+        return {}
+    return {
+        name: source_state(PROJECT_ROOT, image.sources or (image.context, image.dockerfile))
+        for name, image in settings.images.items()
+    }

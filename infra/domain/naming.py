@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 PROJECT_PREFIX = "acp-"
 VERSION_LENGTH = 32
+DIGEST_LENGTH = 12
+"""Hex digits that tell a version that had to be cut from others that begin alike."""
 UNNAMED = "unversioned"
 
 
@@ -20,8 +23,16 @@ def container_name(project: str, compose_service: str, index: int) -> str:
 
 
 def tag_of(version: str) -> str:
-    """Return `version` as an image tag that also begins a release id: odd characters become a dash, at most 32."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", version).lstrip("._-")[:VERSION_LENGTH] or UNNAMED
+    """Return `version` as an image tag of at most 32 characters that also begins a release id.
+
+    Odd characters become a dash. What is longer is cut, and ends with the start of the whole version's SHA-256: how two
+    versions differ often stands at their end. The tag of a tag is itself.
+    """
+    text = re.sub(r"[^A-Za-z0-9_.-]+", "-", version).lstrip("._-")
+    if len(text) <= VERSION_LENGTH:
+        return text or UNNAMED
+    digest = hashlib.sha256(version.encode()).hexdigest()[:DIGEST_LENGTH]
+    return f"{text[: VERSION_LENGTH - DIGEST_LENGTH - 1]}-{digest}"
 
 
 def front_network(stack: str) -> str:

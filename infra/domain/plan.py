@@ -20,13 +20,15 @@ FORMAT = 1
 class Plan:
     """What one update would do: from which commit, with which digests, on top of which history, by which steps.
 
-    `source` says what was asked for (`image_tag` or `rollback_to`, nothing for a build); `head` is the end of the
-    stack's history: the release recorded and the last update. `changes` are words, `steps` the engine's operations.
+    `commit` is the project's, empty where git knows none. `source` says what was asked for (`image_tag` or
+    `rollback_to`, nothing for a build), `built_from` by image the state of the sources of a build; `head` is the end of
+    the stack's history: the release recorded and the last update. `changes` are words, `steps` the engine's operations.
     """
 
     stack: str
     commit: str
     source: Mapping[str, str]
+    built_from: Mapping[str, str]
     release: str
     images: Mapping[str, str]
     head: Mapping[str, str]
@@ -60,6 +62,7 @@ def differences(approved: Plan, now: Plan) -> list[str]:
         if before != after
     ]
     found += _of_mapping("the request", approved.source, now.source)
+    found += _of_mapping("the sources of", approved.built_from, now.built_from)
     found += _of_mapping("the digest of", approved.images, now.images)
     found += _of_mapping("the stack's history", approved.head, now.head)
     before, after = (list(plan.changes) + list(plan.steps) for plan in (approved, now))
@@ -80,8 +83,9 @@ def to_markdown(plan: Plan) -> str:
     words = "\n".join(plan.changes) or "no change"
     images = "\n".join(f"{name} {pinned}" for name, pinned in sorted(plan.images.items())) or "built by the update"
     steps = "\n".join(plan.steps) or "none"
+    commit = f"from commit `{plan.commit[:12]}`" if plan.commit else "from no commit (git knows none here)"
     facts = (
-        f"Release `{plan.release or 'known after the build'}` from commit `{plan.commit[:12]}`, "
+        f"Release `{plan.release or 'known after the build'}` {commit}, "
         f"on top of `{plan.head.get('release') or 'nothing'}`. Plan `{plan.hash[:12]}`."
     )
     return "\n\n".join(

@@ -9,6 +9,7 @@ from infra.checks.ask import Answer
 from infra.checks.occasion import Occasion
 from infra.checks.suite import examine
 from infra.checks.version import differences
+from infra.domain.naming import tag_of
 from tests.support.fake_app import RELEASE, answering
 from tests.support.subject import make_subject, quick_settings
 
@@ -52,6 +53,50 @@ def test_a_version_that_nobody_tells_has_not_been_verified() -> None:
         "the app tells no version on /version or its health"
     ]
     assert differences((told(), told(version="v9")), RELEASE, compares_version=False) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "release"),
+    [
+        ("1.4.2", "v1.4.2-00000000"),
+        ("v1.4.2", "1.4.2-00000000"),
+        ("v1.4.2", "v1.4.2-00000000"),
+        (f"1.4.2+{'a' * 40}", f"{tag_of('v1.4.2+' + 'a' * 40)}-00000000"),
+        (f"v1.4.2+{'a' * 40}", f"{tag_of('1.4.2+' + 'a' * 40)}-00000000"),
+    ],
+)
+def test_a_leading_v_does_not_count(version: str, release: str) -> None:
+    """An app that calls itself 1.4.2 is v1.4.2, and the other way round, also where a tag ends early."""
+    answer = told(release, version=version)
+    assert differences((answer, answer), release, compares_version=True) == []
+
+
+@pytest.mark.parametrize("version", ["1.4.3", "1.4.2v", "V1.4.2", "1.4", "v"])
+def test_only_a_leading_v_does_not_count(version: str) -> None:
+    """Whatever else differs is another version."""
+    answer = told("v1.4.2-00000000", version=version)
+    assert differences((answer, answer), "v1.4.2-00000000", compares_version=True) != []
+
+
+@pytest.mark.parametrize(
+    ("header", "document", "expected"),
+    [
+        (RELEASE, {"version": "v9"}, "`suite.version.compare_version: false` in `acp:checks`"),
+        (RELEASE, {}, "`@VERSION@` in the compose file"),
+        (OTHER, {"version": VERSION}, "which release does the host serve?"),
+        (OTHER, {"version": "v9"}, "which release does the host serve?"),
+    ],
+)
+def test_a_failure_says_where_to_look(header: str, document: dict[str, str], expected: str) -> None:
+    """At what the app tells where only its version is another, and at the host where the release is."""
+
+    def answer(_method: str, _path: str, _body: Any) -> tuple[int, Any, dict[str, str]]:
+        return 200, {"status": "healthy", **document}, {"X-ACP-Release": header}
+
+    with answering(answer) as port:
+        subject = make_subject(quick_settings({"acp-ingest": port, "acp-agents": port}))
+        found = examine(replace(subject, targets=subject.targets[:1]), ASKED).results
+    assert [expected in result.look_at for result in found] == [True]
 
 
 def test_without_a_wanted_release_the_answers_must_agree() -> None:

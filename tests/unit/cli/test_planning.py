@@ -28,9 +28,11 @@ HEAD = {"release": "v1-a", "run": "ci-6-1", "last update": "update then succeede
 def stack(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the state of production, which a test may change between two looks."""
     state: dict[str, Any] = {"preview": PREVIEW, "head": HEAD, "commit": "a" * 40, "updates": [], "status": 0}
+    state["sources"] = "v2"
     monkeypatch.setattr(planning, "run_preview", lambda stack, environ: state["preview"])
     monkeypatch.setattr(planning, "stack_head", lambda stack: state["head"])
     monkeypatch.setattr(planning, "checkout_commit", lambda root: state["commit"])
+    monkeypatch.setattr(planning, "source_state", lambda root, paths: f"{state['sources']} of {', '.join(paths)}")
 
     def attend(argv: list[str], *, timeout_seconds: float, env: dict[str, str], to_stderr: bool) -> int:
         asked = {name: env[name] for name in ASKED if name in env}
@@ -82,6 +84,28 @@ class TestPlans:
         assert done.exit_code == 40
         assert named in done.output
         assert stack["updates"] == []
+
+    def test_sources_that_changed_since_are_refused(
+        self, stack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A build of other sources ends with exit code 40, also where version, commit and preview are the same."""
+        path, stack["commit"] = tmp_path / "plan.json", ""
+        monkeypatch.setenv("ACP_VERSION", "v2")
+        assert call("preview", "--stack", "production", "--save", str(path)).exit_code == 0
+        assert set(read_plan(path).built_from) == {"acp-ingest", "acp-agents"}
+        assert call("apply", "--stack", "production", "--plan", str(path), "--check").exit_code == 0
+        stack["sources"] = "sha256:1"
+        done = call("apply", "--stack", "production", "--plan", str(path))
+        assert done.exit_code == 40
+        assert "the sources of acp-ingest: approved v2 of compose/reference" in done.output
+        assert stack["updates"] == []
+
+    def test_sources_do_not_count_for_what_is_not_built(
+        self, stack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A published tag is released from its digests, whatever lies in the checkout."""
+        planned(tmp_path / "plan.json", monkeypatch)
+        assert read_plan(tmp_path / "plan.json").built_from == {}
 
     def test_an_edited_plan_is_refused(
         self, stack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

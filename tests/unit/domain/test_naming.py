@@ -29,13 +29,27 @@ IMAGE_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
         ("v1.4.2-3-gabcdef0-dirty.1a2b3c", "v1.4.2-3-gabcdef0-dirty.1a2b3c"),
         ("release/2026 beta+1", "release-2026-beta-1"),
         (".hidden", "hidden"),
-        ("a" * 40, "a" * 32),
+        ("a" * 32, "a" * 32),
+        ("a" * 40, "a" * 19 + "-e33cdf9c7f71"),
         ("äöü", "unversioned"),
     ],
 )
 def test_a_version_becomes_a_tag(version: str, tag: str) -> None:
     """What a tag cannot hold becomes a dash, and a version of nothing else still has a name."""
     assert tag_of(version) == tag
+
+
+@pytest.mark.parametrize("other", ["-dirty.1a2b3d", "-dirty.1a2b3c4", "", "-4-gabcdef0"])
+def test_a_long_version_that_ends_otherwise_has_another_tag(other: str) -> None:
+    """What git adds to a long tag says which content it is: no other content is taken for it."""
+    begin = "release-of-the-analyst-copilot-v2026.10"
+    assert tag_of(f"{begin}-dirty.1a2b3c") != tag_of(f"{begin}{other}")
+
+
+@given(st.text(min_size=0, max_size=80))
+def test_the_tag_of_a_tag_is_itself(version: str) -> None:
+    """A version that is a tag already, as of a build, begins its release id unchanged."""
+    assert tag_of(tag_of(version)) == tag_of(version)
 
 
 @given(st.text(min_size=0, max_size=80))

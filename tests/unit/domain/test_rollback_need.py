@@ -16,7 +16,8 @@ def host(**state: Any) -> dict[str, Any]:
 
 def test_a_release_of_this_run_that_was_found_bad_goes_back() -> None:
     """The record has this run's release, and the job failed after it: that is to be taken back."""
-    assert rollback_need(ENTRY, "ci-7-1", [host()]).action == "roll back"
+    for run_id in ("ci-7-1", "ci-7-1-20260101T000000Z-12"):
+        assert rollback_need({**ENTRY, "run_id": run_id}, "ci-7-1", [host()]).action == "roll back"
 
 
 @pytest.mark.parametrize("run_id", ["ci-8-1", "ci-7-2", None])

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra import sources
+from infra.errors import SettingsError
+from infra.image_build import build_commit, build_tag
+from infra.sources import image_version, sources_of
+from tests.support.settings import make_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.settings import Settings
+
+GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.test", "-c", "commit.gpgsign=false")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a project that no git knows, and an app beside it."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    for name in ("project", "app"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text("FROM scratch\n")
+    monkeypatch.setattr(sources, "PROJECT_ROOT", tmp_path / "project")
+    return tmp_path
+
+
+def make_repository(folder: Path) -> None:
+    """Make a folder a repository with one commit, tagged v7."""
+    for arguments in (("init", "-q"), ("add", "--all"), ("commit", "-q", "-m", "Begin"), ("tag", "v7")):
+        subprocess.run([*GIT, *arguments], cwd=folder, check=True, timeout=30)
+
+
+def settings(version: str | None = None) -> Settings:
+    """Return a stack of two images, one from the app beside the project and one with a Dockerfile of the project."""
+    images = {
+        "acp-ingest": {"context": "../app", "dockerfile": "../app/Dockerfile"},
+        "acp-agents": {"context": "../app", "dockerfile": "Dockerfile"},
+    }
+    return make_settings(images=images, version=version)
+
+
+@pytest.mark.parametrize("trouble", ["no repository", "another user's", "two repositories", "no git"])
+def test_a_version_that_is_set_needs_no_git(place: Path, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """With `acp:version` what git cannot describe has that version and no commit; without it that is refused."""
+    if trouble != "no repository":
+        make_repository(place / "app")
+        make_repository(place / "project")
+    if trouble == "another user's":
+        monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    if trouble == "no git":
+        monkeypatch.setenv("PATH", "")
+    stack = settings("v1.4.2")
+    found = sources_of(stack, stack.images.values())
+    assert (image_version(stack, found), build_tag(stack), found.commit) == ("v1.4.2", "v1.4.2", "")
+    with pytest.raises(SettingsError) as caught:
+        build_tag(settings())
+    assert "`acp:version`" in caught.value.mend
+
+
+def test_a_version_that_is_set_keeps_the_commit_that_git_knows(place: Path) -> None:
+    """The commit of an image is that of its own sources, whatever the version is called."""
+    make_repository(place / "app")
+    stack = settings("v1.4.2")
+    found = sources_of(stack, [stack.images["acp-ingest"]])
+    assert (image_version(stack, found), len(found.commit), found.project_commit) == ("v1.4.2", 40, "")
+
+
+def test_an_app_beside_the_project_has_its_own_version(place: Path) -> None:
+    """Without `acp:version` the app's repository says it, also where git does not know the project."""
+    make_repository(place / "app")
+    stack = settings()
+    assert image_version(stack, sources_of(stack, [stack.images["acp-ingest"]])) == "v7"
+
+
+def test_a_build_names_no_commit_of_an_app_beside_the_project(place: Path) -> None:
+    """The project's commit says nothing of sources from elsewhere, so no provenance may name it."""
+    make_repository(place / "app")
+    make_repository(place / "project")
+    beside = {"context": "../app", "dockerfile": "../app/Dockerfile"}
+    assert build_commit(make_settings(images={"acp-ingest": beside, "acp-agents": beside}, version=None)) == ""
+
+
+def test_a_build_names_the_projects_commit_of_its_sources(place: Path) -> None:
+    """It is that of the sources, not a later one beside them, and marked where they differ from it."""
+    make_repository(place / "project")
+    own = {"context": ".", "dockerfile": "Dockerfile", "sources": ["Dockerfile"]}
+    stack = make_settings(images={"acp-ingest": own, "acp-agents": own}, version=None)
+    head = [*GIT, "rev-parse", "HEAD"]
+    commit = subprocess.run(head, cwd=place / "project", check=True, capture_output=True, text=True, timeout=30).stdout
+    (place / "project" / "notes.md").write_text("words")
+    assert build_commit(stack) == commit.strip()
+    (place / "project" / "Dockerfile").write_text("FROM other\n")
+    assert build_commit(stack) == f"{commit.strip()}-dirty"
