@@ -32,6 +32,7 @@ ORIGIN_FIELD = "Origin"
 QUIET = ("--quiet", "--disable-telemetry", "--skip-version-check", "--no-progress")
 OFFLINE = ("--skip-db-update", "--skip-java-db-update", "--skip-check-update", "--offline-scan")
 SIGNAL_BASE = 128
+SYSTEM_PACKAGES = "os-pkgs"
 
 
 class _Part(BaseModel):
@@ -66,6 +67,8 @@ class _Misconfiguration(_Part):
 
 class _Result(_Part):
     target: str = Field(alias="Target")
+    of: str = Field(default="", alias="Class")
+    packages: tuple[dict[str, Any], ...] = Field(default=(), alias="Packages")
     vulnerabilities: tuple[_Vulnerability, ...] = Field(default=(), alias="Vulnerabilities")
     secrets: tuple[_Secret, ...] = Field(default=(), alias="Secrets")
     misconfigurations: tuple[_Misconfiguration, ...] = Field(default=(), alias="Misconfigurations")
@@ -75,6 +78,10 @@ class _System(_Part):
     family: str = Field(default="", alias="Family")
     name: str = Field(default="", alias="Name")
     end_of_life: bool = Field(default=False, alias="EOSL")
+
+    def __str__(self) -> str:
+        """Return family and version."""
+        return f"{self.family} {self.name}".strip()
 
 
 class _Metadata(_Part):
@@ -93,13 +100,30 @@ class Report(_Part):
         """Yield every finding."""
         system = self.metadata.system
         if system and system.end_of_life:
-            name = f"{system.family} {system.name}".strip()
             yield Finding(
-                kind=Kind.END_OF_LIFE, id="END-OF-LIFE", package=name, severity=Severity.CRITICAL,
+                kind=Kind.END_OF_LIFE, id="END-OF-LIFE", package=str(system), severity=Severity.CRITICAL,
                 title="this operating system gets no security updates any more",
+            )  # fmt: skip
+        if unscanned := self._unscanned():
+            yield Finding(
+                kind=Kind.UNSCANNED, id="UNSCANNED", package=path_of(self.artifact), severity=Severity.UNKNOWN,
+                title=f"{unscanned}; does it lack /etc/os-release or its package database?",
             )  # fmt: skip
         for result in self.results:
             yield from _findings_of(result, self._place(result.target))
+
+    def _unscanned(self) -> str:
+        """Return why no vulnerability of the image, or of its system, could be found; empty when one could.
+
+        Where system packages are there and the system is not recognised, Trivy calls it `none`. An image without a
+        system, as of one static binary, is known by what that is made of.
+        """
+        system = self.metadata.system
+        if system is None:
+            is_known = any(result.packages for result in self.results)
+            return "" if is_known else "trivy recognises neither a system nor a package in it"
+        is_known = any(result.packages for result in self.results if result.of == SYSTEM_PACKAGES)
+        return "" if is_known else f"trivy takes its system for {str(system)!r} and cannot judge a package of that"
 
     def _place(self, target: str) -> str:
         """Return what a target is called in findings: the image itself by its path."""

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a kind
     MISCONFIGURATION = "misconfiguration"
     END_OF_LIFE = "end-of-life"
+    UNSCANNED = "unscanned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

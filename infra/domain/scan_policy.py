@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from infra.domain.waivers import Waiver
 
 CLOCK_SKEW = timedelta(minutes=10)
+ALWAYS = frozenset({Kind.SECRET, Kind.END_OF_LIFE, Kind.UNSCANNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,10 @@ class Policy:
     def blocks(self, finding: Finding) -> bool:
         """Return whether a finding that nobody waived stops the release.
 
-        A secret in an image and an operating system without updates always do, whatever level the scanner gives them.
+        A secret in an image, an operating system without updates and packages that the scanner cannot judge always do,
+        whatever level they have.
         """
-        if finding.kind in {Kind.SECRET, Kind.END_OF_LIFE}:
+        if finding.kind in ALWAYS:
             return True
         if finding.severity is Severity.UNKNOWN:
             return self.block_unknown

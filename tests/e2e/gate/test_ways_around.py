@@ -14,6 +14,7 @@ import pytest
 from infra.errors import GateError
 from infra.lab.folder import read_memory
 from infra.lab.push import lab_login
+from tests.integration.gate.conftest import debian
 
 if TYPE_CHECKING:
     from tests.e2e.gate.conftest import GatedStack
@@ -80,7 +81,9 @@ def test_an_image_pushed_by_hand_is_blocked(gated: GatedStack) -> None:
     memory = read_memory(folder)
     assert memory
     with tempfile.TemporaryDirectory() as made, lab_login(folder, memory.plan) as environment:
-        (Path(made) / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\nUSER 10001\n")
+        for path, text in {**debian("tar"), "Dockerfile": "FROM scratch\nCOPY . /\nUSER 10001\n"}.items():
+            (Path(made) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(made) / path).write_text(text)
         for name in ("acp-ingest", "acp-agents"):
             target = f"{memory.plan.registry_server}/acp/{name}:by-hand"
             for argv in (["docker", "build", "-q", "-t", target, made], ["docker", "push", "-q", target]):

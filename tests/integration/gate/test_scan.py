@@ -101,6 +101,13 @@ def test_a_dead_system_blocks(stand: Stand, blocked: Callable[..., str]) -> None
     assert "END-OF-LIFE in debian 9" in reason
 
 
+@pytest.mark.parametrize("missing", ["etc/", "var/lib/dpkg/"])
+def test_an_image_that_trivy_cannot_know_blocks(stand: Stand, blocked: Callable[..., str], missing: str) -> None:
+    """An image that does not say of which system it is, or not what that is made of, blocks."""
+    files = {path: text for path, text in debian("openssl").items() if not path.startswith(missing)}
+    assert "UNSCANNED in acp/gate-unknown" in blocked(stand.push("gate-unknown", files))
+
+
 def test_a_secret_blocks(stand: Stand, blocked: Callable[..., str]) -> None:
     """A private key in an image blocks."""
     files = {**debian("tar"), "srv/key.pem": KEY}

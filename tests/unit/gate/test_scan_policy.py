@@ -68,10 +68,13 @@ def test_unknown_blocks_unless_waived() -> None:
     assert judge(unknown, block_unknown=False).passed
 
 
-@pytest.mark.parametrize("kind", [Kind.SECRET, Kind.END_OF_LIFE])
-def test_some_kinds_block_at_any_severity(kind: Kind) -> None:
-    """A secret in an image and an operating system without updates block whatever their level."""
-    assert not judge(finding(kind=kind, severity=Severity.LOW)).passed
+@pytest.mark.parametrize("kind", [Kind.SECRET, Kind.END_OF_LIFE, Kind.UNSCANNED])
+@pytest.mark.parametrize("severity", [Severity.LOW, Severity.UNKNOWN])
+def test_some_kinds_block_at_any_severity(kind: Kind, severity: Severity) -> None:
+    """A secret, an operating system without updates and an image that cannot be judged block unless waived."""
+    found = finding(kind=kind, severity=severity)
+    assert not judge(found, block_unknown=False).passed
+    assert judge(found, waivers=(waiver(),)).passed
 
 
 def test_a_waiver_counts_for_its_package_only() -> None:

@@ -25,6 +25,7 @@ def report(**changes: Any) -> str:
             {
                 "Target": f"{IMAGE} (debian 9.1)",
                 "Class": "os-pkgs",
+                "Packages": [{"Name": "openssl", "Version": "1"}, {"Name": "tar"}],
                 "Vulnerabilities": [
                     {"VulnerabilityID": "CVE-1", "PkgName": "openssl", "InstalledVersion": "1", "FixedVersion": "2",
                      "Severity": "CRITICAL"},
@@ -53,6 +54,41 @@ def test_every_kind_of_finding_is_read() -> None:
         (Kind.SECRET, "private-key", "/etc/key.pem", Severity.HIGH),
         (Kind.MISCONFIGURATION, "DS-0002", "acp/app", Severity.HIGH),
     ]
+
+
+DEBIAN = {"OS": {"Family": "debian", "Name": "13.1"}}
+NONE = {"OS": {"Family": "none", "Name": ""}}
+FEDORA = {"OS": {"Family": "fedora", "Name": "44"}}
+PYTHON = {"Target": "Python", "Class": "lang-pkgs", "Packages": [{"Name": "requests"}]}
+BINARY = {"Target": "app", "Class": "lang-pkgs", "Packages": [{"Name": "stdlib"}]}
+SYSTEM = {"Target": f"{IMAGE} (debian 13.1)", "Class": "os-pkgs", "Packages": [{"Name": "tar"}]}
+CONFIG = {"Target": IMAGE, "Class": "config"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "results", "reason"),
+    [
+        pytest.param({}, [], "recognises neither a system nor a package", id="nothing is recognised"),
+        pytest.param({}, [CONFIG], "recognises neither a system nor a package", id="only its configuration"),
+        pytest.param(NONE, [], "takes its system for 'none'", id="packages of no system"),
+        pytest.param(NONE, [PYTHON], "takes its system for 'none'", id="packages of no system, and others"),
+        pytest.param(FEDORA, [PYTHON], "takes its system for 'fedora 44'", id="a system that trivy does not judge"),
+        pytest.param(DEBIAN, [{**SYSTEM, "Packages": []}], "for 'debian 13.1'", id="a system without its packages"),
+        pytest.param(DEBIAN, [SYSTEM, CONFIG], "", id="a system with packages"),
+        pytest.param({}, [BINARY], "", id="one static binary"),
+    ],
+)
+def test_what_trivy_knows_nothing_of_is_a_finding(metadata: Any, results: list[Any], reason: str) -> None:
+    """An image whose packages, or those of its system, were not judged has one finding that says so, by its path."""
+    found = list(trivy.parse_report(report(Metadata=metadata, Results=results), IMAGE).findings())
+    assert [(f.kind, f.id, f.package) for f in found] == [(Kind.UNSCANNED, "UNSCANNED", "acp/app")] * bool(reason)
+    assert all(reason in f.title for f in found)
+
+
+def test_a_report_without_results_is_a_finding_too() -> None:
+    """Trivy leaves out what is empty."""
+    text = json.dumps({"SchemaVersion": 2, "ArtifactName": IMAGE, "Metadata": {"Size": 1}})
+    assert [finding.id for finding in trivy.parse_report(text, IMAGE).findings()] == ["UNSCANNED"]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +161,7 @@ def test_the_scan_filters_nothing() -> None:
     assert argv[-1] == IMAGE
     assert not {"--severity", "--ignore-unfixed", "--ignorefile", "--ignore-policy", "--vex"} & set(argv)
     assert argv[argv.index("--exit-code") + 1] == "0"
+    assert "--list-all-pkgs" in argv, "a clean image would look like one of which nothing is known"
 
 
 def test_it_runs_where_no_file_filters(monkeypatch: pytest.MonkeyPatch) -> None:
