@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
+from infra.checks.ask import LOG
 from infra.checks.document import job_id, make_text
 from infra.domain.numbers import whole_numbers
 
@@ -14,17 +17,17 @@ if TYPE_CHECKING:
     from infra.checks.inquiry import Inquiry
     from infra.checks.result import CheckResult
     from infra.checks.target import Target
+    from infra.settings.suite import Smoke
 
 JOBS = "/api/v1/jobs"
-FAILED = frozenset({"failed", "error", "cancelled", "canceled"})
-ANSWERED = frozenset({"completed", "awaiting_answers"})
-"""A job that asks its user back has answered, too."""
+REFUSED = f"{LOG}; does the app take the body `acp:checks.smoke.job`?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentsJob:
-    """How far a job came."""
+    """How far a job came; `smoke` says which statuses end it."""
 
+    smoke: Smoke
     taken: Answer
     last: Answer | None = None
     seconds: float = 0.0
@@ -44,12 +47,18 @@ class AgentsJob:
         """Whether the job can be read back and has not failed."""
         if self.last is None or not self.last.is_success or self.status is None:
             return False
-        return str(self.last.value("id", "job_id")) == self.id and self.status not in FAILED
+        return str(self.last.value("id", "job_id")) == self.id and self.status not in self.smoke.failed
 
     @property
     def is_answered(self) -> bool:
         """Whether the agents answered."""
-        return self.is_followed and self.status in ANSWERED
+        return self.is_followed and self.status in self.smoke.answered
+
+    @property
+    def look_at(self) -> str:
+        """Return where to look when the job was refused, empty when it was not: the answer then says where."""
+        refused = self.last is None and self.taken.status is not None and httpx.codes.is_client_error(self.taken.status)
+        return REFUSED if refused else ""
 
 
 async def check_agents(inquiry: Inquiry) -> list[CheckResult]:
@@ -62,27 +71,28 @@ async def _agents(inquiry: Inquiry, target: Target) -> CheckResult:
     job = await start_job(inquiry, target, make_text()[0])
     if job.last is None:
         came = job.taken.came if not job.taken.is_success else f"{job.taken.came} without an id"
-        return job.taken.judged("agents", target.name, passed=False, came=came, blames=(target.service_name,))
+        blames = (target.service_name,)
+        return job.taken.judged("agents", target.name, passed=False, came=came, blames=blames, look_at=job.look_at)
     came = f"taken; it is {job.status}" if job.is_followed else f"{job.last.came}, the job's status is {job.status}"
     return job.last.judged("agents", target.name, passed=job.is_followed, came=came, blames=(target.service_name,))
 
 
 async def start_job(inquiry: Inquiry, target: Target, text: str) -> AgentsJob:
     """Hand in a job about `text` and read it back; it is taken away after all checks."""
-    body = filled(inquiry.settings.checks.smoke.job, text)
-    taken = await inquiry.ask(target, "POST", JOBS, json=body)
-    job = AgentsJob(taken=taken)
+    smoke = inquiry.settings.checks.smoke
+    taken = await inquiry.ask(target, "POST", JOBS, json=filled(smoke.job, text))
+    job = AgentsJob(smoke=smoke, taken=taken)
     if job.id is None:
         return job
     inquiry.made.append((target, f"{JOBS}/{job.id}"))
-    return AgentsJob(taken=taken, last=await inquiry.ask(target, "GET", f"{JOBS}/{job.id}"))
+    return replace(job, last=await inquiry.ask(target, "GET", f"{JOBS}/{job.id}"))
 
 
 async def found_job(inquiry: Inquiry, target: Target, job_id: str) -> AgentsJob:
     """Return how far a job came that was handed in before; it is taken away after all checks."""
     inquiry.made.append((target, f"{JOBS}/{job_id}"))
     last = await inquiry.ask(target, "GET", f"{JOBS}/{job_id}")
-    return AgentsJob(taken=last, last=last)
+    return AgentsJob(smoke=inquiry.settings.checks.smoke, taken=last, last=last)
 
 
 async def answered_job(
@@ -107,10 +117,10 @@ async def _ended(inquiry: Inquiry, target: Target, job: AgentsJob, within_second
         target,
         "GET",
         f"{JOBS}/{job.id}",
-        lambda answer: answer.value("status") in ANSWERED | FAILED,
+        lambda answer: answer.value("status") in (*job.smoke.answered, *job.smoke.failed),
         within_seconds=within_seconds,
     )
-    return AgentsJob(taken=job.taken, last=followed.last, seconds=followed.seconds)
+    return replace(job, last=followed.last, seconds=followed.seconds)
 
 
 def filled(body: dict[str, Any], text: str) -> dict[str, Any]:

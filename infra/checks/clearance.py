@@ -8,6 +8,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from infra.domain.promotion import promotion_problems
 from infra.domain.provenance import provenance
 from infra.domain.recorded_gate import unsigned_then
 from infra.domain.text_form import from_text
-from infra.domain.waivers import unused_waivers
+from infra.domain.waivers import unused_waivers, waiver_problems
 from infra.errors import GateError
 from infra.paths import PROJECT_ROOT
 from infra.settings.load import APPROVED_VARIABLE, settings_of
@@ -55,11 +56,14 @@ def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     settings = settings_of(props)
     spec, images = from_text(props["spec"]), props["images"]
     reports = whole_numbers(props["reports"])
-    _refuse(settings, _problems(settings, spec, images, reports, props.get("history")))
-    record: dict[str, Any] = {"scans": reports, "signed_by": None, "sbom": [], "provenance": []}
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
     recorded = props.get("recorded") or {}
     is_offline = bool(recorded) and registry_is_silent(settings, secrets)
+    problems = _problems(settings, spec, images, reports, props.get("history"))
+    if not is_offline:  # a recorded scan counts with the waivers of then, whatever its age
+        problems += waiver_problems(stack_waivers(settings), datetime.now(UTC).date())
+    _refuse(settings, problems)
+    record: dict[str, Any] = {"scans": reports, "signed_by": None, "sbom": [], "provenance": []}
     if is_offline:
         show(f"gate: the registry does not answer; what was recorded of {spec['release']} counts")
         record["offline"] = True
@@ -98,6 +102,7 @@ def _problems(
     """Return what is wrong before any signature is looked at."""
     used = {f"{waiver['id']} in {waiver['package']}" for report in reports for waiver in report["waivers"]}
     problems = unscanned({*spec["images"], *images.values()}, reports)
+    problems += other_images(spec["images"], images)
     problems += compose_problems(
         spec["compose"],
         drain_seconds={service["compose_service"]: service["drain_timeout_seconds"] for service in spec["services"]},
@@ -112,6 +117,18 @@ def _problems(
     if settings.image_tag and source:
         problems += promotion_problems(settings.image_tag, images, history or [], source=source)
     return problems
+
+
+def other_images(pulled: Collection[str], images: Mapping[str, str]) -> list[str]:
+    """Return the problem of every image that hosts would pull and no signature is asked of, or the other way round.
+
+    `pulled` are those of the release document, digest-pinned. Of a rollback both come from the record in the backend.
+    """
+    signed = set(images.values())
+    return [
+        *(f"{image} is in the release document and no image of the release" for image in sorted({*pulled} - signed)),
+        *(f"{image} is an image of the release and not in its document" for image in sorted(signed - {*pulled})),
+    ]
 
 
 def not_approved(release: str, approved: str) -> list[str]:

@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.adapters.k6 import Summary, require_version, run_k6
-from infra.checks.agents import ANSWERED, FAILED
 from infra.checks.tls import own_authority
 from infra.domain.load_plan import Addresses, Job, chosen, plan_of
 from infra.domain.load_report import LoadReport, Reading, figures_of, missed, unmeasured
@@ -100,7 +99,7 @@ def choose_scenarios(profile: Profile, name: str, scenario: str) -> dict[str, Sc
 def job_of(settings: Settings) -> Job:
     """Return the agents job of the smoke test: what it takes for an answer, load tests take for one."""
     smoke = settings.checks.smoke
-    return Job(body=smoke.job, answered=ANSWERED, failed=FAILED, within_seconds=smoke.within_seconds)
+    return Job(body=smoke.job, answered=smoke.answered, failed=smoke.failed, within_seconds=smoke.within_seconds)
 
 
 def addresses_of(settings: Settings) -> Addresses:

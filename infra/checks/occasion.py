@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from infra.settings.suite import Suite
+from infra.settings.suite import ROUND_TRIP_SECONDS, Suite
+
+if TYPE_CHECKING:
+    from infra.settings.checks import Checks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +20,14 @@ class Occasion:
     passes: int | None = None
     at_most_seconds: float = 3600.0
     keeps_jobs: bool = False
+
+    def limit_seconds(self, checks: Checks) -> float:
+        """Return when all of it ends: what a stack gives a round trip beyond the usual time, the occasion gives too."""
+        trips = {"queue": checks.suite.queue, "vector_store": checks.suite.vector_store}
+        more = sum(
+            max(0.0, trip.within_seconds - ROUND_TRIP_SECONDS) for name, trip in trips.items() if name in self.checks
+        )
+        return min(checks.timeout_seconds, self.at_most_seconds + more)
 
 
 BEFORE = Occasion(checks=("replicas", "readiness", "health", "disk_space", "tls"), passes=1, at_most_seconds=10)

@@ -84,7 +84,13 @@ def judge_job(job: AgentsJob, target: Target) -> CheckResult:
     last = job.last or job.taken
     came = f"{job.status} after {job.seconds:.1f} s" if job.status else last.came
     return last.judged(
-        AGENTS, target.name, passed=job.is_answered, came=came, blames=(target.service_name,), seconds=job.seconds
+        AGENTS,
+        target.name,
+        passed=job.is_answered,
+        came=came,
+        blames=(target.service_name,),
+        look_at=job.look_at,
+        seconds=job.seconds,
     )
 
 

@@ -82,7 +82,7 @@ async def _examine(
     subject: Subject, occasion: Occasion, on_quiet: Callable[[Sequence[CheckResult]], None]
 ) -> Examination:
     start, settings = time.monotonic(), subject.settings
-    limit = min(settings.checks.timeout_seconds, occasion.at_most_seconds)
+    limit = occasion.limit_seconds(settings.checks)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=MOST_AT_ONCE))
     passes = occasion.passes or settings.checks.passes
     async with inquiring(subject, passes=passes, timeout_seconds=limit) as inquiry:

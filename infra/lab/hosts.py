@@ -12,7 +12,7 @@ from infra.errors import HostError
 from infra.lab.docker import try_docker
 from infra.lab.folder import write_atomically
 from infra.lab.keys import ensure_key
-from infra.lab.plan import PUBLISHED_PORTS
+from infra.lab.plan import PUBLISHED_PORTS, SSH_PORT
 from infra.lab.spec import ContainerSpec, content_digest
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def spec(folder: LabFolder, plan: AddressPlan, index: int, image: str, content: 
 def health(plan: AddressPlan, index: int) -> HostHealth:
     """Ask sshd and the Docker engine of host `index` whether they answer."""
     name = plan.host_name(index)
-    address, port = plan.host_address(index), plan.host_port(index, 22)
+    address, port = plan.host_address(index), plan.host_port(index, SSH_PORT)
     engine = try_docker(
         "exec", plan.container(name), "docker", "version", "--format", "{{.Server.Version}}", timeout_seconds=20
     )

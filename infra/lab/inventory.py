@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.lab import hosts, registry
-from infra.lab.plan import PUBLISHED_PORTS, AddressMode
+from infra.lab.plan import PUBLIC_PORTS, PUBLISHED_PORTS, SSH_PORT, AddressMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ def host_entry(plan: AddressPlan, index: int, host_key: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": plan.host_name(index),
         "address": plan.host_address(index),
-        "port": plan.host_port(index, 22),
+        "port": plan.host_port(index, SSH_PORT),
         "user": hosts.USER,
         "host_key": host_key,
     }
@@ -32,6 +32,7 @@ def make_inventory(folder: LabFolder, plan: AddressPlan, host_keys: Mapping[int,
     """Return the inventory of a lab whose hosts have the public keys `host_keys` (by index)."""
     return {
         "hosts": [host_entry(plan, index, key) for index, key in sorted(host_keys.items())],
+        "public_ports": list(PUBLIC_PORTS),
         "registry": {
             "server": plan.registry_server,
             "username": registry.USERNAME,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.settings.checks import Checks
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SERVICES = {"ingest_service": "acp-ingest", "agents_service": "acp-agents"}
 """Which service each group of checks asks, with the default."""
@@ -14,6 +16,9 @@ ENDPOINTS = {"llm_endpoint": "LLM_ENDPOINT", "embedding_endpoint": "EMBEDDING_EN
 """Which secret holds the endpoint that a check asks."""
 
 NEED_TLS = ("tls", "redirect")
+
+TIMED = (("smoke",), ("suite.queue", "suite.vector_store"))
+"""Which parts of `checks` have a time of their own; those of a group come one after the other."""
 
 
 def check_problems(values: Mapping[str, Any], secret_names: Sequence[object]) -> list[str]:
@@ -37,7 +42,23 @@ def check_problems(values: Mapping[str, Any], secret_names: Sequence[object]) ->
         for name in NEED_TLS
         if name in suite and not has_tls and not _is_ignored(suite.get(name))
     ]
-    return problems
+    return [*problems, *_cut_short(checks)]
+
+
+def _cut_short(checks: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the times given by the stack that the deadline of all checks would cut."""
+    suite = _mapping(checks.get("suite"))
+    parts = {"smoke": checks.get("smoke"), **{f"suite.{name}": part for name, part in suite.items()}}
+    timeout = checks.get("timeout_seconds", Checks.model_fields["timeout_seconds"].default)
+    for group in TIMED:
+        times = {f"checks.{name}.within_seconds": _mapping(parts.get(name)).get("within_seconds") for name in group}
+        given = {path: seconds for path, seconds in times.items() if isinstance(seconds, int | float)}
+        needed = sum(given.values())
+        if given and isinstance(timeout, int | float) and needed >= timeout:
+            yield (
+                f"{' + '.join(given)}: checks.timeout_seconds ends all checks after {timeout:g} s; "
+                f"set it above {needed:g}, or give less"
+            )
 
 
 def _mapping(value: object) -> dict[str, Any]:

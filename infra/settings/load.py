@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from infra.domain.text_form import from_text
 from infra.errors import SettingsError
 from infra.settings.model import Settings
+from infra.settings.public_ports import port_problems
 from infra.settings.references import reference_problems
 
 if TYPE_CHECKING:
@@ -124,10 +125,11 @@ def _merge_inventory(values: dict[str, Any], root: Path) -> list[str]:
         return [f"inventory: {name} is not JSON: {error}"]
     if not isinstance(inventory, dict):
         return [f"inventory: {name} is not a JSON object"]
+    problems = [] if "hosts" in values else port_problems(values, inventory.get("public_ports"))
     for key in INVENTORY_KEYS:
         if key in inventory:
             values.setdefault(key, inventory[key])
-    return []
+    return problems
 
 
 def _is_echo(detail: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import ByteSize, Field, field_validator, model_validator
 
@@ -81,14 +81,19 @@ class Image(Model):
 
 
 class Readiness(Model):
-    """When a container counts as ready: the body is judged, not only the status code."""
+    """When a container counts as ready: the body is judged, not only the status code.
+
+    A worker is not asked: its health check says it, within `timeout_seconds`.
+    """
 
     path: str = Field(default="/health/ready", pattern=r"^/", description="Path asked on every container.")
     field: str = Field(default="status", description="Field of the JSON answer.")
     equals: str = Field(default="ready", description="Value the field must have.")
     passes: int = Field(default=3, ge=1, le=100, description="Consecutive passing answers required.")
     interval_seconds: Seconds = Field(default=0.5, description="Time between two questions.")
-    timeout_seconds: Seconds = Field(default=60, description="Time after which a candidate is given up.")
+    timeout_seconds: Seconds = Field(
+        default=60, le=600, description="Time for a container's answers, and its health check, to pass; at most 600."
+    )
 
 
 class Health(Model):
@@ -123,7 +128,9 @@ class Service(Model):
     memory_bytes: ByteSize = Field(default=ByteSize(512 * 1024**2), description="Memory limit of one container.")
     cpus: float = Field(default=1.0, gt=0, description="CPU limit of one container.")
     drain_timeout_seconds: Seconds = Field(default=30, description="Time running work gets to finish.")
-    readiness: Readiness = Field(default_factory=Readiness, description="When a container is ready (`web`).")
+    readiness: Readiness = Field(
+        default_factory=Readiness, description="When a container is ready; of a `worker` `timeout_seconds` alone."
+    )
     health: Health = Field(default_factory=Health, description="What a healthy service answers (`web`).")
     routes: Routes | None = Field(default=None, description="What the edge sends here; required for `web`.")
 
@@ -131,6 +138,15 @@ class Service(Model):
     def _web_is_reachable(self) -> Self:
         if self.role == "web" and (self.port is None or self.routes is None):
             msg = "a web service needs port and routes"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _worker_is_not_asked(self) -> Self:
+        unheard = sorted(self.readiness.model_dump(exclude_defaults=True).keys() - {"timeout_seconds"})
+        if self.role == "worker" and unheard:
+            keys = ", ".join(f"readiness.{name}" for name in unheard)
+            msg = f"{keys}: a worker is not asked; leave out all but readiness.timeout_seconds, its health check counts"
             raise ValueError(msg)
         return self
 
@@ -260,3 +276,8 @@ class Settings(Model):
         """Return the settings with the hosts that this update is about."""
         kept = tuple(host for host in self.hosts if host.name not in self.skip_hosts)
         return self.model_copy(update={"hosts": kept, "skip_hosts": ()})
+
+    def of_release(self) -> dict[str, Any]:
+        """Return what describes the release itself, as JSON: its services, and how the checks ask them."""
+        asked = {"ingest_service", "agents_service", "smoke"}
+        return self.model_dump(mode="json", include={"services": True, "checks": asked})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, StringConstraints, model_validator
 
 from infra.settings.base import Model, Seconds
 
 Severity = Literal["critical", "warning", "ignore"]
+Status = Annotated[str, StringConstraints(min_length=1)]
 GIBIBYTE = 1024**3
+ROUND_TRIP_SECONDS = 8
+"""What a round trip may take where the stack says nothing."""
 
 
 class Check(Model):
@@ -41,7 +44,7 @@ class Version(Check):
 class RoundTrip(Check):
     """Something that goes through the app and comes back."""
 
-    within_seconds: Seconds = Field(default=8, description="Time it may take.")
+    within_seconds: Seconds = Field(default=ROUND_TRIP_SECONDS, description="Time it may take.")
 
 
 class VectorStore(RoundTrip):
@@ -118,3 +121,18 @@ class Smoke(Model):
         default={"question": "What does this say: {text}", "rounds": 1, "pace_seconds": 0},
         description="Body of the agents job, here and under load; `{text}` stands for the text that was pasted.",
     )
+    answered: tuple[Status, ...] = Field(
+        default=("completed", "awaiting_answers"),
+        min_length=1,
+        description="Statuses of a job that count as an answer; one that asks its user back has answered, too.",
+    )
+    failed: tuple[Status, ...] = Field(
+        default=("failed", "error", "cancelled", "canceled"), description="Statuses of a job that will not be answered."
+    )
+
+    @model_validator(mode="after")
+    def _ends_one_way(self) -> Self:
+        if both := [status for status in self.answered if status in self.failed]:
+            msg = f"{', '.join(both)} stands in both answered and failed; take it out of one"
+            raise ValueError(msg)
+        return self

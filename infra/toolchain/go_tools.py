@@ -73,6 +73,11 @@ class Tool:
         folders = [self.built, *([self._vendored()] if self.tool.name == vendor.SERVED else [])]
         return next((folder for folder in folders if (folder / "complete").exists()), None)
 
+    def must_be_built(self) -> bool:
+        """Tell whether nothing but a build brings the tool about."""
+        served = self.tool.name == vendor.SERVED and vendor.reachable()
+        return not (self.cached() or self.on_path() or served)
+
     def state(self) -> State:
         """Tell where the tool is."""
         cached = self.cached()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from infra.toolchain import apt, prerequisites, vendor, venv
 from infra.toolchain.errors import SetupError
-from infra.toolchain.go_tools import all_tools
+from infra.toolchain.go_tools import GO_MEND, all_tools, go_problem
 from infra.toolchain.lab_step import LabStep
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def run(places: Places, progress: Progress, *, system_only: bool = False, lab: b
     problem = venv.python_problem()
     if problem:
         raise SetupError(problem, mend="run it with a newer python3")
+    if not system_only:
+        refuse_without_go(places)
     system = prerequisites.system(places)
     refuse_what_needs_root(lacking(system), may_install=apt.usable(), root=os.geteuid() == 0)
     with progress.heartbeat():
@@ -40,6 +42,17 @@ def run(places: Places, progress: Progress, *, system_only: bool = False, lab: b
             problems = two_lanes(places, chain, progress) or finish(places, progress)
     if problems:
         raise SetupError("\n".join(str(problem) for problem in problems))
+
+
+def refuse_without_go(places: Places) -> None:
+    """Raise `SetupError` before anything is changed, if tools have to be built and this machine has no Go for that."""
+    problem = go_problem()
+    if problem is None:
+        return
+    names = [tool.name for tool in to_bring(places) if tool.must_be_built()]
+    if names:
+        what = f"{problem}, and these have to be built: {', '.join(names)}; nothing was changed"
+        raise SetupError(what, mend=GO_MEND)
 
 
 def lacking(steps: Sequence[Step]) -> dict[str, State]:
@@ -61,12 +74,17 @@ def refuse_what_needs_root(missing: dict[str, State], *, may_install: bool, root
 
 def two_lanes(places: Places, chain: Sequence[Step], progress: Progress) -> list[SetupError]:
     """Build the tools while the steps of `chain`, of which each needs the one before, are seen to."""
-    builds = [tool for tool in all_tools(places) if not (tool.tool.plugin and plugin_comes_otherwise(places))]
+    builds = to_bring(places)
     with ThreadPoolExecutor(max_workers=3) as lanes:
         built = lanes.submit(each, builds, progress)
         lanes.submit(fetch_ahead, builds[1:])
         rest = lanes.submit(one_by_one, chain, progress)
         return rest.result() + built.result()
+
+
+def to_bring(places: Places) -> list[Tool]:
+    """Return the tools that set-up sees to: all but a provider plugin that comes otherwise."""
+    return [tool for tool in all_tools(places) if not (tool.tool.plugin and plugin_comes_otherwise(places))]
 
 
 def fetch_ahead(builds: Sequence[Tool]) -> None:

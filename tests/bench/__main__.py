@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.errors import ReleaseError
-from tests.bench import growth, history, kamal, loss, raw_compose, regression, reverts, rollback, setup
+from tests.bench import canary, growth, history, kamal, loss, raw_compose, regression, reverts, rollback, setup
 from tests.faults.stage import Stage
 from tests.support.world import World
 
@@ -19,6 +19,7 @@ ALONE = {"regression": regression.measure, "history": history.measure}
 GROUPS = {
     "setup": setup.measure,
     "loss": loss.measure,
+    "canary": canary.measure,
     "reverts": reverts.measure,
     "rollback": rollback.measure,
     "compose": raw_compose.measure,

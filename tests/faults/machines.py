@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from infra.checks.agents import ANSWERED, FAILED
 from infra.lab.machine import Machine
+from infra.settings.suite import Smoke
 from tests.faults.candidates import refused
 from tests.faults.row import Row, Seen
 from tests.faults.stage import CANARY
@@ -27,6 +27,7 @@ LONG_ROUNDS = 40
 HANG_SECONDS = 25
 LONG_DRAIN: dict[str, Any] = {"services": {"acp-agents": {"drain_timeout_seconds": 120}}}
 MARGIN_SECONDS = 0.2
+SMOKE = Smoke()
 
 
 def _haproxy_killed(stage: Stage) -> Seen:
@@ -148,7 +149,7 @@ def _ended(job_url: str) -> str:
     deadline = time.monotonic() + LONG_SECONDS
     while True:
         status = str(httpx.get(job_url).json().get("status"))
-        if status in ANSWERED | FAILED or time.monotonic() > deadline:
+        if status in (*SMOKE.answered, *SMOKE.failed) or time.monotonic() > deadline:
             return status
         time.sleep(0.5)
 

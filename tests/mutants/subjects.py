@@ -9,7 +9,7 @@ UNIT = "tests/unit/checks"
 SUITE = (f"{UNIT}/test_model_endpoints.py", f"{UNIT}/test_suite.py", f"{UNIT}/test_smoke.py")
 
 SUBJECTS: dict[str, tuple[str, ...]] = {
-    f"{CHECKS}/agents.py": (f"{UNIT}/test_early.py", *SUITE),
+    f"{CHECKS}/agents.py": (f"{UNIT}/test_agents.py", f"{UNIT}/test_early.py", *SUITE),
     f"{CHECKS}/ask.py": (f"{UNIT}/test_ask.py", f"{UNIT}/test_health.py", *SUITE),
     f"{CHECKS}/blame.py": (f"{UNIT}/test_blame.py", *SUITE),
     f"{CHECKS}/disk_space.py": SUITE,

@@ -21,7 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "domain": {"domain", "settings"},
     "settings": {"settings", "domain", "errors", "paths", "lab"},
     "adapters": {"adapters", "domain", "settings", "errors", "paths", "toolchain"},
-    "checks": {"checks", "reports", "adapters", "domain", "settings", "errors", "paths"},
+    "checks": {"checks", "reports", "adapters", "domain", "settings", "errors", "paths", "hostctl"},
     "audit": {"audit", "adapters", "domain", "settings", "errors", "paths"},
     "reports": {"reports", "domain", "errors", "paths"},
     "rollout": {"rollout", "audit", "reports", "checks", "adapters", "domain", "settings", "errors", "paths"},

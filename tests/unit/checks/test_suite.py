@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,12 @@ class TestHealthyStack:
         assert {(r.check, r.verdict, r.came) for r in found.results if not r.passed} == {
             ("cleanup", "warning", "status 500: it stays behind")
         }
+
+    def test_a_queue_that_is_given_more_time_is_waited_for(self) -> None:
+        """The occasion's own limit does not cut what the stack gives beyond the usual."""
+        hasty = replace(BY_HAND, at_most_seconds=0.3)
+        found = run(FakeApp(broken={"worker"}), hasty, checks={"suite": {"queue": {"within_seconds": 8.7}}})
+        assert [result.seconds > 0.5 for result in found.results if result.check == "queue"] == [True]
 
     def test_no_secret_is_in_a_result(self) -> None:
         """Neither the endpoint's address nor the key is in what is reported, good or bad."""

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
-from infra.lab.inventory import host_entry
+from infra.lab.folder import LabFolder
+from infra.lab.inventory import host_entry, make_inventory
 from infra.lab.plan import FIRST_NUMBER, LAST_NUMBER, MAX_HOSTS, PUBLISHED_PORTS, AddressMode, AddressPlan
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_plan_of_lab_eleven() -> None:
@@ -51,3 +56,9 @@ def test_inventory_names_ports_only_in_ports_mode() -> None:
     assert entry["address"] == "127.0.0.1"
     assert entry["port"] == plan.host_port(1, 22)
     assert entry["ports"] == {str(port): plan.host_port(1, port) for port in PUBLISHED_PORTS}
+
+
+def test_inventory_names_the_ports_at_which_the_public_is_served(tmp_path: Path) -> None:
+    """A stack can be held to them: all that the hosts publish but the port of sshd."""
+    inventory = make_inventory(LabFolder(path=tmp_path), AddressPlan(number=11), {1: "ssh-ed25519 AAAA"})
+    assert inventory["public_ports"] == [port for port in PUBLISHED_PORTS if port != 22]

@@ -49,12 +49,43 @@ def problems_of(root: Path, **changes: Any) -> tuple[str, ...]:
             "checks.ingest_service: there is no web service 'acp-other' in services",
             id="no such service",
         ),
+        pytest.param(
+            {"smoke": {"within_seconds": 30}},
+            "checks.smoke.within_seconds: checks.timeout_seconds ends all checks after 30 s; set it above 30, or give "
+            "less",
+            id="smoke test cut",
+        ),
+        pytest.param(
+            {"timeout_seconds": 60, "suite": {"vector_store": {"within_seconds": 90}}},
+            "checks.suite.vector_store.within_seconds: checks.timeout_seconds ends all checks after 60 s; set it above "
+            "90, or give less",
+            id="search cut",
+        ),
+        pytest.param(
+            {"suite": {"queue": {"within_seconds": 20}, "vector_store": {"within_seconds": 15}}},
+            "checks.suite.queue.within_seconds + checks.suite.vector_store.within_seconds: checks.timeout_seconds ends "
+            "all checks after 30 s; set it above 35, or give less",
+            id="one after the other cut",
+        ),
+        pytest.param(
+            {"smoke": {"answered": ["completed", "failed"]}},
+            "checks.smoke: failed stands in both answered and failed; take it out of one",
+            id="answered and failed",
+        ),
     ],
 )
 def test_a_check_that_cannot_be_meant_is_refused(tmp_path: Path, checks: dict[str, Any], problem: str) -> None:
     """An unknown name, a bad value or a service that is not there is named with its path."""
     config = {"edge": TLS, "checks": checks} if "tls" in str(checks) else {"checks": checks}
     assert problems_of(tmp_path, **config) == (problem,)
+
+
+def test_times_that_fit_the_deadline_of_all_checks_are_taken(tmp_path: Path) -> None:
+    """A slower app is given its time together with a later deadline; the usual times need neither."""
+    checks = {"timeout_seconds": 90, "suite": {"queue": {"within_seconds": 60}}, "smoke": {"within_seconds": 80}}
+    found = load_settings("local", stack_config(checks=checks), root=tmp_path).checks
+    assert (found.suite.queue.within_seconds, found.smoke.within_seconds) == (60, 80)
+    load_settings("local", stack_config(checks={"timeout_seconds": 5}), root=tmp_path)
 
 
 def test_a_stack_without_an_agents_service_says_so(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from infra.adapters.process import run
 from infra.errors import SettingsError
 from infra.paths import PROJECT_ROOT
+from infra.rollout.driver import START_SECONDS
 from infra.settings import load_settings, load_stack_file, one_update_overrides
-from infra.settings.model import SECRET_NAMES
+from infra.settings.model import SECRET_NAMES, Settings
 from infra.settings.rollout import Rollout
 from tests.support.settings import HOST_KEY, make_settings, service, services, stack_config, stack_values
 
@@ -136,12 +137,39 @@ def test_a_duration_must_be_positive(tmp_path: Path, path: str, change: Any, sec
     assert problems_of(stack_config(**change(seconds)), tmp_path) == (expected,)
 
 
+def test_a_container_gets_no_more_time_than_a_start_has(tmp_path: Path) -> None:
+    """A host says itself what was not ready, before the runner stops waiting for it."""
+    longest = 600
+    assert longest < START_SECONDS
+    config = stack_config(services=services(readiness={"timeout_seconds": longest}))
+    assert load_settings("local", config, root=tmp_path).services["acp-ingest"].readiness.timeout_seconds == longest
+    config = stack_config(services=services(readiness={"timeout_seconds": longest + 1}))
+    assert problems_of(config, tmp_path) == (
+        "services.acp-ingest.readiness.timeout_seconds: Input should be less than or equal to 600 (got 601)",
+    )
+
+
 @pytest.mark.parametrize("left_out", ["port", "routes"])
 def test_a_web_service_needs_port_and_routes(tmp_path: Path, left_out: str) -> None:
     """A service that gets traffic says where it listens and what is sent to it."""
     web = {key: value for key, value in service().items() if key != left_out}
     config = stack_config(services={**services(), "acp-ingest": web})
     assert problems_of(config, tmp_path) == ("services.acp-ingest: a web service needs port and routes",)
+
+
+def test_of_a_workers_readiness_only_its_time_can_be_set(tmp_path: Path) -> None:
+    """A worker is asked nothing, so what would be asked is refused with the mend, not dropped."""
+    values = services()
+    values["acp-worker"]["readiness"] = {"timeout_seconds": 600}
+    settings = load_settings("local", stack_config(services=values), root=tmp_path)
+    assert settings.services["acp-worker"].readiness.timeout_seconds == 600
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+    values["acp-worker"]["readiness"] = {"timeout_seconds": 600, "path": "/r", "passes": 1}
+    (problem,) = problems_of(stack_config(services=values), tmp_path)
+    assert problem == (
+        "services.acp-worker: readiness.passes, readiness.path: a worker is not asked; leave out all but "
+        "readiness.timeout_seconds, its health check counts"
+    )
 
 
 def test_references_between_sections_are_checked(tmp_path: Path) -> None:
@@ -259,6 +287,34 @@ class TestInventory:
         (found,) = load_settings("local", self.config(), root=tmp_path).hosts
         assert found.reach(8000) == "127.0.0.1:20180"
         assert found.reach(8001) == "127.0.0.1:8001"
+
+    @pytest.mark.parametrize(
+        ("changes", "path", "port"),
+        [
+            ({"services": services(routes={"public_port": 9000})}, "services.acp-ingest.routes.public_port", 9000),
+            ({"edge": {"http_port": 8080}}, "edge.http_port", 8080),
+            (
+                {"edge": {"https_port": 8443, "tls": {"certificate_file": "/tls.pem", "server_name": "acp.test"}}},
+                "edge.https_port",
+                8443,
+            ),
+        ],
+    )
+    def test_a_port_that_its_hosts_lack_is_refused(self, tmp_path: Path, changes: Any, path: str, port: int) -> None:
+        """What would listen where nobody reaches it is named before a release, with the ports that there are."""
+        self.write(tmp_path, public_ports=[80, 443, 8000, 8001])
+        assert problems_of(self.config(**changes), tmp_path) == (
+            f"{path}: the inventory's hosts can be reached at 80, 443, 8000, 8001 only (got {port}); name one of these",
+        )
+
+    def test_any_port_is_taken_where_hosts_do_not_tell_theirs(self, tmp_path: Path) -> None:
+        """Without a list, or with hosts of the stack's own, every port can be reached; so can an unused one."""
+        config = self.config(services=services(routes={"public_port": 9000}))
+        self.write(tmp_path)
+        load_settings("local", config, root=tmp_path)
+        self.write(tmp_path, public_ports=[80, 443, 8000, 8001])
+        load_settings("local", {**config, "acp:hosts": self.inventory["hosts"]}, root=tmp_path)
+        load_settings("local", self.config(edge={"https_port": 8443}), root=tmp_path)
 
     def test_a_missing_one_says_how_to_make_it(self, tmp_path: Path) -> None:
         """Without the file the first problem names the command that writes it."""

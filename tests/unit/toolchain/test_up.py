@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from infra.toolchain import lab_step, status, up
+from infra.toolchain import lab_step, status, up, vendor
 from infra.toolchain.doctor import doctor
 from infra.toolchain.errors import SetupError
+from infra.toolchain.go_tools import GO_MEND, all_tools
 from infra.toolchain.lab_step import LabStep
 from infra.toolchain.progress import Progress, duration
 from infra.toolchain.step import State
@@ -70,6 +71,31 @@ def test_without_root_everything_missing_is_named_and_nothing_done() -> None:
 def test_what_may_be_brought_about_is_not_refused(missing: dict[str, State], *, may_install: bool, root: bool) -> None:
     """Root with apt installs anything, root without apt still starts the engine, and nothing missing is fine."""
     up.refuse_what_needs_root(missing, may_install=may_install, root=root)
+
+
+def without_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take Go and the vendor's servers away."""
+    monkeypatch.setattr(up, "go_problem", lambda: "Go is not installed")
+    monkeypatch.setenv(vendor.SWITCH, "never")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+
+def test_without_go_set_up_ends_before_anything_else(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools that have to be built are named with the mend, and nothing is installed or started before."""
+    without_go(monkeypatch)
+    monkeypatch.setattr(up.prerequisites, "system", lambda _places: pytest.fail("set-up went on"))
+    with pytest.raises(SetupError, match=r"Go is not installed, and these have .*k6 .*nothing was") as caught:
+        up.run(places, Progress(stream=io.StringIO()))
+    assert caught.value.mend == GO_MEND
+
+
+def test_tools_that_are_there_need_no_go(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that got them from another checkout's cache, or on PATH, builds nothing."""
+    without_go(monkeypatch)
+    for tool in all_tools(places):
+        tool.built.mkdir(parents=True)
+        (tool.built / "complete").touch()
+    up.refuse_without_go(places)
 
 
 def test_a_chain_stops_at_its_first_problem(progress: Progress) -> None:
