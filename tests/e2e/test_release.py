@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.first import stack_outputs
-from tests.faults.killed import REVERT_STEPS, STEPS
+from tests.faults.killed import FIRST_STEPS, REVERT_STEPS, STEPS
 from tests.support.host_view import views
 from tests.support.traffic import AGENTS_PORT, INGEST_PORT, LIGHT_RATE, loss, release_at, traffic, use
 from tests.support.world import STACK, UP_SECONDS
@@ -120,5 +120,5 @@ def test_the_fault_matrix_knows_every_journal_step(world: World, first: FirstRel
     (view,) = views(world)
     seen = {f"{entry['phase']}/{entry['step']}" for entry in view.journal() if entry["mark"] == "begin"}
     during_release = {step for step in seen if step.split("/")[0] not in AROUND_RELEASES}
-    assert during_release <= {*STEPS, *REVERT_STEPS}
+    assert during_release <= {*STEPS, *FIRST_STEPS, *REVERT_STEPS}
     assert {*STEPS} - during_release <= {"shift/weights"}, "a blue-green release shifts nothing"

@@ -33,6 +33,9 @@ STEPS = (
 )
 """Every journal step of a release, in order; a test compares them with the journal of a real one."""
 
+FIRST_STEPS = ("commit/routes",)
+"""Journal steps of a first release alone, which no row makes; the unit tests of kill points end hostctl there."""
+
 REVERT_STEPS = (
     "revert/intent",
     "revert/traffic",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.checks.gate import policy_hash
 from infra.errors import SettingsError, UsageError
 from infra.settings.recorded import as_recorded
 from tests.support.release import IMAGES, make_release
@@ -50,6 +51,7 @@ def test_what_describes_the_release_is_as_it_was() -> None:
     assert found.checks.passes == 4
     left = {"services", "checks"}
     assert found.model_dump(exclude=left) == today.model_dump(exclude=left)
+    assert policy_hash(found) == policy_hash(today), "what was scanned a moment ago would be scanned again"
 
 
 @pytest.mark.parametrize(
