@@ -1,21 +1,24 @@
 """The images of a stack built and pushed by themselves, with the same components as an update, ahead of any release.
 
 The Pulumi state is thrown away with its folder: what is built is in the registry, and the update that releases it
-resolves the tag. An image whose version is published already is not built again, so that it keeps its digest.
+resolves the tag. An image whose version is published already is not built again, so that it keeps its digest: where the
+stack has signatures, only one that is vouched for (`infra/checks/reuse.py`).
 """
 
 from __future__ import annotations
 
 import secrets as random
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pulumi
 from pulumi import automation
 
+from infra.checks.reuse import why_not_reused
 from infra.components.images import PublishedImages
-from infra.errors import ImageMissingError, ReleaseError, ToolError
+from infra.errors import ReleaseError, ToolError
 from infra.sources import build_image, image_version, sources_of
 
 if TYPE_CHECKING:
@@ -27,13 +30,22 @@ STACK = "build"
 TAIL_LINES = 20
 
 
-def build_images(settings: Settings, password: str, show: Callable[[str], None]) -> dict[str, str]:
-    """Return `repository@sha256:…` of every image of the stack, built where the registry has no such version."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """`repository@sha256:…` of every image of a stack, by name, and the names of those that this run made."""
+
+    images: dict[str, str]
+    built: list[str]
+
+
+def build_images(settings: Settings, password: str, show: Callable[[str], None]) -> Build:
+    """Build and push the images of the stack whose version the registry does not have, or nobody vouches for."""
     problems: list[ReleaseError] = []
+    built: list[str] = []
 
     def program() -> None:
         try:
-            _declare(settings, pulumi.Output.secret(password), show)
+            built[:] = _declare(settings, password, show)
         except ReleaseError as error:
             problems.append(error)
             raise
@@ -45,7 +57,7 @@ def build_images(settings: Settings, password: str, show: Callable[[str], None])
             raise (problems[0] if problems else _failed(str(error))) from None
         except automation.CommandError as error:
             raise (problems[0] if problems else _failed(str(error))) from None
-    return {name: str(result.outputs[name].value) for name in settings.images}
+    return Build(images={name: str(result.outputs[name].value) for name in settings.images}, built=built)
 
 
 def build_tag(settings: Settings) -> str:
@@ -63,18 +75,26 @@ def build_commit(settings: Settings) -> str:
     return f"{commit}-dirty" if commit and sources.is_dirty else commit
 
 
-def _declare(settings: Settings, password: pulumi.Output[str], show: Callable[[str], None]) -> None:
-    published = PublishedImages(settings.registry, password)
+def _declare(settings: Settings, password: str, show: Callable[[str], None]) -> list[str]:
+    """Declare the builds and export every image by digest; return the names of those that are built."""
+    login = pulumi.Output.secret(password)
+    published = PublishedImages(settings.registry, login)
+    built = []
     for name, image in settings.images.items():
         sources = sources_of(settings, [image])
         version = image_version(settings, sources)
-        try:
-            ref = published.resolve(name, version)
-        except ImageMissingError:
-            ref = build_image(settings, name, sources, password).ref
-        else:
+        found = published.find(name, version)
+        problem = why_not_reused(settings, password, found) if found else ""
+        if found and not problem:
             show(f"{name}: {version} is in the registry already")
+            ref = pulumi.Output.from_input(found)
+        else:
+            if problem:
+                show(f"{name}: {version} is in the registry, but {problem}; it is built anew, and that one replaced")
+            ref = build_image(settings, name, sources, login).ref
+            built.append(name)
         pulumi.export(name, ref.apply(lambda known: known.pinned))
+    return built
 
 
 def _stack(folder: Path, program: Callable[[], None]) -> automation.Stack:

@@ -1,7 +1,8 @@
-"""Tags in the registry: which digest one has, and one more tag for a digest; nothing is pulled."""
+"""Tags in the registry: the digest of one, one more for a digest, and the labels behind it; nothing is pulled."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from infra.adapters.tools import tool
 from infra.errors import RegistryError
 
 TIMEOUT_SECONDS = 120.0
+VERSION_LABEL = "org.opencontainers.image.version"
 DIGEST = re.compile(r"^Digest:\s+(sha256:[0-9a-f]{64})$", re.MULTILINE)
 
 
@@ -40,6 +42,13 @@ class ImageTags:
             last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no reason given")
             raise RegistryError(f"{repository}:{tag} was not made: {last}", mend="may this login push? Run it again")
 
+    def labels(self, pinned: str) -> dict[str, str]:
+        """Return the labels of a digest; none where it is an image of several platforms."""
+        status, output, errors = self._call(config_argv(pinned))
+        if status != 0:
+            raise image_error(pinned, errors or output)
+        return (json.loads(output).get("config") or {}).get("Labels") or {}
+
     def _call(self, argv: list[str]) -> tuple[int, str, str]:
         with docker_login(self.server, self.username, self.password) as environment:
             done = run(
@@ -55,6 +64,11 @@ class ImageTags:
 def inspect_argv(reference: str) -> list[str]:
     """Return the command that prints the digest of a tag; its `--format` prints it for an index only."""
     return ["docker", "buildx", "imagetools", "inspect", reference]
+
+
+def config_argv(pinned: str) -> list[str]:
+    """Return the command that prints an image's configuration as JSON, or one for each platform by its name."""
+    return ["docker", "buildx", "imagetools", "inspect", pinned, "--format", "{{json .Image}}"]
 
 
 def copy_argv(pinned: str, target: str) -> list[str]:

@@ -23,19 +23,20 @@ from infra.settings.secrets import REGISTRY_PASSWORD, read_secrets
 def build(stack: str, save: Path | None, *, as_json: bool) -> None:
     """Build and push what the registry lacks, and give all images of the release one tag.
 
+    With `gate.signing` a version counts as there only when a signature vouches for it; else it is built anew.
     An update then releases that tag (`ACP_IMAGE_TAG`) and builds nothing. In CI it is the step's output `image_tag`.
     """
     settings = load(stack)
     password = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=(REGISTRY_PASSWORD,))[REGISTRY_PASSWORD]
-    images = build_images(settings, password, lambda line: click.echo(line.rstrip("\n"), err=True))
+    done = build_images(settings, password, lambda line: click.echo(line.rstrip("\n"), err=True))
     tag = build_tag(settings)
     tags = ImageTags(server=settings.registry.server, username=settings.registry.username, password=password)
-    for pinned in images.values():
+    for pinned in done.images.values():
         tags.add(pinned, tag)
-    document = {"image_tag": tag, "commit": build_commit(settings), "images": images}
+    document = {"image_tag": tag, "commit": build_commit(settings), "images": done.images, "built": done.built}
     if save is not None:
         save.parent.mkdir(parents=True, exist_ok=True)
         save.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     set_output("image_tag", tag)
-    lines = [f"image tag {tag}", *(f"{name} {pinned}" for name, pinned in images.items())]
+    lines = [f"image tag {tag}", *(f"{name} {pinned}" for name, pinned in done.images.items())]
     emit(document, as_json=as_json, text=lambda: click.echo("\n".join(lines)))

@@ -12,7 +12,7 @@ from infra.adapters.trivy import Login
 from infra.checks.clearance import SIGNER_MEND, may_sign, sign_images, verifier_of, vouched
 from infra.checks.gate import ScanRequest, recorded_verdict
 from infra.cli.options import emit, json_option, load, stack_option
-from infra.errors import GateError
+from infra.errors import GateError, UsageError
 from infra.paths import PROJECT_ROOT
 from infra.settings.build_file import read_build_file
 from infra.settings.secrets import IMAGE_KEY_PASSWORD, REGISTRY_PASSWORD, read_secrets
@@ -32,15 +32,28 @@ if TYPE_CHECKING:
     required=True,
     help="File of `acp-release build` that names the digests.",
 )
+@click.option(
+    "--built-elsewhere",
+    is_flag=True,
+    help="Vouch with the stack's own key for images that `acp-release build` did not make.",
+)
 @json_option
-def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
-    """Sign the images of a build and attach SBOM and provenance. Refuses a digest without a passed scan report."""
+def sign(stack: str, build_file: Path, *, built_elsewhere: bool, as_json: bool) -> None:
+    """Sign the images of a build and attach SBOM and provenance.
+
+    Refuses a digest without a passed scan report, and one that neither this build made nor a signature vouches for.
+    """
     settings = load(stack)
     built = read_build_file(build_file)
     signing = settings.gate.signing
     if signing is None:
         emit({"signed": []}, as_json=as_json, text=lambda: click.echo(f"stack {stack} asks for no signatures"))
         return
+    if built_elsewhere and not signing.image_key_file:
+        raise UsageError(
+            "--built-elsewhere is for a person who signs with a key: a keyless signature says that CI built the image",
+            mend=f"set `gate.signing.image_key_file`, or run `acp-release build --stack {stack}`; nothing was signed",
+        )
     _refuse_unscanned(settings, built.images)
     names = (REGISTRY_PASSWORD, *((IMAGE_KEY_PASSWORD,) if signing.image_key_file else ()))
     secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT, names=names)
@@ -50,7 +63,8 @@ def sign(stack: str, build_file: Path, *, as_json: bool) -> None:
             mend="set `gate.signing.image_key_file`, or give the job the permission `id-token: write`",
         )
     click.echo(f"signing {', '.join(sorted(built.images))}", err=True)
-    sign_images(settings, secrets, built.images, commit=built.commit)
+    made = built.images if built_elsewhere else built.built
+    sign_images(settings, secrets, built.images, built=made, commit=built.commit)
     problems = vouched(settings, secrets, verifier_of(signing), built.images).problems
     if problems:
         raise GateError(

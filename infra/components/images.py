@@ -9,8 +9,10 @@ import pulumi
 import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
+from infra.adapters.image_tags import VERSION_LABEL
 from infra.adapters.registry import image_error
 from infra.domain.release import ImageRef
+from infra.errors import ImageMissingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,17 +43,14 @@ class ReleaseImage(pulumi.ComponentResource):
         """Declare the build; an unchanged context is not built again."""
         super().__init__("acp:images:ReleaseImage", name, None, opts)
         repository = args.registry.repository(name)
-        cache = f"{repository}:buildcache"
         image = docker_build.Image(
             f"{name}-image",
             context=docker_build.BuildContextArgs(location=str(args.root / args.image.context)),
             dockerfile=docker_build.DockerfileArgs(location=str(args.root / args.image.dockerfile)),
             build_args=args.image.build_args,
-            labels={"org.opencontainers.image.version": args.version, "org.opencontainers.image.revision": args.commit},
+            labels={VERSION_LABEL: args.version, "org.opencontainers.image.revision": args.commit},
             platforms=[docker_build.Platform.LINUX_AMD64],
             tags=[f"{repository}:{args.version}"],
-            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
-            cache_to=[docker_build.CacheToArgs(inline=docker_build.CacheToInlineArgs())],
             push=True,
             exec_=True,
             builder=docker_build.BuilderConfigArgs(name="default"),
@@ -91,18 +90,25 @@ class PublishedImages:
 
     def resolve(self, name: str, tag: str) -> pulumi.Output[ImageRef]:
         """Return the digest of an image of the release; raise `ImageMissingError` when the tag is not there."""
-        return self._lookup(name, self._registry.repository(name), tag)
+        return pulumi.Output.from_input(self._lookup(name, self._registry.repository(name), tag))
+
+    def find(self, name: str, tag: str) -> ImageRef | None:
+        """Return an image of the release as the registry has it now, or None when the tag is not there."""
+        try:
+            return self._lookup(name, self._registry.repository(name), tag)
+        except ImageMissingError:
+            return None
 
     def pin(self, image: str) -> pulumi.Output[str]:
         """Return a third-party image as `repository@sha256:…`; what is pinned already stays as it is."""
         if "@sha256:" in image:
             return pulumi.Output.from_input(image)
         path, _, tag = image.rpartition(":")
-        return self._lookup(path, f"{self._registry.server}/{path}", tag).apply(lambda ref: ref.pinned)
+        return pulumi.Output.from_input(self._lookup(path, f"{self._registry.server}/{path}", tag).pinned)
 
-    def _lookup(self, name: str, repository: str, tag: str) -> pulumi.Output[ImageRef]:
+    def _lookup(self, name: str, repository: str, tag: str) -> ImageRef:
         try:
             found = docker.get_registry_image(name=f"{repository}:{tag}", opts=self._options)
         except Exception as error:  # noqa: BLE001 - the provider's failures arrive as plain Exception
             raise image_error(f"{repository}:{tag}", str(error)) from None
-        return pulumi.Output.from_input(ImageRef(name=name, repository=repository, tag=tag, digest=found.sha256_digest))
+        return ImageRef(name=name, repository=repository, tag=tag, digest=found.sha256_digest)

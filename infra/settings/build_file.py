@@ -18,11 +18,12 @@ Pinned = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}
 
 
 class BuildFile(Model):
-    """The tag and the digests of one build."""
+    """The tag and the digests of one build; `built` names the images that the run made, not found in the registry."""
 
     image_tag: Tag
     commit: str
     images: dict[Name, Pinned] = Field(min_length=1)
+    built: tuple[Name, ...] = ()
 
 
 def read_build_file(path: Path) -> BuildFile:

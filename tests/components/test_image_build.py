@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pulumi
 import pytest
 
 from infra import image_build
@@ -11,17 +10,19 @@ from tests.components.conftest import ANSWERS, DIGESTS
 from tests.support.pulumi_engine import run_program
 
 if TYPE_CHECKING:
+    from infra.domain.release import ImageRef
+    from infra.settings import Settings
     from tests.components.conftest import Stack
     from tests.support.pulumi_engine import Recording
 
 LOOK_UP = "docker:index/getRegistryImage:getRegistryImage"
 
 
-def declared(stack: Stack, look_up: Any, said: list[str]) -> Recording:
-    """Declare the build of a stack's images with a registry that answers so."""
-    password = "s3cr3t-registry-password"
+def declared(stack: Stack, look_up: Any, said: list[str], built: list[str] | None = None) -> Recording:
+    """Declare the build of a stack's images with a registry that answers so; `built` gets what is built."""
+    password, names = "s3cr3t-registry-password", [] if built is None else built
     return run_program(
-        lambda: image_build._declare(stack.settings, pulumi.Output.secret(password), said.append),
+        lambda: names.extend(image_build._declare(stack.settings, password, said.append)),
         {**ANSWERS, LOOK_UP: look_up},
     )
 
@@ -33,8 +34,9 @@ def failing(text: str) -> Any:
 
 def test_what_the_registry_lacks_is_built(stack: Stack) -> None:
     """Versions that are not published are built with the release's own component, and nothing else is declared."""
-    recording = declared(stack, failing("404 not found"), [])
-    assert sorted(recording.exports) == sorted(DIGESTS)
+    built: list[str] = []
+    recording = declared(stack, failing("404 not found"), [], built)
+    assert sorted(recording.exports) == sorted(built) == sorted(DIGESTS)
     for name, digest in DIGESTS.items():
         assert recording.exports[name].value == f"registry.test:5000/acp/{name}@{digest}"
         assert recording.named(f"{name}-image").inputs["push"] is True
@@ -43,9 +45,33 @@ def test_what_the_registry_lacks_is_built(stack: Stack) -> None:
 def test_what_is_published_keeps_its_digest(stack: Stack) -> None:
     """A version that is in the registry is not built again, and that is said."""
     said: list[str] = []
-    recording = declared(stack, ANSWERS[LOOK_UP], said)
+    built: list[str] = []
+    recording = declared(stack, ANSWERS[LOOK_UP], said, built)
     assert not [name for name in recording.resources if "image" in name]
+    assert built == []
     assert sorted(said) == [f"{name}: v1.4.2 is in the registry already" for name in sorted(DIGESTS)]
+
+
+def test_what_nobody_vouches_for_is_built_anew(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that somebody else may have pushed is built and pushed over it, which is said with the reason."""
+    asked: list[str] = []
+
+    def why_not_reused(_settings: Settings, _password: str, image: ImageRef) -> str:
+        asked.append(image.pinned)
+        return "it is not signed" if image.name == "acp-agents" else ""
+
+    monkeypatch.setattr(image_build, "why_not_reused", why_not_reused)
+    said: list[str] = []
+    built: list[str] = []
+    recording = declared(stack, ANSWERS[LOOK_UP], said, built)
+    assert built == ["acp-agents"]
+    assert sorted(asked) == [f"registry.test:5000/acp/{name}@sha256:{'c' * 64}" for name in sorted(DIGESTS)]
+    image = recording.named("acp-agents-image").inputs
+    assert (image["push"], image["tags"]) == (True, ["registry.test:5000/acp/acp-agents:v1.4.2"])
+    assert recording.exports["acp-agents"].value == f"registry.test:5000/acp/acp-agents@{DIGESTS['acp-agents']}"
+    assert (
+        "acp-agents: v1.4.2 is in the registry, but it is not signed; it is built anew, and that one replaced" in said
+    )
 
 
 def test_a_registry_that_refuses_is_no_reason_to_build(stack: Stack) -> None:

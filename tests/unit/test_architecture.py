@@ -45,7 +45,7 @@ LAYERS: dict[str, set[str]] = {
         "toolchain",
         "image_build",
     },
-    "image_build": {"components", "domain", "settings", "errors", "sources"},
+    "image_build": {"components", "checks", "domain", "settings", "errors", "sources"},
     "lab": {"lab", "adapters", "errors", "paths", "toolchain"},
     "toolchain": {"toolchain"},
     "hostctl": {"hostctl"},

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.checks.clearance import SBOM_KIND, clear_release, verifier_of, vouched
+from infra.checks.clearance import SBOM_KIND, clear_release, sign_images, verifier_of, vouched
 from infra.checks.gate import scan_image
+from infra.checks.reuse import why_not_reused
 from infra.domain.release import ImageRef, build_release
 from infra.domain.text_form import from_text, to_text
 from infra.errors import GateError
@@ -108,6 +109,30 @@ def test_an_unsigned_image_is_blocked(stand: Stand, images: dict[str, str], sign
     found = reason(props(stand, stand.settings(signing=signing), images, built=False))
     assert "acp-ingest: it is not signed" in found
     assert "acp-agents: it is not signed" in found
+
+
+def test_a_foreign_image_under_a_known_tag_is_not_signed(
+    stand: Stand, images: dict[str, str], signing: dict[str, str]
+) -> None:
+    """An image that somebody pushed ahead of the build does not stand in for it, and who found it signs nothing."""
+    settings = stand.settings(signing=signing)
+    secrets = read_secrets(settings, os.environ, root=PROJECT_ROOT)
+    foreign = ImageRef.from_pinned("acp-agents", "test", images["acp-agents"])
+    assert why_not_reused(settings, stand.lab.registry_password, foreign) == "it is not signed"
+    with pytest.raises(GateError, match="acp-agents: it is not signed"):
+        sign_images(settings, secrets, images, built=["acp-ingest"], commit="c" * 40)
+    assert settings.gate.signing
+    assert len(vouched(settings, secrets, verifier_of(settings.gate.signing), images).problems) == len(images)
+
+
+def test_a_signed_image_under_another_tag_does_not_stand_in_for_a_build(
+    stand: Stand, images: dict[str, str], signing: dict[str, str]
+) -> None:
+    """A signature is of a digest: an image that does not say itself that it is this version is built anew."""
+    settings = stand.settings(signing=signing)
+    clear_release(props(stand, settings, images), lambda _: None)
+    retagged = ImageRef.from_pinned("acp-agents", "test", images["acp-agents"])
+    assert why_not_reused(settings, stand.lab.registry_password, retagged) == "its own label says no version"
 
 
 def test_another_key_is_blocked(stand: Stand, images: dict[str, str], signing: dict[str, str], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,6 +46,31 @@ def test_an_answer_without_a_digest_is_no_answer(tmp_path: Path, monkeypatch: py
     install_fake("docker", tmp_path, monkeypatch).answers(["Name: x"])
     with pytest.raises(RegistryError):
         TAGS.pinned("r.test:5000/acp/x", "v1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"config": {"Labels": {"a": "1"}}}, {"a": "1"}),
+        ({"config": {"Labels": None}}, {}),
+        ({"linux/amd64": {"config": {"Labels": {"a": "1"}}}, "linux/arm64": {}}, {}),
+    ],
+)
+def test_an_image_says_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], expected: dict[str, str]
+) -> None:
+    """The labels of the one image behind a digest are read; several platforms have none in common."""
+    docker = install_fake("docker", tmp_path, monkeypatch)
+    docker.answers([json.dumps(answer)])
+    assert TAGS.labels(f"r.test:5000/acp/x@{DIGEST}") == expected
+    assert docker.calls[0]["argv"][3:] == [f"r.test:5000/acp/x@{DIGEST}", "--format", "{{json .Image}}"]
+
+
+def test_labels_that_cannot_be_had_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that refuses is not an image without labels."""
+    install_fake("docker", tmp_path, monkeypatch).answers(stderr="401 Unauthorized", status=1)
+    with pytest.raises(RegistryError, match="refused the login"):
+        TAGS.labels(f"r.test:5000/acp/x@{DIGEST}")
 
 
 def test_a_digest_gets_a_tag_without_the_password_in_sight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

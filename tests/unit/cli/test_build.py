@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from infra.cli import build as command
+from infra.image_build import Build
 from infra.settings.build_file import read_build_file
 from tests.unit.cli.invoke import call
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-IMAGES = {"acp-ingest": f"r.test/acp/acp-ingest@sha256:{'a' * 64}"}
+IMAGES = {name: f"r.test/acp/{name}@sha256:{'a' * 64}" for name in ("acp-ingest", "acp-agents")}
+DONE = Build(images=IMAGES, built=["acp-agents"])
 
 
 class FakeTags:
@@ -27,14 +29,15 @@ class FakeTags:
         """Take a tag."""
 
 
-def test_the_file_has_the_commit_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a signature vouches for is where the sources are from, which may be no commit of this repository."""
+def test_the_file_says_what_a_signature_vouches_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is where the sources are from, which may be no commit of this repository, and what this very run built."""
     monkeypatch.setenv("STAGING_REGISTRY_PASSWORD", "x")
-    monkeypatch.setattr(command, "build_images", lambda settings, password, show: IMAGES)
+    monkeypatch.setattr(command, "build_images", lambda settings, password, show: DONE)
     monkeypatch.setattr(command, "build_tag", lambda settings: "v7")
     monkeypatch.setattr(command, "build_commit", lambda settings: "")
     monkeypatch.setattr(command, "ImageTags", FakeTags)
     path = tmp_path / "build.json"
     done = call("build", "--stack", "staging", "--save", str(path), "--json")
-    assert json.loads(done.stdout) == {"image_tag": "v7", "commit": "", "images": IMAGES}
+    assert json.loads(done.stdout) == {"image_tag": "v7", "commit": "", "images": IMAGES, "built": ["acp-agents"]}
     assert read_build_file(path).commit == ""
+    assert read_build_file(path).built == ("acp-agents",)
