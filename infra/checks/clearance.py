@@ -80,7 +80,7 @@ def clear_release(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     else:
         found = vouched(settings, secrets, verifier, images)
         if props["built"] and may_sign(signing) and not found.is_complete(images):
-            sign_images(settings, secrets, images, commit=props["commit"])
+            sign_images(settings, secrets, images, built=images, commit=props["commit"])
             found = vouched(settings, secrets, verifier, images)
     _refuse(settings, found.problems, how="" if is_offline else how_to_sign(settings, is_built=props["built"]))
     text = clearance_text(spec, run_id=props["run_id"], now_unix_seconds=time.time(), is_warm_only=is_offline)
@@ -188,29 +188,51 @@ def _cosign(settings: Settings, secrets: SecretValues) -> Cosign:
     )
 
 
-def sign_images(settings: Settings, secrets: SecretValues, images: Mapping[str, str], *, commit: str) -> None:
-    """Sign what this run built, and attach SBOM and provenance, where that was not done yet."""
+def sign_images(
+    settings: Settings, secrets: SecretValues, images: Mapping[str, str], *, built: Collection[str], commit: str
+) -> None:
+    """Sign what this run built, and attach SBOM and provenance, where that was not done yet; `built` has its names.
+
+    Raise `GateError`, and sign nothing, when another one has no signature that counts: whoever may push could have put
+    it there.
+    """
     signing = settings.gate.signing
     if signing is None:
         return
     verifier, cosign = verifier_of(signing), _cosign(settings, secrets)
     key = str(key_path(signing.image_key_file)) if signing.image_key_file else None
+    with ThreadPoolExecutor() as pool:
+        answers = pool.map(lambda image: cosign.problem(image, verifier), images.values())
+        unsigned = {name: problem for name, problem in zip(images, answers, strict=True) if problem}
+    _refuse_foreign(settings, {name: problem for name, problem in unsigned.items() if name not in built}, images)
 
     def treat(item: tuple[str, str]) -> None:
         name, image = item
-        if cosign.problem(image, verifier):
-            cosign.sign(image, key)
         if not cosign.attested(image, verifier, kind=SBOM_KIND):
             cosign.attest(image, key, kind=SBOM_KIND, predicate=sbom_of(settings, secrets, name, image))
-        if not cosign.attested(image, verifier, kind=PROVENANCE_KIND):
+        if name in built and not cosign.attested(image, verifier, kind=PROVENANCE_KIND):
             with tempfile.TemporaryDirectory(prefix="acp-gate-") as made:
                 predicate = Path(made) / "provenance.json"
                 statement = provenance(settings.images[name], commit=commit, environ=os.environ)
                 predicate.write_text(json.dumps(statement), encoding="utf-8")
                 cosign.attest(image, key, kind=PROVENANCE_KIND, predicate=predicate)
+        if name in unsigned:  # last: what broke off before is built anew, and lacks nothing once it is signed
+            cosign.sign(image, key)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(treat, images.items()))
+
+
+def _refuse_foreign(settings: Settings, problems: Mapping[str, str], images: Mapping[str, str]) -> None:
+    """Raise when there are images that this run neither built nor can take another run's word for."""
+    if problems:
+        lines = "\n".join(f"  - {name}: {problem} ({images[name]})" for name, problem in problems.items())
+        raise GateError(
+            f"this run did not build what it is to sign:\n{lines}",
+            where=f"stack {settings.stack}",
+            mend=f"`acp-release build --stack {settings.stack} --save FILE` builds it anew, and docs/gate.md says what "
+            "to do with images that were built elsewhere; nothing was signed",
+        )
 
 
 def sbom_of(settings: Settings, secrets: SecretValues, name: str, image: str) -> Path:

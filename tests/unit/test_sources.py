@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from typing import TYPE_CHECKING
 
+import pulumi
 import pytest
 
 from infra import sources
 from infra.errors import SettingsError
 from infra.image_build import build_commit, build_tag
-from infra.sources import image_version, sources_of
+from infra.sources import image_version, known_platform, sources_of
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
@@ -98,3 +100,47 @@ def test_a_build_names_the_projects_commit_of_its_sources(place: Path) -> None:
     assert build_commit(stack) == commit.strip()
     (place / "project" / "Dockerfile").write_text("FROM other\n")
     assert build_commit(stack) == f"{commit.strip()}-dirty"
+
+
+class FakeRegistry:
+    """A registry in which every tag names a digest of threes, and which remembers what it was asked."""
+
+    def __init__(self) -> None:
+        """Begin with no question."""
+        self.asked: list[str] = []
+
+    def pin(self, image: str) -> pulumi.Output[str]:
+        """Return the image by that digest."""
+        self.asked.append(image)
+        return pulumi.Output.from_input(f"registry.test:5000/{image.rpartition(':')[0]}@sha256:{'3' * 64}")
+
+
+EDGE = f"registry.test:5000/library/haproxy@sha256:{'1' * 64}"
+OTHER_EDGE = f"docker.io/library/haproxy@sha256:{'2' * 64}"
+NAMED_EDGE = f"registry.test:5000/library/haproxy@sha256:{'3' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("image", "recorded", "expected"),
+    [
+        (OTHER_EDGE, {"edge": EDGE}, OTHER_EDGE),
+        ("library/haproxy:3.0", {"edge": EDGE}, EDGE),
+        ("library/haproxy:3.0", {"edge": OTHER_EDGE}, NAMED_EDGE),
+        ("library/haproxy:3.0", {}, NAMED_EDGE),
+    ],
+    ids=["pinned in the stack file", "a tag", "a tag, and the record has another repository", "a tag, not recorded"],
+)
+def test_a_rollback_runs_the_edge_that_the_stack_file_names(
+    monkeypatch: pytest.MonkeyPatch, image: str, recorded: dict[str, str], expected: str
+) -> None:
+    """The record, which the backend keeps, only says which digest a tag of the same repository stays at."""
+    registry = FakeRegistry()
+    monkeypatch.setattr(sources, "PublishedImages", lambda *_: registry)
+
+    async def edge() -> str | None:
+        found = known_platform(make_settings(edge={"image": image}, core=None), recorded, pulumi.Output.from_input(""))
+        assert list(found) == ["edge"]
+        return await found["edge"].future()
+
+    assert asyncio.run(edge()) == expected
+    assert registry.asked == ([image] if expected == NAMED_EDGE else [])

@@ -110,6 +110,66 @@ def test_an_edited_command_is_refused(world: FakeHost, clear: Callable[..., dict
     assert "another release document" in refused(world, clearance=clear(spec("v1")), spec=changed)
 
 
+def two_releases(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """Release v1, then v2, both cleared."""
+    for release in ("v1", "v2"):
+        world.start(release, clearance=clear(spec(release), at=world.clock.seconds))
+        for phase in ("cutover", "commit", "drain", "park"):
+            world.call(phase, release=release)
+
+
+@pytest.mark.parametrize(("hours", "is_asked"), [(0.9, True), (24, False)])
+def test_a_release_is_taken_back_soon_after_its_commit_or_on_hosts_that_ask_for_nothing(
+    world: FakeHost, clear: Callable[..., dict[str, str]], hours: float, *, is_asked: bool
+) -> None:
+    """An update that fails on another host needs no second clearance for what it did to this one."""
+    two_releases(world, clear)
+    world.clock.sleep(hours * 3600)
+    if not is_asked:
+        set_signers(world.host.paths, [])
+    assert world.call("revert", release="v2")["serving"] == "v1"
+
+
+def test_the_deploy_key_alone_takes_back_no_release_of_yesterday(
+    world: FakeHost, clear: Callable[..., dict[str, str]]
+) -> None:
+    """It would serve again what was replaced for a reason."""
+    two_releases(world, clear)
+    world.clock.sleep(3610)
+    with pytest.raises(HostctlError, match="v2 was not committed within the last hour") as caught:
+        world.call("revert", release="v2")
+    assert (caught.value.code, "acp-release rollback" in caught.value.mend) == ("not_cleared", True)
+    assert world.host.state.current == "v2"
+    assert world.edge.serving() == {"v2"}
+
+
+def test_what_another_trial_came_after_is_not_taken_back(world: FakeHost, clear: Callable[..., dict[str, str]]) -> None:
+    """The update of that release is over; when its commit was is not known any more."""
+    two_releases(world, clear)
+    world.start("v3", clearance=clear(spec("v3"), at=world.clock.seconds))
+    world.call("revert", release="v3")
+    with pytest.raises(HostctlError, match="needs the clearance of the gate"):
+        world.call("revert", release="v2")
+    assert world.edge.serving() == {"v2"}
+
+
+def test_a_way_back_that_was_cut_off_goes_on_after_the_hour(
+    world: FakeHost, clear: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was begun in time, and half a way is no place to stay."""
+    two_releases(world, clear)
+
+    def refuse(name: str, policy: str) -> None:
+        raise HostctlError("docker_error", "hiccup")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.engine, "set_restart_policy", refuse)
+        with pytest.raises(HostctlError, match="hiccup"):
+            world.call("revert", release="v2")
+    world.clock.sleep(3610)
+    assert world.call("revert", release="v2")["serving"] == "v1"
+
+
 @pytest.mark.parametrize("at", [1000.0 - VALID_SECONDS - 1, 1000.0 + CLOCK_SKEW_SECONDS + 1])
 def test_an_old_clearance_is_refused(world: FakeHost, clear: Callable[..., dict[str, str]], at: float) -> None:
     """A clearance that was recorded earlier, or is from the future, is refused."""

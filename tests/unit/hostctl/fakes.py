@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.hostctl.engine import Container
@@ -29,7 +30,7 @@ class FakeClock:
         return self.boot
 
     def now(self) -> str:
-        return f"2026-01-01T00:00:{self.seconds:09.3f}Z"
+        return datetime.fromtimestamp(self.seconds, UTC).isoformat(timespec="milliseconds")
 
     def unix(self) -> float:
         return self.seconds

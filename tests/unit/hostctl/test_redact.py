@@ -39,6 +39,21 @@ def test_a_password_in_an_address_is_masked_wherever_it_stands(secret: str, text
     assert Redactor([secret]).text(text).endswith(shown)
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        ("first-line\nsecond-line\n", "it says second-line twice", f"it says {MASK} twice"),
+        ("first-line\nfive5", "five5 is a word", "five5 is a word"),
+        ("first-line\nsecond", r'{"key": "first-line\nsecond"}', f'{{"key": "{MASK}"}}'),
+        ('pa"ss\\word', r'{"password": "pa\"ss\\word"}', f'{{"password": "{MASK}"}}'),
+        ('one\nthe "line" two', r'["the \"line\" two"]', f'["{MASK}"]'),
+    ],
+)
+def test_a_secret_of_lines_or_with_quotes_is_masked_in_its_other_forms(secret: str, text: str, shown: str) -> None:
+    """An app quotes one line of a key, or all of it in JSON; a short line is an ordinary word."""
+    assert Redactor([secret]).text(text) == shown
+
+
 @pytest.mark.parametrize("is_warm", [False, True])
 def test_a_secret_in_a_candidates_answer_is_neither_kept_nor_told(
     world: FakeHost, monkeypatch: pytest.MonkeyPatch, *, is_warm: bool
