@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.adapters.environment import kept_environment
 from infra.adapters.process import run
 from infra.adapters.registry_login import docker_login
 from infra.adapters.tools import tool
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 COSIGN = "cosign"
 TIMEOUT_SECONDS = 120.0
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the name of a variable
+SIGNING = ("ACTIONS_ID_TOKEN_REQUEST_", "SIGSTORE_", "COSIGN_", "TUF_")
+"""How the names of variables begin that cosign reads itself: the identity that CI vouches for, and its own settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +138,11 @@ def describe(errors: str, verifier: Verifier) -> str:
 
 
 def _with_password(environment: Mapping[str, str], password: str) -> dict[str, str]:
-    """Return the environment with the key's password; cosign would ask for one that is not there."""
-    return {**environment, PASSWORD: password}
+    """Return the environment with what cosign signs by: CI's word for it, and the key's password.
+
+    cosign would ask for a password that is not there.
+    """
+    return {**kept_environment(*SIGNING), **environment, PASSWORD: password}
 
 
 def _claims(output: str, image: str) -> bool:

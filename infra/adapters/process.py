@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import subprocess
 import threading
@@ -20,6 +21,8 @@ REDACTED = "[redacted]"
 PASSWORD = re.compile(r"://[^\s:@/]*:(\S+?)@(?=[^\s@/]*(?:[/?#\s]|$))")
 """The password in an address, as `infra/hostctl/redact.py` finds it on a host."""
 SHORTEST_PART = 4
+SHORTEST_LINE = 6
+"""A shorter line of a secret is too likely to be an ordinary word."""
 _DETACHED: list[subprocess.Popen[bytes]] = []
 """Programs that were started and left alone; kept so that one which has ended is reaped."""
 
@@ -35,11 +38,19 @@ class Completed:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with every non-empty secret and every password in one replaced, the longest first."""
-    known = {part for secret in secrets for part in (secret, *_passwords(secret)) if part}
+    """Return `text` with every non-empty secret, and every part of one that is secret, replaced, the longest first."""
+    known = {form for secret in secrets for form in _forms(secret) if form}
     for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a secret, each line of it and each password in it, as they are and as they stand in JSON."""
+    lines = (line for line in secret.splitlines() if len(line) >= SHORTEST_LINE)
+    for part in (secret, *lines, *_passwords(secret)):
+        yield part
+        yield json.dumps(part)[1:-1]
 
 
 def _passwords(secret: str) -> Iterator[str]:

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.adapters.environment import kept_environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,11 +22,14 @@ writing cannot be started ("text file busy")."""
 
 @contextlib.contextmanager
 def docker_login(server: str, username: str, password: str) -> Iterator[dict[str, str]]:
-    """Yield an environment whose Docker configuration logs in to `server`; its folder is gone afterwards."""
+    """Yield an environment whose Docker configuration logs in to `server`; its folder is gone afterwards.
+
+    It has no other secret of this process's.
+    """
     with tempfile.TemporaryDirectory(prefix="acp-login-") as home:
         (Path(home) / "config.json").write_text(json.dumps({"credHelpers": {server: HELPER}}), encoding="ascii")
         yield {
-            **os.environ,
+            **kept_environment(),
             "DOCKER_CONFIG": home,
             "PATH": f"{HELPER_FOLDER}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "ACP_LOGIN_SERVER": server,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from infra.adapters.environment import kept_environment
 from infra.adapters.process import run
 from infra.adapters.tools import tool
 from infra.domain.findings import Database, Finding, Kind, Severity
@@ -195,8 +196,8 @@ class Login:
 
 
 def environment(base: Mapping[str, str], login: Login | None) -> dict[str, str]:
-    """Return the environment of Trivy: what of the caller's would change its outcome (`TRIVY_…`) is left out."""
-    clean = {key: value for key, value in base.items() if not key.startswith("TRIVY_")}
+    """Return Trivy's environment: no secret but a login, and nothing that would change its outcome (`TRIVY_…`)."""
+    clean = kept_environment(base=base)
     return {**clean, "TRIVY_USERNAME": login.username, "TRIVY_PASSWORD": login.password} if login else clean
 
 

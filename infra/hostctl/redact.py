@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 MASK = "[secret]"
 SHORTEST = 4
+SHORTEST_LINE = 6
 PASSWORD = re.compile(r"://[^\s:@/]*:(\S+?)@(?=[^\s@/]*(?:[/?#\s]|$))")
 """The password in an address; an app quotes it under other schemes as well."""
 
@@ -50,11 +52,21 @@ class Redactor:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield a secret and each password in it, as it is written, as it is meant, and as others write it.
+    """Yield a secret, each line of it and each password in it, as they are and as they stand in JSON.
 
-    A password that is too short to be masked everywhere is masked where it stands in an address.
+    A shorter line is too likely to be an ordinary word.
     """
-    yield value
+    lines = (line for line in value.splitlines() if len(line) >= SHORTEST_LINE)
+    for part in (value, *lines, *_passwords(value)):
+        yield part
+        yield json.dumps(part)[1:-1]
+
+
+def _passwords(value: str) -> Iterator[str]:
+    """Yield each password of the addresses in a secret, as it is written, as it is meant, and as others write it.
+
+    One that is too short to be masked everywhere is masked where it stands in an address.
+    """
     for found in PASSWORD.findall(value):
         meant = unquote(found)
         for password in {found, meant, quote(meant, safe="")}:

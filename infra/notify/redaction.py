@@ -44,9 +44,8 @@ def _stack_secrets(settings: Settings, environ: Mapping[str, str]) -> list[str]:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield a secret, each line of it, and what is secret in it when it is an address."""
+    """Yield a secret, and what is secret in it when it is an address; `redact` knows its lines and other forms."""
     yield value
-    yield from (line for line in value.splitlines() if len(line) >= SHORTEST_PART)
     try:
         address = urlsplit(value)
         parts = (address.password or "", address.path.strip("/"), address.query)

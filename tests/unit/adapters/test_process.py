@@ -59,6 +59,23 @@ class TestRedact:
         """An app quotes it under another scheme, alone or decoded; a short one goes in addresses only."""
         assert redact(text, [secret]) == shown
 
+    @pytest.mark.parametrize(
+        ("secret", "text", "shown"),
+        [
+            ("first-line\nsecond-line\n", "it says second-line twice", f"it says {REDACTED} twice"),
+            ("first-line\r\nsecond-line", "first-line and second-line", f"{REDACTED} and {REDACTED}"),
+            ("first-line\nfive5", "five5 is a word", "five5 is a word"),
+            ("first-line\nsecond", r'{"key": "first-line\nsecond"}', f'{{"key": "{REDACTED}"}}'),
+            ('pa"ss\\word', r'{"password": "pa\"ss\\word"}', f'{{"password": "{REDACTED}"}}'),
+            ('one\nthe "line" two', r'["the \"line\" two"]', f'["{REDACTED}"]'),
+        ],
+    )
+    def test_a_secret_of_lines_or_with_quotes_is_replaced_in_its_other_forms(
+        self, secret: str, text: str, shown: str
+    ) -> None:
+        """A program quotes one line of a key, or all of it in JSON; a short line is an ordinary word."""
+        assert redact(text, [secret]) == shown
+
     @given(
         st.text(max_size=40),
         st.lists(st.text(alphabet="0123456789!?", min_size=1, max_size=6), max_size=5),

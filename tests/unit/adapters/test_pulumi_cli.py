@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.adapters.pulumi_cli import secret_output, stack_names, stack_outputs, update_stack
+from infra.adapters.pulumi_cli import NoStackError, secret_output, stack_names, stack_outputs, update_stack
 from infra.errors import ToolError
 from infra.paths import PROJECT_ROOT
 from tests.support.fake_programs import FakeProgram, install_fake
@@ -30,10 +30,17 @@ def test_outputs_of_a_stack_are_read(pulumi: FakeProgram) -> None:
     ]  # fmt: skip
 
 
-def test_a_stack_that_is_not_there_yet_has_no_outputs(pulumi: FakeProgram) -> None:
-    """Before the first release there is nothing, and that is no error."""
+def test_a_stack_that_the_backend_does_not_have_is_an_error(
+    pulumi: FakeProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that asks another backend does not say that nothing was released; no credentials are shown."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://ann:s3cr3t@pulumi.test/acme?token=s3cr3t")
     pulumi.answers(stderr="error: no stack named 'local' found\n", status=255)
-    assert stack_outputs("local") == {}
+    with pytest.raises(NoStackError) as caught:
+        stack_outputs("local")
+    assert caught.value.what == "the backend https://pulumi.test/acme has no stack local"
+    assert "export PULUMI_BACKEND_URL" in caught.value.mend
+    assert "`pulumi stack init --stack local`" in caught.value.mend
 
 
 def test_a_stack_without_outputs_has_none(pulumi: FakeProgram) -> None:
@@ -69,6 +76,14 @@ def test_a_secret_output_that_is_not_there_is_empty(pulumi: FakeProgram) -> None
     """A stack of before has no such output."""
     pulumi.answers(stderr="error: current stack does not have output property 'fingerprint_key'\n", status=255)
     assert secret_output("local", "fingerprint_key") == ""
+
+
+def test_a_secret_output_that_cannot_be_read_is_an_error(pulumi: FakeProgram) -> None:
+    """Without the passphrase it is not taken for one that is not there."""
+    pulumi.answers(stderr="error: incorrect passphrase\n", status=255)
+    with pytest.raises(ToolError, match="pulumi cannot read fingerprint_key of stack local") as caught:
+        secret_output("local", "fingerprint_key")
+    assert "export PULUMI_CONFIG_PASSPHRASE" in caught.value.mend
 
 
 def test_an_update_is_run_and_told_why(pulumi: FakeProgram) -> None:
