@@ -13,7 +13,7 @@ ReleaseError                1   base: what went wrong, where, and the mend; show
 │   └── ImageMissingError  31   a tag or digest that is not in the registry
 ├── GateError              40   the gate blocked the release
 ├── CheckError             50   a check judged the release bad
-├── RolloutError           60   the rollout was reverted; the previous release serves
+├── RolloutError           60   the rollout was reverted; see its `restored`
 ├── ToolError              70   a program on this machine is missing, failed or ran out of time
 └── UnreadableHistoryError 80   the history in a stack's state is not what this program wrote
 
@@ -142,7 +142,7 @@ class CheckError(ReleaseError):
 
 
 class RolloutError(ReleaseError):
-    """The rollout was reverted; the previous release serves.
+    """The rollout was reverted; `restored` says whether the previous release was seen to serve again.
 
     `reason` is why, without what was done about it; `restored` the release that serves again, empty when it is unknown.
     """

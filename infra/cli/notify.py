@@ -22,8 +22,10 @@ from infra.paths import PROJECT_ROOT
 from infra.rollout.context import who
 
 if TYPE_CHECKING:
+    from infra.notify.outbox import Letter, State
     from infra.settings import Settings
 
+STATES: dict[State, str] = {"pending": "kept, will be tried again", "delivered": "sent", "refused": "REFUSED"}
 RECORDED = frozenset({"succeeded", "rolled-back", "drift"})
 """Events about the release that the record has as the current one."""
 
@@ -36,26 +38,32 @@ RECORDED = frozenset({"succeeded", "rolled-back", "drift"})
 @wait_option
 @json_option
 def notify(stack: str, event: str, reason: str, release: str | None, wait_seconds: float, *, as_json: bool) -> None:
-    """Tell the stack's channels of an event. A channel that is down never makes this fail: the notice is kept.
+    """Tell the stack's channels of an event, and say of each what became of it.
 
-    Within a CI run, an outcome that `pulumi up` told already is not told again.
+    A channel that is down or refuses never makes this fail: the notice is kept. Within a CI run, an outcome that
+    `pulumi up` told already is not told again; a failure after a success is.
     """
     settings = load(stack)
     happened = cast("Event", event)
     run_id = ci_run_id(os.environ) or f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{os.getpid()}"
     outbox = Outbox.of(stack)
-    is_known = happened in OUTCOMES and outbox.told(run_id)
+    is_known = outbox.failure_told(run_id) if happened == "failed" else happened in OUTCOMES and outbox.told(run_id)
     put = [] if is_known else _put(settings, happened, run_id, reason, release)
     if put:
-        send_now(stack, wait_seconds, lambda: _waits(outbox, run_id, happened))
+        send_now(
+            stack, wait_seconds, lambda: any(item.state == "pending" for item in _letters(outbox, run_id, happened))
+        )
+    letters = [] if is_known else _letters(outbox, run_id, happened)
     document: dict[str, Any] = {
         "event": event,
         "run_id": run_id,
         "channels": put,
         "told_before": is_known,
-        "waiting": [c for c in put if any(x.notice.run_id == run_id for x in outbox.letters(c, "pending"))],
+        "waiting": [letter.channel for letter in letters if letter.state == "pending"],
+        "refused": [letter.channel for letter in letters if letter.state == "refused"],
+        "errors": {letter.channel: letter.last_error for letter in letters if letter.last_error},
     }
-    emit(document, as_json=as_json, text=lambda: _print(settings, document))
+    emit(document, as_json=as_json, text=lambda: _print(stack, document, letters))
 
 
 def _put(settings: Settings, event: Event, run_id: str, reason: str, release: str | None) -> list[str]:
@@ -85,17 +93,18 @@ def _record(stack: str) -> dict[str, Any]:
     return entry
 
 
-def _waits(outbox: Outbox, run_id: str, event: Event) -> bool:
-    return any(
-        letter.state == "pending" and (letter.notice.run_id, letter.notice.event) == (run_id, event)
-        for letter in outbox.all_letters()
-    )
+def _letters(outbox: Outbox, run_id: str, event: Event) -> list[Letter]:
+    """Return the letters of this event, also those that an earlier call of the same CI run put."""
+    return [letter for letter in outbox.all_letters() if (letter.notice.run_id, letter.notice.event) == (run_id, event)]
 
 
-def _print(settings: Settings, document: dict[str, Any]) -> None:
+def _print(stack: str, document: dict[str, Any], letters: list[Letter]) -> None:
     if document["told_before"]:
         click.echo("the outcome of this run was told already")
-    elif not document["channels"]:
-        click.echo(f"no channel of stack {settings.stack} wants to know of {document['event']}")
-    for channel in document["channels"]:
-        click.echo(f"{channel}: {'kept, will be tried again' if channel in document['waiting'] else 'sent'}")
+    elif not letters:
+        click.echo(f"no channel of stack {stack} wants to know of {document['event']}")
+    for letter in letters:
+        why = f": {letter.last_error}" if letter.last_error else ""
+        click.echo(f"{letter.channel}: {STATES[letter.state]}{why}")
+    if document["refused"]:
+        click.echo(f"when that is mended: `acp-release notifications --stack {stack} --resend`")

@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack")
     parser.add_argument("--engine", type=int, help="process id of the update's engine")
-    parser.add_argument("--since", type=float, help="when the engine started")
+    parser.add_argument("--since", type=float, default=0.0, help="when the engine started, as Unix time")
     parser.add_argument("--run", default="", help="run id of the update")
     parser.add_argument("--release", default="")
     parser.add_argument("--commit", default="")
@@ -65,7 +65,7 @@ def _end_with(chosen: argparse.Namespace, settings: Settings, outbox: Outbox, se
             wait_for_end(chosen.engine, chosen.since)
         ended = time.time()
         if chosen.run and not outbox.has_outcome(chosen.run, chosen.release):
-            found = find_aftermath(settings, chosen.release)
+            found = find_aftermath(settings, chosen.release, chosen.since)
             put_notice(
                 settings,
                 found.event,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import ReleaseError
@@ -31,8 +32,10 @@ class Aftermath:
     serving: str = ""
 
 
-def find_aftermath(settings: Settings, release: str, pause: Callable[[float], None] = time.sleep) -> Aftermath:
-    """Return what the hosts did with a release that nobody drives any more.
+def find_aftermath(
+    settings: Settings, release: str, since: float, pause: Callable[[float], None] = time.sleep
+) -> Aftermath:
+    """Return what the hosts did with a release that nobody drives any more, in the run that began at `since` (Unix).
 
     A trial is waited for: without a driver the host ends it at its deadline.
     """
@@ -41,23 +44,24 @@ def find_aftermath(settings: Settings, release: str, pause: Callable[[float], No
         answers = [_status(client) for client in host_clients(settings)]
         on_trial = [answer for answer in answers if answer.get("candidate") == release]
         if not on_trial or time.monotonic() > deadline:
-            return _judge(answers, release)
+            return _judge(answers, release, since)
         left = max((float(answer.get("deadline_seconds") or 0.0) for answer in on_trial), default=0.0)
         pause(max(POLL_SECONDS, left))
 
 
-def _judge(answers: list[dict[str, Any]], release: str) -> Aftermath:
+def _judge(answers: list[dict[str, Any]], release: str, since: float) -> Aftermath:
     """Return what the hosts' answers amount to."""
     releases = {str(answer.get("serving") or "") for answer in answers}
     serving = next(iter(releases)) if len(releases) == 1 else ""
-    event, reason = _verdict(answers, release)
+    event, reason = _verdict(answers, release, since)
     return Aftermath(event=event, reason=reason, serving=serving)
 
 
-def _verdict(answers: list[dict[str, Any]], release: str) -> tuple[Event, str]:
-    """Return the event and the reason."""
+def _verdict(answers: list[dict[str, Any]], release: str, since: float) -> tuple[Event, str]:
+    """Return the event and the reason; a trial of an earlier attempt at the same release says nothing of this one."""
     trials = [trial for answer in answers if (trial := answer.get("last_trial")) and trial["release"] == release]
-    reverted = [trial for trial in trials if trial["outcome"] == "reverted"]
+    own = [trial for trial in trials if datetime.fromisoformat(trial["at"]).timestamp() >= since]
+    reverted = [trial for trial in own if trial["outcome"] == "reverted"]
     if reverted:
         return "reverted", str(reverted[0]["reason"])
     if any(answer.get("serving") == release for answer in answers):

@@ -27,6 +27,7 @@ STATES: tuple[State, ...] = ("pending", "refused", "delivered")
 UNREADABLE = "unreadable"
 KEPT_DELIVERED = 100
 KEPT_MARKS = 100
+BAD_OUTCOMES: frozenset[Event] = frozenset({"failed", "reverted"})
 
 
 def lock_name(run_id: str) -> str:
@@ -73,11 +74,13 @@ class Outbox:
         return cls(CACHE_FOLDER / "outbox" / stack)
 
     def put(self, notice: Notice, channel: str) -> bool:
-        """Keep a letter; return False when this channel was given the same notice before."""
-        if any(self._glob(channel, "*", f"*-{notice.id}.json")):
-            return False
+        """Keep a letter; return False when this channel was given the same notice before, also by another process."""
         name = f"{notice.at.replace(':', '')}-{notice.id}.json"
-        self._write(Letter(channel=channel, state="pending", notice=notice, path=self._path(channel, "pending", name)))
+        path = self._path(channel, "pending", name)
+        with self._alone(channel):
+            if any(self._glob(channel, "*", f"*-{notice.id}.json")):
+                return False
+            self._write(Letter(channel=channel, state="pending", notice=notice, path=path))
         return True
 
     def channels(self) -> list[str]:
@@ -106,12 +109,19 @@ class Outbox:
         """Return whether a run's release has an outcome, or people were told of one for this run."""
         return self._mark(run_id, release).exists() or self.told(run_id)
 
-    def told(self, run_id: str, events: frozenset[Event] = OUTCOMES) -> bool:
-        """Return whether one of `events` of an update was put here already, or of any in a CI run's attempt."""
-        return any(
-            are_same_run(letter.notice.run_id, run_id) and letter.notice.event in events
-            for letter in self.all_letters()
-        )
+    def told(self, run_id: str) -> bool:
+        """Return whether an outcome of an update was put here already, or of any in a CI run's attempt."""
+        return bool(self._outcomes(run_id))
+
+    def failure_told(self, run_id: str) -> bool:
+        """Return whether those who were told of a run know already that it ended badly.
+
+        The last word counts: a failure, or a rollback that took back what came before it in the same run. After a
+        success, or a rollback that is all that was asked for, a failure is news.
+        """
+        told = self._outcomes(run_id)
+        before = set(told) - {"rolled-back"}
+        return bool(told) and (told[-1] in BAD_OUTCOMES or (told[-1] == "rolled-back" and bool(before)))
 
     def note(self, letter: Letter, error: str, not_before: float) -> None:
         """Keep why an attempt failed and until when the receiver wants to be left alone."""
@@ -154,11 +164,30 @@ class Outbox:
         """Remove the file of a lock that nobody will ask for again; its holder calls this."""
         (self.folder / f"{name}.lock").unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def _alone(self, channel: str) -> Iterator[None]:
+        """Wait until no other process puts or moves a letter of the channel, and be the one that does."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / f"{channel}-letters.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _outcomes(self, run_id: str) -> list[Event]:
+        """Return the outcomes that were told of a run, the oldest first; what a channel refused was not told."""
+        return [
+            letter.notice.event
+            for letter in self.all_letters()
+            if letter.state != "refused"
+            and letter.notice.event in OUTCOMES
+            and are_same_run(letter.notice.run_id, run_id)
+        ]
+
     def _move(self, letter: Letter, state: State) -> None:
         """Write the letter under its new state, then remove the old file: in between it is in the later state."""
         moved = dataclasses.replace(letter, state=state, path=self._path(letter.channel, state, letter.path.name))
-        self._write(moved)
-        letter.path.unlink(missing_ok=True)
+        with self._alone(letter.channel):
+            self._write(moved)
+            letter.path.unlink(missing_ok=True)
 
     def _write(self, letter: Letter) -> None:
         """Write a letter so that a reader finds the whole of it or nothing."""

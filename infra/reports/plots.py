@@ -88,14 +88,16 @@ def line_plot(title: str, unit: str, lines: Sequence[Line], *, limit: float | No
                 label=line.label,
                 dash=DASHES[index % len(DASHES)],
                 path=" ".join(f"{x_at(x)},{y_at(y)}" for x, y in line.points),
-                last=f"{line.points[-1][1]:.4g} {unit}" if line.points else "no reading",
+                last=f"{number(line.points[-1][1])} {unit}" if line.points else "no reading",
             )
             for index, line in enumerate(lines)
         ],
         x_ticks=[Tick(position=x_at(left + span * n / TICKS), text=f"{left + span * n / TICKS:.0f} s") for n in (0, 3)],
-        y_ticks=[Tick(position=y_at(top * n / TICKS), text=f"{top * n / TICKS:.3g}") for n in range(TICKS + 1)],
+        y_ticks=[
+            Tick(position=y_at(top * n / TICKS), text=number(top * n / TICKS, digits=3)) for n in range(TICKS + 1)
+        ],
         limit=None if limit is None else y_at(limit),
-        limit_text="" if limit is None else f"limit {limit:g} {unit}",
+        limit_text="" if limit is None else f"limit {number(limit)} {unit}",
     )
 
 
@@ -105,11 +107,17 @@ def nice(value: float) -> float:
     return next(step * scale for step in (1.2, 1.5, 3, 6, 9, 12) if step * scale >= value)
 
 
-def bars(figures: Mapping[str, float], unit: str) -> list[Bar]:
+def number(value: float, digits: int = 4) -> str:
+    """Return a number for people: whole ones and large ones in full, any other with so many significant digits."""
+    is_long = float(value).is_integer() or abs(value) >= 10 ** (digits - 1)
+    return f"{value:,.0f}" if is_long else f"{value:.{digits}g}"
+
+
+def bars(figures: Mapping[str, float], unit: str, *, decimals: int = 0) -> list[Bar]:
     """Return one bar per figure, the largest over the whole width."""
     most = max(figures.values(), default=0) or 1
     return [
-        Bar(label=label, start=0, width=round(100 * value / most, 1), text=f"{value:.4g} {unit}".strip())
+        Bar(label=label, start=0, width=round(100 * value / most, 1), text=f"{value:,.{decimals}f} {unit}")
         for label, value in figures.items()
     ]
 

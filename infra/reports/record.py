@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COPIED = (
-    "release", "version", "run_id", "strategy", "images", "checks", "load", "regression", "resources", "certificate",
-    "timeline", "warnings",
+    "release", "version", "run_id", "strategy", "started_at", "ended_at", "images", "checks", "load", "regression",
+    "resources", "certificate", "timeline", "warnings",
 )  # fmt: skip
 
 

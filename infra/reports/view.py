@@ -6,20 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infra.reports.plots import Bar, Line, LinePlot, bars, line_plot, spans
+from infra.reports.plots import Bar, Line, LinePlot, bars, line_plot, number, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-HEADLINES = {
-    "released": ("PASSED", "verified, committed and serving"),
-    "reverted": ("FAILED", "not released; the release before serves"),
-    "lossy": ("FAILED", "serving, but requests were lost after the commit"),
-    "unfinished": ("FAILED", "its update ended before the driver could report; `pulumi up` says why"),
-}
 PERCENTILE = re.compile(r"^p\d+(_\d+)?_ms$")
 GOOD_VERDICTS = {"ok", "passed", "fine"}
 ORDER = {"fail": 0, "open": 1, "pass": 2}
+MILLISECONDS = re.compile(r"(_ms|^milliseconds)$")
 UNKNOWN_VERDICTS = {"cannot tell", "warning"}
 
 
@@ -57,7 +52,7 @@ class View:
 
 def view_of(document: Mapping[str, Any]) -> View:
     """Return the page of a release's document."""
-    verdict, headline = HEADLINES[document["outcome"]]
+    verdict, headline = _headline(document)
     certificate = document.get("certificate") or {}
     resources = document.get("resources") or {}
     load = _load_rows(document.get("load") or [])
@@ -87,7 +82,7 @@ def view_of(document: Mapping[str, Any]) -> View:
 def table_of(rows: Sequence[Mapping[str, Any]], *, verdict: str = "") -> Table:
     """Return rows with whatever columns they have besides the verdict; what is empty in every row is left out."""
     columns = list(dict.fromkeys(key for row in rows for key in row if key != verdict))
-    cells = [{column: text_of(row.get(column)) for column in columns} for row in rows]
+    cells = [{column: _cell(column, row.get(column)) for column in columns} for row in rows]
     used = [column for column in columns if any(cell[column] for cell in cells)]
     return Table(
         columns=[column.replace("_", " ") for column in used],
@@ -106,7 +101,30 @@ def text_of(value: object) -> str:
         return ", ".join(f"{key}: {text_of(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(text_of(item) for item in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def _cell(name: str, value: object) -> str:
+    """Return a named figure for people: milliseconds to a tenth, any other as it is."""
+    is_time = MILLISECONDS.search(name) and isinstance(value, int | float)
+    return f"{value:,.1f}" if is_time else text_of(value)
+
+
+def _headline(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Return verdict and headline; what serves is said only where it was seen."""
+    restored = document.get("restored")
+    after_revert = f"not released; {restored} serves again" if restored else "not released; the reason says what serves"
+    if restored == document["release"]:
+        after_revert = "not verified again; it goes on serving"
+    is_current = document.get("is_current", True)  # without a word: as its own update wrote it
+    released = "verified, committed and serving" if is_current else "verified and committed; not the current release"
+    headlines = {
+        "released": ("PASSED", released),
+        "reverted": ("FAILED", after_revert),
+        "lossy": ("FAILED", "committed, but requests were lost after that"),
+        "unfinished": ("FAILED", "its update ended before the driver could report; `pulumi up` says why"),
+    }
+    return headlines[document["outcome"]]
 
 
 def _mark(verdict: object) -> str:
@@ -155,7 +173,7 @@ def _load_bars(rows: Iterable[Mapping[str, Any]]) -> list[Bar]:
         for key, value in row.items():
             if PERCENTILE.match(key) and isinstance(value, int | float):
                 figures[f"{name} {key.removesuffix('_ms').replace('_', '.')}"] = value
-    return bars(figures, "ms")
+    return bars(figures, "ms", decimals=1)
 
 
 def _certificate(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -175,7 +193,7 @@ def _certificate(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
         "from": "from",
         "to": "to",
     }
-    return [(label, text_of(certificate[key])) for key, label in labels.items() if key in certificate]
+    return [(label, _cell(key, certificate[key])) for key, label in labels.items() if key in certificate]
 
 
 def _plots(containers: Iterable[Mapping[str, Any]], memory_limit: float | None) -> list[LinePlot]:

@@ -13,6 +13,7 @@ from infra.rollout.verification import failures_after_revert, release_of, take_b
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from infra.checks.result import CheckResult
     from infra.errors import ReleaseError
     from infra.rollout.context import RolloutContext
 
@@ -60,20 +61,25 @@ class Revert:
         missed = "was not verified again" if self._is_recorded else "was not made"
         lines = [f"the release {self._release} {missed}", f"  reason: {cause.what}"]
         lines += [_reverted_line(name, result) for name, result in results.items()]
-        lines += [f"  {name}: {error.what}; {self._outlook(name)}" for name, error in errors.items()]
+        missing = [f"{name}: {error.what}; {self._outlook(name)}" for name, error in errors.items()]
+        lines += [f"  {line}" for line in missing]
         serving = release_of(results)
+        failed = self._failures_of(results, serving) if serving else []
         if serving:
-            lines += self._old_release_answers(results, serving)
+            lines += [f"  {result}" for result in failed] or [f"  {serving} answers on {self._where(results)}"]
+        faults = [f"after the revert: {result}" for result in failed if result.fails_release]
         if self._handed_in:
             lines += [f"  {result}" for result in take_back(self._context, self._handed_in, serving)]
         # What is held on a host that did not answer runs out by itself.
         give_back(self._context, {name: self._group.leases[name] for name in results if name in self._group.leases})
-        is_restored = not errors and (self._is_recorded or serving != self._release)
+        is_restored = not (errors or faults) and (self._is_recorded or serving != self._release)
+        first, *rest = cause.what.splitlines() or [""]
         return RolloutError(
             "\n".join(lines),
             where=cause.where,
             mend=cause.mend or "mend the release, then run again",
-            reason=cause.what,
+            # A notice has the first lines only: what the revert left broken comes before the cause's evidence.
+            reason="\n".join([first, *missing, *faults, *rest]),
             restored=serving if is_restored else "",
         )
 
@@ -91,12 +97,13 @@ class Revert:
             return f"it may have committed: `acp-release status --stack {stack}` says so; then run the same again"
         return "it reverts by itself at its deadline"
 
-    def _old_release_answers(self, results: Mapping[str, Mapping[str, Any]], release: str) -> list[str]:
-        """Return a line that says whether `release`, the one before, serves the public of these hosts again."""
-        reached = replace(self._context, group=self._group.only(results))
-        failed = failures_after_revert(reached, release)
-        where = "every public address" if len(results) == len(self._group.clients) else ", ".join(results)
-        return [f"  {release} answers on {where}"] if not failed else [f"  {result}" for result in failed]
+    def _failures_of(self, hosts: Collection[str], release: str) -> list[CheckResult]:
+        """Return what fails with `release`, the one before, that serves the public of these hosts again."""
+        return failures_after_revert(replace(self._context, group=self._group.only(hosts)), release)
+
+    def _where(self, hosts: Collection[str]) -> str:
+        """Return these hosts in words."""
+        return "every public address" if len(hosts) == len(self._group.clients) else ", ".join(hosts)
 
 
 def _reverted_line(name: str, result: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from infra.domain.certificate import moment
-from infra.errors import CheckError
+from infra.errors import CheckError, RolloutError
 from infra.reports.store import write_report
 from infra.rollout.certification import Certification, loss_lines
 from infra.rollout.document import base_document, redacted
@@ -82,7 +82,8 @@ class Witness:
 
     def failed(self, report: Mapping[str, Any], error: ReleaseError) -> None:
         """Write the report of a release that was not made."""
-        self._write({**report, **self.seen()}, "reverted", error.what)
+        restored = error.restored if isinstance(error, RolloutError) else ""
+        self._write({**report, **self.seen(), "restored": restored}, "reverted", error.what)
 
     def _late_loss(self) -> str:
         """Return in words what was lost in the drain, empty when nothing was or the stack allows it."""

@@ -94,6 +94,45 @@ def test_an_outcome_is_told_once_in_a_ci_run(outbox: Outbox, monkeypatch: pytest
     assert "slack: kept" in run("notify", "--event", "waiting")
 
 
+def test_a_failure_after_a_success_is_told(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The update was good and a later step of its job was not: that is news, told once."""
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    outbox.put(make_notice(event="rolled-back", run_id="ci-7-1-a"), "slack")
+    assert run("notify", "--event", "failed") == "slack: kept, will be tried again\n"
+    assert run("notify", "--event", "failed") == "the outcome of this run was told already\n"
+    assert run("notify", "--event", "succeeded") == "the outcome of this run was told already\n"
+
+
+def test_what_became_of_each_notice_is_said(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is no delivery: its reason stands beside the channel, and nothing fails by it."""
+    use(monkeypatch, notifying(*(channel(name) for name in ("slack", "teams", "pagerduty", "webhook"))))
+
+    def send(_stack: str) -> None:
+        found = {letter.channel: letter for letter in outbox.all_letters() if letter.state == "pending"}
+        outbox.close(found["slack"], "refused", "status 404", "now")
+        outbox.note(found["teams"], "status 503", 0.0)
+        outbox.close(found["webhook"], "delivered", "", "now")
+
+    monkeypatch.setattr(notifications_module, "start_sender", send)
+    assert run("notify", "--event", "waiting") == (
+        "slack: REFUSED: status 404\n"
+        "teams: kept, will be tried again: status 503\n"
+        "webhook: sent\n"
+        "when that is mended: `acp-release notifications --stack local --resend`\n"
+    )
+    document = json.loads(run("notify", "--event", "waiting", "--json"))
+    assert (document["waiting"], document["refused"]) == (["teams"], ["slack"])
+    assert document["errors"] == {"slack": "status 404", "teams": "status 503"}
+
+
+def test_a_notice_that_was_refused_before_is_said_to_be(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same event of the same CI run is one notice; that it is refused is not that nobody wants it."""
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    run("notify", "--event", "failed")
+    outbox.close(outbox.letters("slack", "pending")[0], "refused", "status 404", "now")
+    assert "slack: REFUSED: status 404\n" in run("notify", "--event", "failed")
+
+
 def test_a_stack_that_tells_nobody_says_so(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a channel for the event nothing is kept, and that is no error."""
     use(monkeypatch, notifying())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -15,6 +16,7 @@ from infra.notify.aftermath import Aftermath, find_aftermath
 from tests.support.fake_hostctl import Stage, make_stage
 
 RELEASE = "v2-0"
+SINCE = 1_800_000_000.25
 
 
 @pytest.fixture
@@ -31,15 +33,16 @@ def host_status(**changes: Any) -> dict[str, Any]:
     return {"serving": "v1-0", "candidate": None, "last_trial": None, "deadline_seconds": None, **changes}
 
 
-def reverted(reason: str, release: str = RELEASE) -> dict[str, Any]:
-    """Return a host's last trial."""
-    return {"release": release, "outcome": "reverted", "reason": reason, "at": "now"}
+def reverted(reason: str, release: str = RELEASE, *, after_seconds: float = 60.0) -> dict[str, Any]:
+    """Return a host's last trial, which ended so long after the run began."""
+    at = datetime.fromtimestamp(SINCE + after_seconds, UTC).isoformat(timespec="milliseconds")
+    return {"release": release, "outcome": "reverted", "reason": reason, "at": at}
 
 
 def aftermath_of(stage: Stage, pauses: list[float] | None = None) -> Aftermath:
     """Return what is found, pausing in no time."""
     noted = pauses if pauses is not None else []
-    return find_aftermath(stage.context.settings, RELEASE, noted.append)
+    return find_aftermath(stage.context.settings, RELEASE, SINCE, noted.append)
 
 
 def outcome(stage: Stage, pauses: list[float] | None = None) -> tuple[str, str]:
@@ -73,6 +76,12 @@ def test_a_trial_is_waited_for(stage: Stage) -> None:
 def test_another_releases_trial_is_not_this_ones(stage: Stage) -> None:
     """What happened to the release before says nothing."""
     stage.answer("status", host_status(last_trial=reverted("old", release="v1-9")))
+    assert outcome(stage) == ("failed", "the update ended without a verdict; nothing was changed on the hosts")
+
+
+def test_an_earlier_attempts_trial_is_not_this_ones(stage: Stage) -> None:
+    """The same release was reverted before this run began: nothing is known of this one."""
+    stage.answer("status", host_status(last_trial=reverted("old", after_seconds=-1)))
     assert outcome(stage) == ("failed", "the update ended without a verdict; nothing was changed on the hosts")
 
 

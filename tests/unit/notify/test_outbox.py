@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.domain.notices.notice import OUTCOMES
 from infra.notify import outbox as outbox_module
 from infra.notify.outbox import Outbox
 from tests.support.notices import make_notice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from infra.domain.notices.notice import Event
+    from infra.notify.outbox import Letter
 
 
 @pytest.fixture
@@ -103,7 +109,80 @@ def test_it_knows_whether_an_outcome_was_told(outbox: Outbox) -> None:
     outbox.put(make_notice(event="failed", run_id="other"), "slack")
     assert not outbox.told("ci-7-1")
     outbox.put(make_notice(event="reverted"), "slack")
-    assert outbox.told("ci-7-1", OUTCOMES)
+    assert outbox.told("ci-7-1")
+
+
+def test_what_every_channel_refused_was_not_told(outbox: Outbox) -> None:
+    """A notice that nobody got is no reason to be silent; one that another channel took is."""
+    for name in ("slack", "teams"):
+        outbox.put(make_notice(event="failed"), name)
+    (slack,), (teams,) = (outbox.letters(name, "pending") for name in ("slack", "teams"))
+    outbox.close(slack, "refused", "status 404", "now")
+    assert (outbox.told("ci-7-1"), outbox.failure_told("ci-7-1")) == (True, True)
+    outbox.close(teams, "refused", "status 404", "now")
+    assert (outbox.told("ci-7-1"), outbox.failure_told("ci-7-1")) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_known"),
+    [
+        ([], False),
+        (["started"], False),
+        (["succeeded"], False),
+        (["rolled-back"], False),
+        (["rolled-back", "rolled-back"], False),
+        (["failed"], True),
+        (["reverted"], True),
+        (["failed", "succeeded"], False),
+        (["succeeded", "rolled-back"], True),
+        (["failed", "rolled-back"], True),
+        (["succeeded", "rolled-back", "failed"], True),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else str(value),
+)
+def test_a_failure_is_known_when_it_was_the_last_word(outbox: Outbox, events: list[Event], is_known: bool) -> None:
+    """A success or a rollback that stands alone says nothing of a failure after it; a rollback of a release does."""
+    for second, event in enumerate(events):
+        at = f"2026-03-04T05:06:{second:02}.000000Z"
+        for name in ("slack", "teams"):
+            outbox.put(make_notice(event=event, run_id=f"ci-7-1-{second}", at=at), name)
+    assert outbox.failure_told("ci-7-1") is is_known
+
+
+def test_processes_that_tell_the_same_at_once_tell_it_once(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks while another one writes waits for it, and finds its letter."""
+    write, both = Outbox._write, threading.Barrier(2)
+
+    def meet(self: Outbox, letter: Letter) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=0.2)
+        write(self, letter)
+
+    monkeypatch.setattr(Outbox, "_write", meet)
+    notices = [make_notice(at=f"2026-03-04T05:06:0{second}.000000Z") for second in range(4)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        put = list(pool.map(lambda notice: outbox.put(notice, "slack"), notices))
+    assert sorted(put) == [False, False, False, True]
+    assert len(outbox.letters("slack", "pending")) == 1
+
+
+def test_a_letter_that_moves_is_found(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same notice is not put again while its letter goes from one state to another."""
+    outbox.put(make_notice(), "slack")
+    (letter,) = outbox.letters("slack", "pending")
+    glob, closing = Outbox._glob, threading.Thread(target=outbox.close, args=(letter, "delivered", "", "now"))
+
+    def look_twice(self: Outbox, channel: str, state: str, pattern: str) -> Iterator[Path]:
+        if state != "*":
+            return glob(self, channel, state, pattern)
+        found = [path for path in glob(self, channel, state, pattern) if path.parent.name != "pending"]
+        closing.start()
+        closing.join(timeout=0.2)
+        return iter([*found, *glob(self, channel, "pending", pattern)])
+
+    monkeypatch.setattr(Outbox, "_glob", look_twice)
+    assert not outbox.put(make_notice(reason="again"), "slack")
+    closing.join()
 
 
 def test_an_outcome_of_one_update_is_one_of_its_ci_run(outbox: Outbox) -> None:

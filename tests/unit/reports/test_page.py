@@ -8,6 +8,7 @@ import pytest
 
 from infra.reports.page import render_page
 from infra.reports.record import document_of
+from infra.reports.view import view_of
 from tests.support.report import RELEASE, check, document
 
 EVIL = "<script>alert('x')</script><img src=x onerror=y>\"&"
@@ -65,6 +66,34 @@ def test_the_verdict_is_a_word(outcome: str, word: str) -> None:
     assert f"<title>{word}: {RELEASE} on production</title>" in page
     assert f"<strong>{word}</strong>" in page
     assert "because of this" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline"),
+    [
+        ({"outcome": "released"}, "verified, committed and serving"),
+        ({"outcome": "released", "is_current": False}, "verified and committed; not the current release"),
+        ({"outcome": "lossy"}, "committed, but requests were lost after that"),
+        ({"outcome": "reverted"}, "not released; the reason says what serves"),
+        ({"outcome": "reverted", "restored": ""}, "not released; the reason says what serves"),
+        ({"outcome": "reverted", "restored": "v1-0"}, "not released; v1-0 serves again"),
+        ({"outcome": "reverted", "restored": RELEASE}, "not verified again; it goes on serving"),
+    ],
+)
+def test_the_headline_says_what_serves_where_it_was_seen(changes: dict[str, Any], headline: str) -> None:
+    """After a revert that left nothing serving, or that failed, no page says that the release before serves."""
+    assert view_of(document(**changes)).headline == headline
+
+
+def test_figures_are_written_out() -> None:
+    """A count has its thousands, milliseconds a tenth, and neither an exponent, whatever the engine made of them."""
+    endpoint = {"endpoint": "POST search", "requests": 13480.0, "p95_ms": 12345.67, "share": 0.98765}
+    certificate = {"sent": 13480, "p50_ms": 4, "longest_gap_ms": 12345.67, "by_release": {RELEASE: 13480.0}}
+    found = view_of(document(load=[{"endpoints": [endpoint]}], certificate=certificate))
+    assert found.load.rows == [["POST search", "13,480", "12,345.7", "0.9877"]]
+    assert [text for _, text in found.certificate] == ["13,480", "12,345.7", "4.0"]
+    assert [bar.text for bar in found.by_release] == ["13,480 requests"]
+    assert [bar.text for bar in found.load_bars] == ["12,345.7 ms"]
 
 
 def test_a_page_needs_nothing_from_elsewhere() -> None:
@@ -163,9 +192,11 @@ def test_the_same_document_gives_the_same_page() -> None:
 def test_a_recorded_entry_gives_a_page() -> None:
     """What a record has is enough, also one from before there were certificates."""
     plain = document()
-    entry = {key: plain[key] for key in ("release", "version", "run_id", "strategy", "images", "checks", "timeline")}
+    names = ("release", "version", "run_id", "strategy", "images", "checks", "timeline", "started_at", "ended_at")
+    entry = {key: plain[key] for key in names}
     found = document_of({**entry, "replaced": "v1", "spec": {"secret_names": ["X"]}}, "staging")
     assert "spec" not in found
     page = render_page(found)
     assert "PASSED" in page
     assert "There is no certificate" in page
+    assert page.count("2026-01-01T00:0") == 2

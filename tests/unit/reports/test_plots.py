@@ -41,6 +41,14 @@ def test_a_line_without_readings_stands_in_the_legend() -> None:
     assert [line.last for line in found.lines] == ["1 open", "no reading"]
 
 
+def test_large_readings_are_written_out() -> None:
+    """Ticks, legend and limit have no exponent."""
+    found = line_plot("c", "open", [Line(label="a", points=[(0, 13480.4), (1, 13480.4)])], limit=1_500_000)
+    assert found is not None
+    assert (found.lines[0].last, found.limit_text) == ("13,480 open", "limit 1,500,000 open")
+    assert [tick.text for tick in found.y_ticks] == ["0", "1,000,000", "2,000,000", "3,000,000"]
+
+
 def test_bars_are_in_proportion() -> None:
     """The largest takes the whole width; nothing at all is drawn as nothing."""
     assert [bar.width for bar in bars({"a": 5, "b": 10}, "ms")] == [50, 100]

@@ -183,6 +183,43 @@ class TestBadRelease:
         assert "answers on every public address" not in what
         assert "  FAILED health of acp-ingest on h1: GET /health → status 503 (0.10 s)" in what
 
+    @pytest.mark.parametrize(
+        ("failing", "restored"),
+        [
+            pytest.param({"candidate"}, PREVIOUS, id="it answers"),
+            pytest.param({PREVIOUS, "candidate"}, "", id="it fails"),
+        ],
+    )
+    def test_the_old_release_is_restored_only_when_it_answers(
+        self, probes: Probes, shown: list[str], failing: set[str], restored: str
+    ) -> None:
+        """A release that was just seen failing is not said to serve; what it fails stands right after the cause."""
+        probes.failing = failing
+        error = failure(make_stage(), shown)
+        first, second, *_ = error.reason.splitlines()
+        assert error.restored == restored
+        assert "checks of the candidate failed" in first
+        evidence = "FAILED readiness of acp-ingest on h1: GET /readiness → status 503 (0.10 s)"
+        assert (second == f"after the revert: {evidence}") is not bool(restored)
+
+    def test_a_warning_of_the_old_release_is_not_a_failure(self, probes: Probes, shown: list[str]) -> None:
+        """What would not stop a release does not make a revert a bad one; it stands in the error."""
+        stage = make_stage()
+        stage.answer("cutover", HostError("h2: edge failed"), host="h2")
+        probes.failing, probes.severity = {PREVIOUS}, "warning"
+        error = failure(stage, shown)
+        assert (error.restored, error.reason) == (PREVIOUS, "h2: edge failed")
+        assert "  warning health of acp-ingest on h1" in error.what
+
+    def test_a_host_that_was_not_reverted_is_in_the_reason(self, probes: Probes, shown: list[str]) -> None:
+        """Nothing is restored while a host is not known to be back, and people are told which."""
+        stage = make_stage()
+        for command in ("cutover", "revert"):
+            stage.answer(command, HostUnreachableError("h2 is not reachable"), host="h2")
+        error = failure(stage, shown)
+        assert error.restored == ""
+        assert error.reason.splitlines()[1] == "h2: h2 is not reachable; it reverts by itself at its deadline"
+
     def test_a_first_release_leaves_nothing_serving(self, probes: Probes, shown: list[str]) -> None:
         """Without an earlier release the error says that nothing serves, and asks nobody."""
         stage = make_stage(previous=None)
