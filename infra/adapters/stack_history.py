@@ -9,6 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +19,7 @@ from infra.adapters.process import run
 from infra.paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from infra.adapters.backend import Store
@@ -30,6 +31,8 @@ GZIP_MARK = b"\x1f\x8b"
 NANOSECONDS = 1_000_000_000
 UNREADABLE = "unreadable"
 CLI_SECONDS = 120.0
+PAGE_SIZE = 100
+"""Updates that `pulumi stack history` is asked for at once; by itself it tells the newest 10."""
 
 
 class UpdateDocument(BaseModel):
@@ -115,18 +118,27 @@ class ToldHistory:
 
     def updates(self, since: str = "") -> list[Update]:
         """Return the updates; the id is the backend's version number."""
-        argv = ["pulumi", "stack", "history", "--json", "--stack", self.stack, "--cwd", str(self.root)]
-        told: list[dict[str, Any]] = json.loads(run(argv, timeout_seconds=CLI_SECONDS).stdout or "[]")
-        contents = [json.dumps(entry, sort_keys=True).encode() for entry in told]
+        # an update that ends meanwhile moves the last one of a page to the next page: it is told twice
+        told = {json.dumps(entry, sort_keys=True).encode(): entry for entry in self._told()}
         updates = [
             Update(
                 id=f"{self.stack}-{int(entry.get('version', 0)):08d}",
                 document=_parse(content, ""),
                 digest=hashlib.sha256(content).hexdigest(),
             )
-            for entry, content in zip(told, contents, strict=True)
+            for content, entry in told.items()
         ]
         return sorted((update for update in updates if update.id >= since), key=lambda update: update.id)
+
+    def _told(self) -> Iterator[dict[str, Any]]:
+        """Yield what is told of every update, the newest first, page by page until one is not full."""
+        argv = ["pulumi", "stack", "history", "--json", "--stack", self.stack, "--cwd", str(self.root)]
+        for number in count(1):
+            paging = ["--page", str(number), "--page-size", str(PAGE_SIZE)]
+            page = json.loads(run([*argv, *paging], timeout_seconds=CLI_SECONDS).stdout or "[]")
+            yield from page
+            if len(page) < PAGE_SIZE:
+                return
 
     def checkpoint(self, update: Update) -> bytes:
         """Return nothing: what an update left is kept there, out of reach of who writes to the stack."""

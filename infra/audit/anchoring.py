@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from infra.adapters.backend import backend_url
+from infra.adapters.backend_address import place_of
 from infra.adapters.stack_history import open_history
 from infra.audit.events import evidence_of
 from infra.domain.anchor import Anchor, make_anchor
@@ -32,9 +32,3 @@ def anchor_release(
         run_id=str(intent["run_id"]),
         intent=intent_of(intent),
     )
-
-
-def place_of(url: str) -> str:
-    """Return where a backend is, without its options: enough to tell a move from a removal."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.pulumi_cli import stack_outputs
@@ -31,15 +32,25 @@ TEXTS = (
 )  # fmt: skip
 
 
-def read_events(stack: str, clients: Sequence[HostctlClient] = (), *, is_chained: bool = False) -> list[Event]:
-    """Return what happened to `stack`, the oldest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEvents:
+    """What happened to a stack, the oldest first; `unasked` has a line for each host whose journal is not in it."""
 
-    `clients` are the hosts whose journals are asked for reverts of their own and for what failed updates came to; a
-    host that does not answer is left out. With `is_chained` every checkpoint is hashed, and each event has its link.
+    events: list[Event]
+    unasked: tuple[str, ...] = ()
+
+
+def read_events(stack: str, clients: Sequence[HostctlClient] = (), *, is_chained: bool = False) -> ReadEvents:
+    """Return what happened to `stack`.
+
+    `clients` are the hosts whose journals are asked for reverts of their own and for what failed updates came to.
+    With `is_chained` every checkpoint is hashed, and each event has its link.
     """
     history = open_history(stack, os.environ)
     record = stack_outputs(stack).get("history") or []
-    return build_events(stack, history, record, ask_hosts(clients), is_chained=is_chained)
+    hosts = ask_hosts(clients)
+    events = build_events(stack, history, record, hosts, is_chained=is_chained)
+    return ReadEvents(events=events, unasked=tuple(host.unasked for host in hosts if host.unasked))
 
 
 def build_events(
@@ -97,6 +108,7 @@ def _event(stack: str, update: Update, entry: Mapping[str, Any], link: Link | No
         stack=stack,
         started_at=document.started_at.isoformat(),
         ended_at=document.ended_at.isoformat(),
+        operation="" if document.kind == UNREADABLE else document.kind,
         **{name: str(told.get(name) or "") for name in TEXTS},
         undoes=replaced if told["kind"] == "rollback" else "",
         reached_hosts=document.result == SUCCEEDED or bool(told.get("reached_hosts")),

@@ -37,8 +37,13 @@ def as_csv(events: Sequence[Event]) -> str:
     return output.getvalue()
 
 
-def statement(stack: str, events: Sequence[Event], images: Mapping[str, str]) -> dict[str, Any]:
-    """Return an in-toto statement: the images that serve are its subjects, the history its predicate."""
+def statement(
+    stack: str, events: Sequence[Event], images: Mapping[str, str], unasked: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return an in-toto statement: the images that serve are its subjects, the history its predicate.
+
+    `unasked` has a line for each host whose journal is not in the history.
+    """
     links = [event for event in events if event.kind != "revert" and event.hash]
     return {
         "_type": STATEMENT_TYPE,
@@ -51,6 +56,7 @@ def statement(stack: str, events: Sequence[Event], images: Mapping[str, str]) ->
             "stack": stack,
             "head": links[-1].hash if links else "",
             "updates": len(links),
+            "unasked": list(unasked),
             "events": [asdict(event) for event in events],
         },
     }

@@ -42,6 +42,11 @@ class HostAudit:
     reverts: tuple[Row, ...] = ()
     positions: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def unasked(self) -> str:
+        """Return the line that says why there is no answer; empty where there is one."""
+        return f"{self.host} was not asked: {self.problem}" if self.problem else ""
+
     def during(self, rows: Sequence[Row], update: Update) -> list[Row]:
         """Return those of `rows` that were journaled while an update ran."""
         began, ended = update.document.started_at.timestamp(), update.document.ended_at.timestamp() + 1

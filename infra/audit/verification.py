@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.pulumi_cli import stack_outputs
+from infra.adapters.pulumi_lock import read_lock
 from infra.adapters.stack_history import open_history
 from infra.audit.entries import record_of, recorded
 from infra.audit.events import evidence_of
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from infra.adapters.hostctl import HostctlClient
+    from infra.adapters.pulumi_lock import StackLock
     from infra.adapters.stack_history import StackHistory, Update
     from infra.audit.hosts import HostAudit
 
@@ -38,20 +41,27 @@ class Verified:
 
 def verify_stack(stack: str, clients: Sequence[HostctlClient]) -> Verified:
     """Verify the history of a stack with its record and its hosts."""
+    lock = read_lock(stack, os.environ)  # before the rest: what is under way now is recorded by nobody yet
+    under_way = lock if lock is not None and not lock.is_stale else None
     history = open_history(stack, os.environ)
     try:
         record = stack_outputs(stack).get("history") or []
     except UnreadableHistoryError:  # is named below, as another record than the last update left
         record = []
-    return verify(history, record, lambda positions: ask_hosts(clients, positions))
+    return verify(history, record, lambda positions: ask_hosts(clients, positions), under_way=under_way)
 
 
 def verify(
     history: StackHistory,
     record: Sequence[Mapping[str, Any]],
     ask: Callable[[Mapping[str, Sequence[int]]], list[HostAudit]],
+    *,
+    under_way: StackLock | None = None,
 ) -> Verified:
-    """Compare a history, the record as it is now (the newest first), and what the hosts answer."""
+    """Compare a history, the record as it is now (the newest first), and what the hosts answer.
+
+    `under_way` is the lock of an update that runs: what it commits is in no record before it ends.
+    """
     updates = history.updates()
     present = evidence_of(history, updates)
     found = recorded(history, updates, record)
@@ -60,14 +70,16 @@ def verify(
     hosts = ask(_places(anchors))
     problems = tampering(present, anchors) + _state_problems(history, updates, record)
     seen: dict[str, Problem] = {}
-    notes = [f"{host.host} was not asked: {host.problem}" for host in hosts if host.problem]
+    notes = [host.unasked for host in hosts if host.unasked]
     for host in hosts:
         if not host.problem:
-            excused = _taken_back(host, updates)
+            excused = [*_taken_back(host, updates), *_under_way(host, under_way)]
             witness = _witness(host)
             seen |= {problem.text: problem for problem in witnessed(witness, entries, excused)}
             notes += _unseen(witness, entries)
     notes += _moves(anchors)
+    if under_way is not None:
+        notes.append(f"an update is under way ({under_way}): what it commits is in no record before it ends")
     later = unanchored(present, anchors)
     if later:
         notes.append(f"{len(later)} updates since the last anchor; the next release anchors them")
@@ -107,6 +119,17 @@ def _taken_back(host: HostAudit, updates: Sequence[Update]) -> list[Mapping[str,
     """Return the commits on a host during updates that failed in the end."""
     failed = [update for update in updates if update.document.result != "succeeded"]
     return [row for update in failed for row in host.during(host.anchors, update)]
+
+
+def _under_way(host: HostAudit, lock: StackLock | None) -> list[Mapping[str, Any]]:
+    """Return the commit on a host that the running update may have made: the newest one, since the lock was taken.
+
+    No more than that, lest a lock that somebody put there excuses the past.
+    """
+    if lock is None or not lock.since:
+        return []
+    since = datetime.fromisoformat(lock.since)
+    return [row for row in host.anchors[-1:] if datetime.fromisoformat(row["at"]) >= since]
 
 
 def _unseen(witness: Witness, entries: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.audit.events import read_events
+from infra.adapters.pulumi_cli import NoStackError
+from infra.audit.events import ReadEvents, read_events
 from infra.cli.options import emit, json_option, load
 from infra.cli.status import read_status
 from infra.docs_pages.page import make_page
@@ -57,14 +58,23 @@ def docs(stacks: Sequence[str], output: Path | None, *, summary: bool, as_json: 
 
 
 def _read(stack: str, now: datetime) -> tuple[StackPage, list[Event]]:
-    """Return the page of a stack and its events, the newest first; hosts that cannot be asked are said so on it."""
+    """Return the page of a stack and its events, the newest first; hosts that cannot be asked are said so on it.
+
+    A stack that the backend does not have yet is a page that says so.
+    """
     click.echo(f"reading {stack}", err=True)
-    state, problem = None, ""
+    state, problem, read = None, "", ReadEvents(events=[])
     try:
         state = read_status(stack)
     except ReleaseError as error:
         problem = error.what
-    events = list(reversed(read_events(stack, host_clients(load(stack)))))
+    try:
+        read = read_events(stack, host_clients(load(stack)))
+    except NoStackError as error:
+        click.echo(f"{stack}: {error}", err=True)
+    for line in read.unasked:
+        click.echo(line, err=True)
+    events = read.events[::-1]
     return make_page(stack, events, state, now=now, problem=problem), events
 
 

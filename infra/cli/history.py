@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from infra.audit.events import read_events
-from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.options import console, emit, json_option, load, say_asking, stack_option
+from infra.cli.tables import print_rows
 from infra.rollout.context import host_clients
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from infra.domain.history import Event
 
 COMMIT_LENGTH = 8
+HEADERS = ("when (UTC)", "what", "release", "who", "from", "approved by", "verdicts")
 
 
 @click.command(epilog="Example: acp-release history --stack production --json")
@@ -28,32 +28,40 @@ COMMIT_LENGTH = 8
 @click.option("--offline", is_flag=True, help="Do not ask the hosts for reverts that they made themselves.")
 def history(stack: str, *, as_json: bool, limit: int | None, offline: bool) -> None:
     """List what happened to a stack: releases, promotions, rollbacks, failed updates, reverts that hosts made."""
-    events = read_events(stack, () if offline else host_clients(load(stack)))[::-1][:limit]
-    emit([asdict(event) for event in events], as_json=as_json, text=lambda: console().print(_table(events)))
+    clients = () if offline else host_clients(load(stack))
+    if clients:
+        say_asking(client.host.name for client in clients)
+    read = read_events(stack, clients)
+    for line in read.unasked:
+        click.echo(line, err=True)
+    events = read.events[::-1][:limit]
+    emit([asdict(event) for event in events], as_json=as_json, text=lambda: _print(events))
 
 
-def _table(events: Sequence[Event]) -> Table:
-    """Return the events as a table."""
-    table = Table("when (UTC)", "what", "release", "who", "from", "approved by", "verdicts")
-    for event in events:
-        table.add_row(
+def _print(events: Sequence[Event]) -> None:
+    """Print the events as a table."""
+    rows = [
+        (
             event.ended_at[:19].replace("T", " "),
             _what(event),
             event.release or "-",
             event.who or "-",
-            escape(_origin(event)),
+            _origin(event),
             event.approver or "-",
-            escape(_verdicts(event)),
+            _verdicts(event),
         )
-    return table
+        for event in events
+    ]
+    print_rows(console(), HEADERS, rows)
 
 
 def _what(event: Event) -> str:
     """Return kind and outcome in words."""
     if event.kind == "revert":
         return f"reverted by {event.host}"
+    what = (event.operation if event.operation != "update" else "") or event.kind
     undone = f" of {event.undoes}" if event.undoes else ""
-    return f"{event.kind}{undone}" if event.outcome == "succeeded" else f"{event.kind}{undone} failed"
+    return f"{what}{undone}" if event.outcome == "succeeded" else f"{what}{undone} failed"
 
 
 def _origin(event: Event) -> str:

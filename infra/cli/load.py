@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from infra.adapters.backend_address import backend_place
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.checks.load import choose_profile, choose_scenarios, keep, run_load
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.tables import print_rows
 from infra.domain.load_work import MIXED
 from infra.errors import CheckError, UsageError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from infra.domain.load_report import LoadReport
 
 TICK_SECONDS = 0.2
+HEADERS = ("scenario", "endpoint", "requests", "failed", "median ms", "p95 ms", "limit", "p99 ms", "max ms")
 
 
 @click.command(name="load", epilog="Example: acp-release load --stack staging --profile load --scenario search")
@@ -40,7 +42,11 @@ def load_command(stack: str, profile: str, scenario: str, *, as_json: bool) -> N
     choose_scenarios(found, profile, scenario)
     outputs = stack_outputs(stack)
     if not outputs.get("release"):
-        raise UsageError(f"stack {stack} has no release to put under load", mend=f"`pulumi up --stack {stack}`")
+        raise UsageError(
+            f"stack {stack} has no release to put under load",
+            where=f"the backend {backend_place(os.environ)}",
+            mend=f"`pulumi up --stack {stack}`",
+        )
     report = _watched(
         lambda: run_load(
             settings,
@@ -85,13 +91,13 @@ def _print(report: LoadReport, path: str) -> None:
     screen.print(f"{verdict}: {report.scenario} of profile {report.profile}, {report.release}, {report.seconds:.0f} s")
     for problem in report.problems():
         screen.print(f"  {problem}", markup=False)
-    table = Table("scenario", "endpoint", "requests", "failed", "median ms", "p95 ms", "limit", "p99 ms", "max ms")
+    rows = []
     for row in report.endpoints:
         times = [f"{value:.1f}" for value in (row.median_ms, row.p95_ms)]
         limit = f"{row.max_p95_ms:g}" if row.max_p95_ms is not None else "-"
         rest = [f"{value:.1f}" for value in (row.p99_ms, row.max_ms)]
-        table.add_row(row.scenario, row.endpoint, str(row.requests), str(row.failed), *times, limit, *rest)
-    screen.print(table)
+        rows.append((row.scenario, row.endpoint, str(row.requests), str(row.failed), *times, limit, *rest))
+    print_rows(screen, HEADERS, rows)
     for kind in report.scenarios:
         screen.print(f"{kind.scenario}: {kind.iterations} arrivals at {kind.rate:g} a second, {kind.dropped} dropped")
     screen.print(f"kept in {path}", markup=False)

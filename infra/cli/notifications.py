@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.tables import print_rows
 from infra.notify.announce import start_sender
 from infra.notify.outbox import Outbox
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.2
+HEADERS = ("at", "event", "release", "channel", "state", "attempts", "last error")
 
 wait_option = click.option(
     "--wait-seconds",
@@ -80,9 +80,11 @@ def _print(letters: list[Letter]) -> None:
     if not letters:
         console().print("no notices yet")
         return
-    table = Table("at", "event", "release", "channel", "state", "attempts", "last error")
-    for letter in letters:
-        notice = letter.notice
-        cells = (notice.at[:19], notice.event, notice.release, letter.channel, letter.state, str(letter.attempts))
-        table.add_row(*cells, escape(letter.last_error))
-    console().print(table)
+    print_rows(console(), HEADERS, [_row(letter) for letter in letters])
+
+
+def _row(letter: Letter) -> tuple[str, ...]:
+    """Return the cells of one letter."""
+    notice = letter.notice
+    cells = (notice.at[:19], notice.event, notice.release, letter.channel, letter.state, str(letter.attempts))
+    return (*cells, letter.last_error)

@@ -46,7 +46,8 @@ def prune(stack: str, *, dry_run: bool, as_json: bool) -> None:
 
 def find_spare(settings: Settings, api: RegistryApi) -> list[Spare]:
     """Return the digests in the stack's registry that nobody needs."""
-    histories = {name: stack_outputs(name).get("history") or [] for name in stack_names()}
+    names = dict.fromkeys([settings.stack, *stack_names()])  # a backend without this stack is another one
+    histories = {name: stack_outputs(name).get("history") or [] for name in names}
     rules = [load(name).rollout for name in histories]
     found = spare_digests(
         histories,

@@ -10,7 +10,7 @@ import click
 
 from infra.adapters.pulumi_cli import secret_output
 from infra.domain.release import fingerprint
-from infra.errors import ReleaseError, SecretMissingError
+from infra.errors import ReleaseError, SecretMissingError, ToolError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients
 from infra.settings.secrets import read_secrets
@@ -55,7 +55,11 @@ def _what_making_needs(settings: Settings, outputs: Mapping[str, Any]) -> tuple[
     registry = settings.registry
     login = {"server": registry.server, "username": registry.username, "password": values["REGISTRY_PASSWORD"]}
     secrets = values.subset(settings.secrets.names)
-    changed = changed_secrets(secrets, outputs, settings.stack)
+    try:
+        changed = changed_secrets(secrets, outputs, settings.stack)
+    except ToolError as error:
+        _say(f"without secrets (lost containers stay lost): they cannot be compared with the release's: {error}")
+        return {}, login
     if changed:
         _say(f"without secrets (lost containers stay lost): {', '.join(changed)} changed since the release")
         return {}, login
@@ -63,7 +67,10 @@ def _what_making_needs(settings: Settings, outputs: Mapping[str, Any]) -> tuple[
 
 
 def changed_secrets(secrets: Mapping[str, str], outputs: Mapping[str, Any], stack: str) -> list[str]:
-    """Return the names of secrets whose value is not the one that the release in service was made with."""
+    """Return the names of secrets whose value is not the one that the release in service was made with.
+
+    Raises `ToolError` when the key of the release's fingerprints cannot be read.
+    """
     then = (outputs.get("release_entry") or {}).get("fingerprints") or {}
     key = secret_output(stack, "fingerprint_key") if then else ""
     return [

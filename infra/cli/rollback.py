@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
+from infra.adapters.backend_address import backend_place
 from infra.adapters.pulumi_cli import stack_outputs, update_stack
 from infra.adapters.pulumi_lock import refuse_locked
-from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.options import console, emit, json_option, load, say_asking, stack_option
 from infra.cli.rollback_need import is_needed
 from infra.domain.rollback import Target, default_target, rollback_message
 from infra.domain.rollback_change import describe_rollback
@@ -37,6 +38,8 @@ from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from rich.console import Console
 
     from infra.rollout.warmth import HostReturn
 
@@ -65,6 +68,7 @@ def rollback(
         return
     settings = load(stack)
     refuse_locked(stack, os.environ)
+    say_asking(host.name for host in settings.hosts)
     with ThreadPoolExecutor() as pool:  # both take a second or two
         asking = pool.submit(ask_hosts, host_clients(settings))
         outputs = stack_outputs(stack)
@@ -78,7 +82,7 @@ def rollback(
     refuse_impossible(settings, password, target.entry, returns)
     plan = make_plan(stack, outputs, target, serving=serving, returns=returns)
     if not (as_json and yes):
-        emit(plan, as_json=as_json, text=lambda: _print(plan))
+        _print(plan, console(stderr=as_json))
     if not yes:
         click.confirm(f"Roll {stack} back to {plan['to']}?", abort=True, err=True)
     asked = {ROLLBACK_VARIABLE: str(plan["to"])}
@@ -87,8 +91,7 @@ def rollback(
     if accept_risk:
         asked[RISK_VARIABLE] = accept_risk
     _update(stack, str(plan["to"]), asked, as_json=as_json)
-    if as_json and yes:
-        emit({**plan, "done": True}, as_json=True, text=lambda: None)
+    emit({**plan, "done": True}, as_json=as_json, text=lambda: None)
 
 
 def find_target(
@@ -107,7 +110,11 @@ def find_target(
     if wanted is None:
         target = unrecorded_target(history, serving) or default_target(history)
         if target is None:
-            raise UsageError(f"stack {stack} has no release before the current one", mend="nothing was changed")
+            raise UsageError(
+                f"stack {stack} has no release before the current one",
+                where=f"the backend {backend_place(os.environ)}",
+                mend="nothing was changed",
+            )
         return target
     refuse_serving(stack, wanted, outputs.get("release_entry") or {}, serving, hosts)
     entry = next((entry for entry in history if entry["release"] == wanted), None)
@@ -151,10 +158,9 @@ def _changes(outputs: Mapping[str, Any], target: Target, releases: Sequence[str]
     ]
 
 
-def _print(plan: Mapping[str, Any]) -> None:
-    screen = console()
-    screen.print(f"[bold]{plan['stack']}[/bold]: {plan['from']} → {plan['to']}")
-    screen.print(f"  why     {plan['why']}")
+def _print(plan: Mapping[str, Any], screen: Console) -> None:
+    screen.print(f"[bold]{plan['stack']}[/bold]: {escape(str(plan['from']))} → {escape(str(plan['to']))}")
+    screen.print(f"  why     {escape(plan['why'])}")
     nothing = "nothing: it serves already" if plan["from"] == plan["to"] else "nothing but the release id"
     for line in plan["changes"] or [nothing]:
         screen.print(f"  change  {escape(line)}")

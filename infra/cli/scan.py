@@ -22,6 +22,8 @@ from infra.settings.build_file import read_build_file
 from infra.settings.secrets import REGISTRY_PASSWORD, read_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from infra.settings import Settings
 
 
@@ -44,9 +46,23 @@ def scan(stack: str, build_file: Path | None, *, as_json: bool) -> None:
     images = _images(settings, password, build_file)
     reports, problems = scan_all(settings, password, images)
     add_summary(f"### Scan of `{stack}`\n\n" + fenced("\n".join([*map(summary, reports), *problems])))
-    emit(reports, as_json=as_json, text=lambda: click.echo("\n".join(map(summary, reports))))
+    if not (as_json and problems):
+        emit(reports, as_json=as_json, text=lambda: click.echo("\n".join(map(summary, reports))))
     if problems:
-        raise GateError("\n".join(problems), mend="no host was changed")
+        raise BlockedError(problems, reports)
+
+
+class BlockedError(GateError):
+    """Images of the release are blocked; as JSON it has the reports of those that passed too."""
+
+    def __init__(self, problems: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the reports, so that `--json` prints one document."""
+        super().__init__("\n".join(problems), mend="no host was changed")
+        self.reports = reports
+
+    def to_json(self) -> dict[str, object]:
+        """Return the error with the reports."""
+        return {**super().to_json(), "error": GateError.__name__, "reports": list(self.reports)}
 
 
 def _images(settings: Settings, password: str, build_file: Path | None) -> dict[str, str]:

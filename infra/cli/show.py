@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
+from infra.adapters.backend_address import backend_place
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.cli.options import console, emit, json_option, stack_option
 from infra.errors import UsageError
@@ -20,7 +23,9 @@ def show(release: str | None, stack: str, *, as_json: bool) -> None:
     wanted = release or outputs.get("release")
     if wanted not in entries:
         raise UsageError(
-            f"stack {stack} has no release {wanted or 'yet'}", mend=f"known: {', '.join(entries) or 'none'}"
+            f"stack {stack} has no release {wanted or 'yet'}",
+            where=f"the backend {backend_place(os.environ)}",
+            mend=f"known: {', '.join(entries) or 'none'}",
         )
     entry = entries[wanted]
     emit(entry, as_json=as_json, text=lambda: console().print_json(data=entry))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
+from infra.adapters.backend_address import backend_place
 from infra.adapters.pulumi_cli import stack_outputs
-from infra.cli.options import console, emit, json_option, load, stack_option
+from infra.cli.options import console, emit, json_option, load, say_asking, stack_option
 from infra.cli.repair import repair_hosts
+from infra.cli.tables import print_rows
 from infra.cli.watch import watch
 from infra.domain.differences import find_differences
 from infra.errors import HostError, ReleaseError
@@ -35,6 +37,7 @@ def status(stack: str, *, as_json: bool, watching: bool, repairing: bool) -> Non
         watch(load(stack), (lambda rows: click.echo(json.dumps(rows))) if as_json else None)
         return
     repairs = repair_hosts(load(stack), stack_outputs(stack)) if repairing else None
+    say_asking(host.name for host in load(stack).hosts)
     document = read_status(stack) | ({} if repairs is None else {"repairs": repairs})
     emit(document, as_json=as_json, text=lambda: _print(document))
     if document["differences"]:
@@ -91,21 +94,23 @@ def _host_status(client: HostctlClient) -> dict[str, Any]:
 
 def _print(document: dict[str, Any]) -> None:
     screen = console()
-    screen.print(f"[bold]{document['stack']}[/bold]: {document['release'] or 'no release yet'}")
+    release = document["release"] or f"no release yet in the backend {backend_place(os.environ)}"
+    screen.print(f"[bold]{document['stack']}[/bold]: {escape(release)}")
     for url in document["urls"]:
-        screen.print(f"  url      {url}")
+        screen.print(f"  url      {escape(url)}")
     for name, pinned in document["images"].items():
-        screen.print(f"  image    {name} {pinned}")
-    table = Table("host", "serving", "candidate", "previous", "phase")
-    for host in document["hosts"]:
-        table.add_row(
+        screen.print(f"  image    {name} {escape(pinned)}")
+    rows = [
+        (
             host["host"],
             host["serving"] or "-",
             host["candidate"] or "-",
             host["previous"] or "-",
             host.get("phase", "unreachable"),
         )
-    screen.print(table)
+        for host in document["hosts"]
+    ]
+    print_rows(screen, ("host", "serving", "candidate", "previous", "phase"), rows)
     for difference in document["differences"]:
         screen.print(f"[bold]differs:[/bold] {escape(difference['host'])}: {escape(difference['what'])}")
         screen.print(f"  mend:  {escape(difference['mend'])}")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from infra.adapters.backend_address import backend_place
 from infra.adapters.pulumi_cli import stack_outputs
 from infra.checks.blame import at_fault
 from infra.checks.junit import write_junit
 from infra.checks.subject import public_subject, replicas_of
 from infra.checks.suite import examine
 from infra.cli.options import console, emit, load
+from infra.cli.tables import print_rows
+from infra.domain.differences import STACK
 from infra.errors import CheckError, SecretMissingError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from infra.checks.suite import Examination
     from infra.settings import Settings
 
+HEADERS = ("verdict", "check", "target", "asked", "came", "seconds", "at fault", "look at")
 junit_option = click.option(
     "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results as JUnit XML to this file too."
 )
@@ -43,7 +47,7 @@ def run_occasion(
     """Examine what the public of a stack gets, show it, and leave with exit code 50 when it is not good."""
     subject = find_subject(stack, release)
     with Console(stderr=True).status(f"asking {stack} …"):
-        found = examine(subject, occasion)
+        found = _of_stack(stack, examine(subject, occasion))
     good = bool(found.results) and not any(result.fails_release for result in found.results)
     document = {"stack": stack, "release": subject.release, "passed": good, **_document(found)}
     if junit:
@@ -59,7 +63,11 @@ def find_subject(stack: str, release: str | None) -> Subject:
     recorded = outputs.get("release")
     wanted = release or recorded
     if not wanted:
-        raise CheckError(f"stack {stack} has released nothing yet", mend=f"`pulumi up --stack {stack}`")
+        raise CheckError(
+            f"stack {stack} has released nothing yet",
+            where=f"the backend {backend_place(os.environ)}",
+            mend=f"`pulumi up --stack {stack}`",
+        )
     replicas = replicas_of(outputs["release_entry"]["spec"]) if wanted == recorded else {}
     return public_subject(
         settings, host_clients(settings), release=wanted, secrets=_secrets(settings), replicas=replicas
@@ -74,6 +82,12 @@ def _secrets(settings: Settings) -> Mapping[str, str]:
         return {}
 
 
+def _of_stack(stack: str, found: Examination) -> Examination:
+    """Return results whose commands name the stack, so that they can be typed."""
+    results = [replace(result, look_at=result.look_at.replace(STACK, f"--stack {stack}")) for result in found.results]
+    return replace(found, results=tuple(results))
+
+
 def _document(found: Examination) -> dict[str, Any]:
     return {
         "at_fault": at_fault(found.results),
@@ -84,21 +98,22 @@ def _document(found: Examination) -> dict[str, Any]:
 
 def _print(document: Mapping[str, Any], results: Sequence[CheckResult]) -> None:
     screen = console()
-    table = Table("verdict", "check", "target", "asked", "came", "seconds", "at fault", "look at")
-    for result in results:
-        fault = f"follows from {', '.join(result.follows_from)}" if result.follows_from else ""
-        cells = (
-            result.verdict,
-            result.check,
-            result.target,
-            result.asked,
-            result.came,
-            f"{result.seconds:.2f}",
-            fault or ", ".join(result.dependencies),
-            result.look_at,
-        )
-        table.add_row(*map(escape, cells))
-    screen.print(table)
+    print_rows(screen, HEADERS, [_row(result) for result in results])
     failed = sum(not result.passed for result in results)
     faults = f"; at fault: {', '.join(document['at_fault'])}" if document["at_fault"] else ""
     screen.print(escape(f"{document['release']}: {failed} of {len(results)} failed in {document['seconds']} s{faults}"))
+
+
+def _row(result: CheckResult) -> tuple[str, ...]:
+    """Return the cells of one result."""
+    fault = f"follows from {', '.join(result.follows_from)}" if result.follows_from else ""
+    return (
+        result.verdict,
+        result.check,
+        result.target,
+        result.asked,
+        result.came,
+        f"{result.seconds:.2f}",
+        fault or ", ".join(result.dependencies),
+        result.look_at,
+    )

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from infra.adapters.ssh_sharing import shared
 from infra.cli.options import console
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 INTERVAL_SECONDS = 1.0
 CALL_TIMEOUT_SECONDS = 10.0
+HEADERS = (
+    "host", "phase", "service", "release", "weight", "up", "requests", "per second", "failures", "mean ms", "sessions",
+)  # fmt: skip
 
 
 def watch(settings: Settings, emit: Callable[[list[dict[str, Any]]], None] | None = None) -> None:
@@ -57,33 +61,22 @@ def read_forever(clients: Sequence[HostctlClient]) -> Iterator[list[dict[str, An
 
 def draw(rows: list[dict[str, Any]]) -> Table:
     """Return the rows as a table."""
-    table = Table(
-        "host",
-        "phase",
-        "service",
-        "release",
-        "weight",
-        "up",
-        "requests",
-        "per second",
-        "failures",
-        "mean ms",
-        "sessions",
-    )
+    table = Table(*(Column(header, overflow="fold") for header in HEADERS))
     for row in rows:
-        table.add_row(
+        cells = (
             row["host"],
             row["phase"],
             row["service"],
             row["release"],
-            str(row["weight"]),
+            row["weight"],
             f"{row['up']}/{row['servers']}",
-            str(row["requests"]),
-            str(row["per_second"]),
-            str(row["failures"]),
-            str(row["mean_ms"]),
-            str(row["sessions"]),
+            row["requests"],
+            row["per_second"],
+            row["failures"],
+            row["mean_ms"],
+            row["sessions"],
         )
+        table.add_row(*(Text(str(cell)) for cell in cells))
     return table
 
 

@@ -24,6 +24,9 @@ SIGNS = {
 }
 """Sign, and words for an event that succeeded and one that failed: neither needs colour."""
 
+OPERATIONS = {"refresh": ("refreshed", "refresh failed"), "destroy": ("destroyed", "destroy failed")}
+"""The words for what Pulumi did besides updates."""
+
 
 def sign(event: Event) -> str:
     """Return the sign of an event; one that failed has a cross, whatever it was."""
@@ -32,7 +35,10 @@ def sign(event: Event) -> str:
 
 def happened(event: Event) -> str:
     """Return in words what happened."""
-    return SIGNS[event.kind][1 if event.outcome == "succeeded" else 2]
+    succeeded, failed = SIGNS[event.kind][1:]
+    if event.kind == "other" and event.operation not in {"", "update"}:
+        succeeded, failed = OPERATIONS.get(event.operation, (event.operation, f"{event.operation} failed"))
+    return succeeded if event.outcome == "succeeded" else failed
 
 
 def duration(seconds: float | None) -> str:

@@ -17,6 +17,7 @@ class Event:
     """One event; times are ISO 8601 in UTC, what is not known is empty.
 
     `kind` "revert" is a host that went back by itself; "other" is an update that was no release (set-up, destroy).
+    `operation` is what Pulumi did: update, refresh, destroy, …; empty for a revert.
     `release` is what was to serve, `replaced` what served before; `undoes` is the release that a rollback took back.
     `reached_hosts` says whether any host was touched; one that the gate or the preflight stopped was on none.
     `hash` chains an update to the one before it (`chain.py`), a revert to the entry before it in its host's journal.
@@ -29,6 +30,7 @@ class Event:
     stack: str
     started_at: str
     ended_at: str
+    operation: str = ""
     release: str = ""
     version: str = ""
     replaced: str = ""

@@ -147,10 +147,12 @@ def mean_cpu_percent(series: Sequence[Reading]) -> float | None:
     return 100 * max(0.0, last.cpu_seconds - first.cpu_seconds) / (last.at - first.at)
 
 
-def cpu_percents(series: Sequence[Reading]) -> list[float]:
-    """Return the use of CPU from each reading to the next, as many as there are readings."""
+def cpu_percents(series: Sequence[Reading]) -> list[float | None]:
+    """Return the use of CPU from each reading to the next, as many as there are readings; one alone cannot tell."""
+    if len(series) == 1:
+        return [None]
     found = [mean_cpu_percent([series[max(0, index - 1)], reading]) or 0.0 for index, reading in enumerate(series)]
-    return [found[1], *found[1:]] if len(found) > 1 else found
+    return [found[1], *found[1:]]
 
 
 def thinned(series: Sequence[Reading], count: int = SHOWN_READINGS) -> list[Reading]:
@@ -175,7 +177,7 @@ def summarise_container(series: Sequence[Reading]) -> dict[str, Any]:
         "readings": len(series),
         "at_seconds": [round(reading.at, 1) for reading in kept],
         "memory_bytes": [reading.memory_bytes for reading in kept],
-        "cpu_percent": [round(percent, 1) for percent in cpu_percents(kept)],
+        "cpu_percent": [None if percent is None else round(percent, 1) for percent in cpu_percents(kept)],
         "connections": [reading.connections for reading in kept],
         "disk_bytes": [reading.disk_bytes for reading in kept],
     }

@@ -39,7 +39,7 @@ def standing(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         if entry.get("kind") == "rollback":
             names = [earlier["release"] for earlier in stack]
             if entry["release"] in names:
-                del stack[names.index(entry["release"]) + 1 :]
+                del stack[len(names) - names[::-1].index(entry["release"]) :]  # it stood last there, if more than once
                 continue
         stack.append(entry)
     return stack

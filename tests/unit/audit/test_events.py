@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.audit import events as events_module
 from infra.audit.entries import recorded
-from infra.audit.events import build_events
+from infra.audit.events import build_events, read_events
 from infra.audit.export import as_csv, as_json_lines, envelope, pre_authentication, statement
+from infra.audit.hosts import HostAudit
 from infra.domain.chain import Evidence, chain
 from infra.domain.history import Event
 from infra.domain.ledger import BULKY, HISTORY_LENGTH, WHOLE_ENTRIES, push
@@ -156,3 +158,29 @@ def test_the_attestation_is_about_the_images_that_serve(world: AuditWorld) -> No
     assert sealed["payloadType"] == "application/vnd.in-toto+json"
     assert signed[0].startswith(b"DSSEv1 28 application/vnd.in-toto+json ")
     assert pre_authentication(b"ab") == b"DSSEv1 28 application/vnd.in-toto+json 2 ab"
+
+
+def test_a_host_that_does_not_answer_is_named(world: AuditWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it did is not in the list, and that is not hidden."""
+    silent = HostAudit(host="h2", problem="h2 is not reachable")
+    monkeypatch.setattr(events_module, "open_history", lambda *_: world.history)
+    monkeypatch.setattr(events_module, "stack_outputs", lambda _stack: {"history": world.record})
+    monkeypatch.setattr(events_module, "ask_hosts", lambda _clients: [*world.ask({}), silent])
+    read = read_events(STACK)
+    assert read.events == events(world)
+    assert read.unasked == ("h2 was not asked: h2 is not reachable",)
+    assert statement(STACK, read.events, {}, read.unasked)["predicate"]["unasked"] == list(read.unasked)
+
+
+def test_what_pulumi_did_is_told(world: AuditWorld) -> None:
+    """A destroy is no set-up."""
+    world.update("succeeded", kind="destroy")
+    assert [event.operation for event in events(world)] == [
+        "update",
+        "update",
+        "update",
+        "",
+        "update",
+        "update",
+        "destroy",
+    ]

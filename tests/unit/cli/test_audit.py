@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from infra.audit.events import build_events
+from infra.adapters.pulumi_cli import NoStackError
+from infra.audit.events import ReadEvents, build_events
 from infra.audit.verification import verify
 from infra.cli import audit as audit_module
 from infra.cli import history as history_module
@@ -14,27 +15,36 @@ from infra.cli import prune as prune_module
 from infra.cli.main import main
 from infra.domain.registry_retention import Spare
 from tests.support.audit_world import STACK, AuditWorld
+from tests.support.fake_hostctl import make_stage
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture
+def unasked() -> list[str]:
+    """Return the lines for hosts that do not answer, to be filled."""
+    return []
+
+
 @pytest.fixture(autouse=True)
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AuditWorld:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unasked: list[str]) -> AuditWorld:
     """Return a stack with two releases and a failure, which the commands are about."""
     world = AuditWorld.make(tmp_path, hosts=["h1"])
     world.release("v1")
     world.fail()
     world.release("v2")
 
-    def read(_stack: str, _clients: object = (), *, is_chained: bool = False) -> object:
-        return build_events(STACK, world.history, world.record, world.ask({}), is_chained=is_chained)
+    def read(_stack: str, _clients: object = (), *, is_chained: bool = False) -> ReadEvents:
+        events = build_events(STACK, world.history, world.record, world.ask({}), is_chained=is_chained)
+        return ReadEvents(events=events, unasked=tuple(unasked))
 
+    clients = make_stage().context.group.clients
     for module in (history_module, audit_module):
         monkeypatch.setattr(module, "read_events", read)
         monkeypatch.setattr(module, "load", lambda _stack: make_settings())
-        monkeypatch.setattr(module, "host_clients", lambda _settings: [])
+        monkeypatch.setattr(module, "host_clients", lambda _settings: clients)
     monkeypatch.setattr(audit_module, "verify_stack", lambda *_: verify(world.history, world.record, world.ask))
     monkeypatch.setattr(audit_module, "stack_outputs", lambda _stack: {})
     return world
@@ -56,6 +66,30 @@ def test_history_has_the_newest_first() -> None:
     assert "reverted by h1" in text
     assert "crash_loop" in text
     assert "checks 8/8" in text
+
+
+@pytest.mark.parametrize("arguments", [("history",), ("audit", "verify"), ("audit", "export")])
+def test_the_hosts_that_are_waited_for_are_said(arguments: tuple[str, ...]) -> None:
+    """One that hangs makes half a minute of silence otherwise; on standard error."""
+    assert "asking h1, h2 …" in CliRunner().invoke(main, [*arguments, "--stack", STACK]).stderr
+
+
+def test_history_names_the_hosts_that_it_lacks(unasked: list[str]) -> None:
+    """On standard error, so that the document stays one."""
+    unasked.append("h2 was not asked: it is gone")
+    result = CliRunner().invoke(main, ["history", "--stack", STACK, "--json"])
+    assert (result.exit_code, "h2 was not asked: it is gone\n" in result.stderr) == (0, True)
+    assert json.loads(result.stdout)
+
+
+def test_an_export_that_lacks_a_host_is_written_and_fails(tmp_path: Path, unasked: list[str]) -> None:
+    """Exit code 20: nobody keeps a partial copy for a whole one; the attestation says it too."""
+    unasked.append("h2 was not asked: it is gone")
+    path = tmp_path / "out"
+    arguments = ["audit", "export", "--stack", STACK, "--format", "in-toto", "--output", str(path)]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, "h2 was not asked: it is gone" in result.stderr) == (20, True)
+    assert json.loads(path.read_text(encoding="utf-8"))["predicate"]["unasked"] == unasked
 
 
 def test_history_can_be_short() -> None:
@@ -123,3 +157,15 @@ class TestPrune:
         """Nothing is left behind."""
         assert json.loads(run("prune", "--stack", STACK, "--json"))["removed"][0]["release"] == "v1-0"
         assert registry == [("acp/a", self.SPARE.digest), ("acp/a", "sha256:signature")]
+
+
+def test_prune_refuses_a_backend_without_its_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another backend lists no stack that keeps anything: what it says is no reason to remove or to leave images."""
+
+    def fail(stack: str) -> None:
+        raise NoStackError(f"the backend file:///here has no stack {stack}")
+
+    monkeypatch.setattr(prune_module, "stack_names", list)
+    monkeypatch.setattr(prune_module, "stack_outputs", fail)
+    with pytest.raises(NoStackError, match="has no stack local"):
+        prune_module.find_spare(make_settings(), None)  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 from junitparser import JUnitXml
+from rich.console import Console
 
 from infra.checks.occasion import BY_HAND, SMOKE_BY_HAND
 from infra.checks.result import CheckResult
@@ -103,6 +104,15 @@ def test_the_table_says_what_is_at_fault(suite: Suite) -> None:
     assert "v2-0: 2 of 3 failed in 1.5 s; at fault: acp-worker" in text
 
 
+def test_a_command_to_look_at_can_be_typed(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the stack, and stands on one line on a narrow screen."""
+    suite.results = (replace(BAD, look_at="is it running? `acp-release status --stack STACK`"),)
+    monkeypatch.setattr(verdict, "console", lambda: Console(soft_wrap=True, width=80))
+    assert "is it running? `acp-release status --stack local`\n" in run("check", "--stack", "local", code=50)
+    document = json.loads(run("check", "--stack", "local", "--json", code=50))
+    assert document["checks"][0]["look_at"].endswith("--stack local`")
+
+
 @pytest.mark.parametrize(("command", "occasion"), [("check", BY_HAND), ("smoke", SMOKE_BY_HAND)])
 def test_the_recorded_release_is_asked(suite: Suite, command: str, occasion: Occasion) -> None:
     """Each command asks its own checks of the release that the record names, with the stack's secrets."""
@@ -137,9 +147,11 @@ def test_without_secrets_the_rest_is_asked(suite: Suite, monkeypatch: pytest.Mon
 def test_a_stack_without_a_release_is_not_green(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first release there is nothing to check, and that is said."""
     monkeypatch.setattr(verdict, "stack_outputs", lambda _stack: {})
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://acp")
     result = CliRunner().invoke(main, ["check", "--stack", "local"])
     assert result.exit_code == 50
     assert "has released nothing yet" in result.stderr
+    assert "where: the backend s3://acp\n" in result.stderr
 
 
 def test_junit_has_a_case_for_every_result(suite: Suite, tmp_path: Path) -> None:

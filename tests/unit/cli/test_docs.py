@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from infra.adapters.pulumi_cli import NoStackError
+from infra.audit.events import ReadEvents
 from infra.cli import docs as docs_module
 from infra.cli.main import main
 from infra.errors import HostUnreachableError
@@ -22,7 +24,7 @@ def _stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(docs_module, "load", lambda _stack: make_settings())
     monkeypatch.setattr(docs_module, "host_clients", lambda _settings: [])
     monkeypatch.setattr(docs_module, "read_status", lambda stack: {**STATE, "stack": stack})
-    monkeypatch.setattr(docs_module, "read_events", lambda _stack, _clients: list(reversed(HISTORY)))
+    monkeypatch.setattr(docs_module, "read_events", lambda _stack, _clients: ReadEvents(events=HISTORY[::-1]))
     monkeypatch.setattr(docs_module, "DEFAULT_FOLDER", tmp_path / "reports" / "docs")
 
 
@@ -84,3 +86,22 @@ def test_a_stack_whose_hosts_cannot_be_asked_has_its_history(monkeypatch: pytest
     monkeypatch.setattr(docs_module, "read_status", fail)
     (stack,) = json.loads(docs("--stack", "production", "--json"))["stacks"]
     assert (stack["state"], stack["problem"], len(stack["events"])) == (None, "no key", 7)
+
+
+def test_a_stack_that_is_not_there_yet_is_a_page_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages of the other stacks do not wait for its first release."""
+
+    def fail(*_: object) -> Any:
+        raise NoStackError("the backend s3://acp has no stack production")
+
+    monkeypatch.setattr(docs_module, "read_status", fail)
+    monkeypatch.setattr(docs_module, "read_events", fail)
+    (stack,) = json.loads(docs("--stack", "production", "--json"))["stacks"]
+    assert (stack["problem"], stack["events"]) == ("the backend s3://acp has no stack production", [])
+
+
+def test_hosts_that_are_missing_in_the_history_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error."""
+    read = ReadEvents(events=[], unasked=("h2 was not asked: it is gone",))
+    monkeypatch.setattr(docs_module, "read_events", lambda _stack, _clients: read)
+    assert "h2 was not asked: it is gone" in CliRunner().invoke(main, ["docs", "--stack", "staging", "--json"]).stderr

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -125,6 +129,51 @@ class TestErrors:
             "mend": "is it up?",
         }
 
+    @pytest.mark.parametrize("arguments", [["--json"], []])
+    def test_a_file_that_cannot_be_written_is_an_error(self, tmp_path: Path, arguments: list[str]) -> None:
+        """With its path and the reason, also as JSON."""
+
+        @click.command()
+        @click.option("--json", is_flag=True)
+        def write(json: bool) -> None:
+            (tmp_path / "missing" / "x.csv").write_text("", encoding="utf-8")
+
+        result = CliRunner().invoke(ErrorGroup(commands={"write": write}), ["write", *arguments])
+        assert result.exit_code == 70
+        if arguments:
+            error = json.loads(result.stdout)
+            assert (error["what"], error["where"]) == (
+                "the system refuses: No such file or directory", str(tmp_path / "missing" / "x.csv")
+            )  # fmt: skip
+        else:
+            assert f"No such file or directory\n  where: {tmp_path}/missing/x.csv" in result.stderr
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this machine has no full disk to write to")
+    @pytest.mark.parametrize("arguments", [["--json"], []])
+    def test_a_full_disk_is_an_error(self, arguments: list[str]) -> None:
+        """Standard output takes nothing: standard error says so, once, and the exit code is the error's."""
+        code = (
+            "import click, sys; from infra.cli.options import ErrorGroup, json_option\n"
+            "say = json_option(click.Command('say', callback=lambda as_json: click.echo('x')))\n"
+            "ErrorGroup(commands={'say': say})(sys.argv[1:])"
+        )
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            argv = [sys.executable, "-c", code, "say", *arguments]
+            done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 70
+        assert done.stderr.count("No space left on device") == 1
+        assert "Traceback" not in done.stderr
+
+    def test_a_reader_that_left_is_no_error(self) -> None:
+        """`acp-release history | head` ends without a word."""
+
+        @click.command()
+        def write() -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        result = CliRunner().invoke(ErrorGroup(commands={"write": write}), ["write"])
+        assert (result.exit_code, result.stderr) == (1, "")
+
     @pytest.mark.parametrize(
         "arguments", [["nothing"], ["history"], ["history", "--nothing"], ["show", "--stack", "local", "a", "b"]]
     )
@@ -196,4 +245,6 @@ class TestRecord:
     def test_a_stack_without_releases_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Before the first release there is nothing to show."""
         monkeypatch.setattr(show_module, "stack_outputs", lambda _stack: {})
-        assert "stack local has no release yet" in CliRunner().invoke(main, ["show", "--stack", "local"]).stderr
+        monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://acp")
+        said = CliRunner().invoke(main, ["show", "--stack", "local"]).stderr
+        assert "stack local has no release yet\n  where: the backend s3://acp\n" in said

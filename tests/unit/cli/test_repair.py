@@ -10,7 +10,7 @@ from infra.cli import repair as repair_module
 from infra.cli import status as status_module
 from infra.cli.main import main
 from infra.domain.release import fingerprint
-from infra.errors import LeaseHeldError
+from infra.errors import LeaseHeldError, ToolError
 from tests.support.fake_hostctl import SECRETS, Stage, make_stage
 
 KEY = "f" * 64
@@ -76,6 +76,21 @@ def test_without_secrets_the_rest_is_repaired(stage: Stage, monkeypatch: pytest.
     document, said = repair()
     assert [call.request["secrets"] for call in stage.journal.of("repair")] == [{}, {}]
     assert "lost containers stay lost" in said
+    assert [done["error"] for done in document["repairs"]] == [None, None]
+
+
+def test_secrets_that_cannot_be_compared_are_not_called_changed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the passphrase the rest is repaired; what to export is said."""
+
+    def fail(_stack: str, _name: str) -> str:
+        raise ToolError("pulumi cannot read it", mend="export PULUMI_CONFIG_PASSPHRASE")
+
+    monkeypatch.setattr(repair_module, "secret_output", fail)
+    document, said = repair()
+    assert [call.request["secrets"] for call in stage.journal.of("repair")] == [{}, {}]
+    assert "cannot be compared" in said
+    assert "export PULUMI_CONFIG_PASSPHRASE" in said
+    assert "changed" not in said
     assert [done["error"] for done in document["repairs"]] == [None, None]
 
 

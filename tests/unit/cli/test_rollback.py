@@ -156,6 +156,28 @@ class TestTarget:
         assert "services.acp-docs: is not there" in caught.value.what
         assert "checkout" in caught.value.mend
 
+    @pytest.mark.parametrize("works", [True, False])
+    def test_json_is_one_document_when_it_asks(
+        self, serving: dict[str, str | None], monkeypatch: pytest.MonkeyPatch, *, works: bool
+    ) -> None:
+        """What is asked about is on standard error; standard output has the result, or the error, alone."""
+        serving |= {"h1": "v2-b", "h2": "v2-b"}
+        monkeypatch.setattr(rollback_module, "update_stack", lambda *_, **__: works)
+        done = CliRunner().invoke(main, ["rollback", "--stack", "local", "--json"], input="y\n")
+        document = json.loads(done.stdout)
+        assert (document.get("done"), document.get("error")) == ((True, None) if works else (None, "RolloutError"))
+        assert "change  acp-ingest v2-b → v1-a" in done.stderr
+
+    def test_a_record_without_an_earlier_release_names_its_backend(
+        self, serving: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may be another backend than the stack's."""
+        serving |= {"h1": None, "h2": None}
+        monkeypatch.setattr(rollback_module, "stack_outputs", lambda _stack: {})
+        monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://acp")
+        done = call("rollback", "--stack", "local", "--yes")
+        assert "has no release before the current one\n  where: the backend s3://acp\n" in done.stderr
+
     def test_what_serves_everywhere_is_refused(self, serving: dict[str, str | None]) -> None:
         """Recorded, and on every host that answers."""
         serving["h1"] = "v2-b"

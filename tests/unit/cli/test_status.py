@@ -112,7 +112,8 @@ def test_a_new_stack_has_nothing_and_differs_from_nothing(stage: Stage, monkeypa
     monkeypatch.setattr(status_module, "stack_outputs", lambda _stack: {})
     stage.answer("status", answer(serving=None, previous=None, parked=[]))
     assert json.loads(status("--json"))["release"] is None
-    assert "no release yet" in status()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://acp?profile=ci")
+    assert "no release yet in the backend s3://acp\n" in status()
 
 
 class TestWatch:

@@ -79,7 +79,8 @@ def test_growth_is_judged_on_its_bounds(low: float, high: float, outcome: str) -
 def test_cpu_is_the_use_since_the_reading_before() -> None:
     """The first reading has the rate of the second; one alone has none."""
     assert cpu_percents([reading(0), reading(2), reading(4, cpu_seconds=1.2)]) == pytest.approx([10, 10, 50])
-    assert cpu_percents([reading(0)]) == [0.0]
+    assert cpu_percents([reading(0)]) == [None]
+    assert summarise_container([reading(0)])["cpu_percent"] == [None]
 
 
 def test_a_report_has_a_bounded_number_of_readings() -> None:

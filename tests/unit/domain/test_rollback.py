@@ -49,6 +49,14 @@ class TestTarget:
         assert target.entry["release"] == "v1-0"
         assert "which was itself a rollback from v3-0" in target.why
 
+    def test_a_release_that_stood_twice_is_gone_back_to_where_it_stood_last(self) -> None:
+        """What served between its two times served before it, not what served before the first."""
+        names = ("c0", "a0", "b0", "a0", "z0")
+        history = [entry("a0", "rollback", "c0", "1"), *(entry(name, digit="1") for name in names)]
+        target = default_target(history)
+        assert target is not None
+        assert target.entry["release"] == "b0"
+
     def test_there_may_be_none(self) -> None:
         """A first release, or nothing at all."""
         assert default_target([]) is None
