@@ -62,7 +62,7 @@ SECURITY_OPTIONS = frozenset({"no-new-privileges", "no-new-privileges:true", "no
 
 def check_compose(fields: Fields, compose: dict[str, Any], images: tuple[str, ...], stack: str) -> None:
     """Record in `fields` everything in a release's compose file that a release may not ask for."""
-    for path, text in release_problems(compose, frozenset(images), stack):
+    for path, text in _problems(compose, frozenset(images), stack):
         fields.problem(f"compose.{path}", text)
 
 
@@ -71,6 +71,19 @@ def release_problems(compose: dict[str, Any], images: frozenset[str], stack: str
 
     `images` are the release's own, by digest.
     """
+    yield from _problems(compose, images, stack)
+    yield from new_problems(compose)
+
+
+def new_problems(compose: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what only a release to be made is asked for: hosts may have kept one that was allowed it."""
+    for name, service in _part(compose, "services").items():
+        if _part(service, "deploy", "resources", "reservations").get("devices"):
+            yield f"services.{name}.deploy.resources.reservations.devices", "is not allowed in a release"
+
+
+def _problems(compose: dict[str, Any], images: frozenset[str], stack: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and text of each problem."""
     for key in compose:
         if key not in TOP_KEYS and not key.startswith("x-"):
             yield key, "is not allowed in a release"
@@ -110,8 +123,6 @@ def _service(service: Any, images: frozenset[str]) -> Iterator[tuple[str, str]]:
     for option in service.get("security_opt") or []:
         if option not in SECURITY_OPTIONS:
             yield "security_opt", f"{option!r} is not allowed in a release"
-    if _part(service, "deploy", "resources", "reservations").get("devices"):
-        yield "deploy.resources.reservations.devices", "is not allowed in a release"
     for index, volume in enumerate(service.get("volumes") or []):
         if not _is_harmless(volume):
             yield f"volumes[{index}]", "must be a named volume or tmpfs, not a path of the host"

@@ -84,15 +84,18 @@ class Host:
         """Hold this host for one call that changes it: the lease first (refused at once), then the lock.
 
         While the call waits for its turn, `look` is called again and again and ends it with what it raises; the lease
-        is asked for again when the turn has come.
+        is asked for again when the turn has come, which after a long wait may be that of a caller who has gone.
         An urgent call may use the disk reserve from the start. The caller's lease is renewed when the call ends, or
         given back when the call fails and `is_final_on_failure`: its run has nothing left to do here.
         """
         self.leases.refuse_if_held(lease)
         patience = self._patience(lease, is_urgent=is_urgent)
+        came = self.clock.monotonic()
         with locked(self.paths.lock, self.clock, wait_seconds=patience, look=look):
             if is_urgent:
                 self.make_room()
+            elif lease is not None and self.clock.monotonic() - came > BUSY_SECONDS:
+                self.leases.refuse_if_over(lease)
             held, is_own = self._take(purpose, lease, is_urgent=is_urgent)
             self.journal.context = {"holder": held.holder, "fence": held.fence}
             leftovers.sweep(self.paths)

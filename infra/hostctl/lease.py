@@ -176,6 +176,16 @@ class Leases:
         if lease and not lease.is_call and lease.is_live(self._clock):
             raise self._held(lease)
 
+    def refuse_if_over(self, ref: LeaseRef) -> None:
+        """Raise `lease_lost` when the time of the caller's lease is over: its holder was not heard of meanwhile."""
+        lease = self._mine(ref)
+        if not lease.is_live(self._clock):
+            raise HostctlError(
+                "lease_lost",
+                f"the lease {ref.fence} of {ref.holder} ran out while its call waited for its turn",
+                lease=lease.public(self._clock),
+            )
+
     def _is_held(self, lease: Lease, *, is_caller_at_work: bool) -> bool:
         """Return whether a lease keeps others out: while it is live, and while a call is at work, however long."""
         at_work = lease.holder is not None and not is_caller_at_work and self._is_call_at_work()

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .compose_policy import check_compose
+from .compose_policy import check_compose, new_problems
 
 if TYPE_CHECKING:
     from .fields import Fields
@@ -140,11 +140,13 @@ def read_spec(fields: Fields) -> ReleaseSpec:
     return spec
 
 
-def check_secret_names(fields: Fields, spec: ReleaseSpec) -> None:
-    """Record the secrets of a release to be made that docker compose would take for its own settings.
+def check_new(fields: Fields, spec: ReleaseSpec) -> None:
+    """Record what a release to be made may not have; one that is kept is not asked, for its containers exist.
 
-    A release that is kept is not asked: its containers exist.
+    That is devices, and secrets that docker compose would take for its own settings.
     """
+    for path, text in new_problems(spec.compose):
+        fields.problem(f"spec.compose.{path}", text)
     for index, name in enumerate(spec.secret_names):
         if READ_BY_TOOLS.fullmatch(name):
             fields.problem(

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .errors import HostctlError
 from .files import read_json, write_json
 from .redact import Redactor
 
@@ -95,6 +96,10 @@ class State:
         return {release for release in (*named, *self.parked) if release}
 
 
+class OtherVersionError(HostctlError):
+    """The state has what only another version of this program knows."""
+
+
 class StateStore:
     """Keeps the state in a file that is whole at any time."""
 
@@ -104,17 +109,20 @@ class StateStore:
         self._redactor = redactor or Redactor()
 
     def load(self) -> State:
-        """Return the state; an empty one on a new host."""
+        """Return the state; an empty one on a new host. Raise `OtherVersionError` for what this version cannot know."""
         value = read_json(self._path)
         if value is None:
             return State()
         trial, retiring = value.pop("trial", None), value.pop("retiring", None)
         lists = {name: tuple(value.get(name, ())) for name in ("parked", "pinned", "left")}
-        return State(
-            **{**value, **lists},
-            trial=Trial(**trial) if trial else None,
-            retiring=Retiring(**retiring) if retiring else None,
-        )
+        try:
+            return State(
+                **{**value, **lists},
+                trial=Trial(**trial) if trial else None,
+                retiring=Retiring(**retiring) if retiring else None,
+            )
+        except TypeError as error:
+            raise OtherVersionError("state_unreadable", f"another hostctl wrote {self._path}: {error}") from None
 
     def save(self, state: State) -> None:
         """Replace the state."""

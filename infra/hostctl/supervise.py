@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from . import rollback, trial
 from .converge import expiry, sickness
@@ -21,10 +21,11 @@ RETIRING_SECONDS = 60.0
 MARK_SECONDS = 1.0
 
 
-def act_if_due(host: Host, *, wait_seconds: float) -> None:
-    """Do what is due, if anything is, as the only call at work."""
+def act_if_due(host: Host, *, wait_seconds: float, on_act: Callable[[], None] = lambda: None) -> None:
+    """Do what is due, if anything is, as the only call at work; `on_act` is called before it is done."""
     if due(host, host.state):
         with locked(host.paths.lock, host.clock, wait_seconds=wait_seconds), _marked(host):
+            on_act()
             _act(host)
 
 

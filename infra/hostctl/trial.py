@@ -252,7 +252,9 @@ def revert(host: Host, reason: str, *, hanging: Collection[str] = ()) -> dict[st
     with host.journal.step("revert", "candidate", release=trial.release):
         is_gone = candidate is None or _put_away(host, candidate, trial, hanging)
     with host.journal.step("revert", "state", release=trial.release):
-        after = host.state.with_(trial=None, last_trial=_reverted(host, trial.release, reason))
+        after = host.state.with_(trial=None)
+        if not trial.is_return:  # the release that was to be taken back is still the last one on trial
+            after = after.with_(last_trial=_reverted(host, trial.release, reason))
         if not is_gone:
             after = after.with_(left=(*after.left, trial.release))
         host.store.save(after.park(trial.release) if trial.was_parked else after)

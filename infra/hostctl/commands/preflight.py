@@ -8,7 +8,7 @@ from ..errors import HostctlError
 from ..lease import read_lease
 from ..preflight import check_release, read_needed
 from ..resources import Check
-from ..spec import check_secret_names, read_spec
+from ..spec import check_new, read_spec
 
 if TYPE_CHECKING:
     from ..fields import Fields
@@ -22,7 +22,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     needed, lease = read_needed(fields), read_lease(fields)
     spec = read_spec(inner) if inner else None
     if spec is not None:
-        check_secret_names(fields, spec)
+        check_new(fields, spec)
     fields.done()
     assert spec is not None  # noqa: S101 - done() raised otherwise
     checks = [_docker(host), _compose(host), _lease(host, lease)]

@@ -14,7 +14,7 @@ from ..launch import Timer, is_serving, launch, launch_kept, outcome, read_confi
 from ..lease import read_lease
 from ..preflight import check_release, make_disk_room, read_needed
 from ..resources import require
-from ..spec import check_secret_names, read_spec
+from ..spec import check_new, read_spec
 from ..state import STARTED
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
     until = read_until(fields)
     workers_later = fields.flag("workers_later", default=False)
     if spec is not None:
-        check_secret_names(fields, spec)
+        check_new(fields, spec)
         for name in sorted(set(spec.secret_names) - set(secrets)):
             fields.problem(f"secrets.{name}", "is required by spec.secret_names")
     fields.done()

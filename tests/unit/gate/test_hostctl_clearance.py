@@ -130,6 +130,19 @@ def test_a_release_is_taken_back_soon_after_its_commit_or_on_hosts_that_ask_for_
     assert world.call("revert", release="v2")["serving"] == "v1"
 
 
+def test_a_way_back_that_failed_is_begun_again(
+    world: FakeHost, clear: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit that is taken back is still the one of minutes ago."""
+    two_releases(world, clear)
+    with monkeypatch.context() as patch:
+        patch.setattr(readiness, "probe", lambda *_: "not now")
+        with pytest.raises(HostctlError):
+            world.call("revert", release="v2")
+    assert world.host.state.current == "v2"
+    assert world.call("revert", release="v2")["serving"] == "v1"
+
+
 def test_the_deploy_key_alone_takes_back_no_release_of_yesterday(
     world: FakeHost, clear: Callable[..., dict[str, str]]
 ) -> None:

@@ -161,7 +161,7 @@ def test_the_holder_of_the_lease_waits_for_what_the_host_does_by_itself(
     """
     world.release(V1)
     mine = lease_of(world, "ci-2")
-    with at_work(world, monkeypatch, is_own=True):
+    with at_work(world, monkeypatch, is_own=True, then=lambda: world.call("lease", action="renew", **mine)):
         assert world.start(V2, **mine)["phase"] == "ready"
     world.call("revert", release=V2, **mine)
     with at_work(world, monkeypatch, is_own=False):
@@ -169,6 +169,17 @@ def test_the_holder_of_the_lease_waits_for_what_the_host_does_by_itself(
     world.call("lease", action="release", **mine)
     with at_work(world, monkeypatch, is_own=True):
         refused("busy", world, "start", spec=spec(V2), secrets={"DATABASE_URL": "x"})
+
+
+def test_the_call_of_a_caller_who_has_gone_does_nothing_when_its_turn_comes(
+    world: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody took the lease, but its time is over: a release that nobody wants would keep the host."""
+    world.release(V1)
+    mine = lease_of(world, "ci-2")
+    with at_work(world, monkeypatch, is_own=True):
+        refused("lease_lost", world, "start", spec=spec(V2), secrets={"DATABASE_URL": "x"}, **mine)
+    assert world.host.state.trial is None
 
 
 def test_who_loses_the_host_while_it_waits_changes_nothing(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from infra.hostctl import spec as spec_module
 from infra.hostctl.errors import HostctlError
 from infra.hostctl.fields import Fields
 from infra.hostctl.fleet import load_spec
-from infra.hostctl.spec import ReleaseSpec, read_spec
+from infra.hostctl.spec import ReleaseSpec, check_new, read_spec
 from infra.settings import base as settings_base
 from tests.unit.hostctl.fake_host import FakeHost, refused
 from tests.unit.hostctl.release_spec import IMAGE, V1, V2, readiness, spec
@@ -116,7 +116,6 @@ def test_a_service_must_be_in_the_compose_file() -> None:
         ("env_file", "/etc/shadow"),
         ("build", "."),
         ("extends", {"file": "/x"}),
-        ("deploy", {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}),
     ],
 )
 def test_a_release_cannot_ask_for_the_host(key: str, value: object) -> None:
@@ -124,6 +123,18 @@ def test_a_release_cannot_ask_for_the_host(key: str, value: object) -> None:
     body = spec("v1")
     body["compose"]["services"]["ingest"][key] = value
     assert any(problem.startswith(f"spec.compose.services.ingest.{key}") for problem in problems(body))
+
+
+def test_only_a_new_release_is_refused_its_devices() -> None:
+    """A host goes on with one that it has kept from a time when they were allowed."""
+    body = spec("v1")
+    reserved = {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}
+    body["compose"]["services"]["ingest"]["deploy"] = reserved
+    fields = Fields(body)
+    check_new(fields, read(body))
+    assert fields.problems == [
+        "spec.compose.services.ingest.deploy.resources.reservations.devices: is not allowed in a release"
+    ]
 
 
 @pytest.mark.parametrize(

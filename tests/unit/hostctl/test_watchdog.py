@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,18 +14,22 @@ from tests.unit.hostctl.fake_host import refused
 from tests.unit.hostctl.release_spec import V1, V2, V3
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.hostctl.fake_host import FakeHost
 
 LEFT = "acp-v1-1-0-b-ingest-1"
 
 
-def pauses(world: FakeHost, monkeypatch: pytest.MonkeyPatch, looks: list[Any]) -> list[float]:
+def pauses(world: FakeHost, monkeypatch: pytest.MonkeyPatch, looks: list[Any], *, acts: bool = True) -> list[float]:
     """Let the watchdog's looks end like this, one after another; return how long it paused after each."""
     slept: list[float] = []
     monkeypatch.setattr(world.clock, "sleep", slept.append)
 
-    def look(_host: object) -> bool:
+    def look(_host: object, *, on_act: Callable[[], None]) -> bool:
         outcome = looks.pop(0)
+        if acts:
+            on_act()
         if isinstance(outcome, Exception):
             raise outcome
         return bool(outcome)
@@ -45,6 +50,24 @@ def test_a_watchdog_looks_later_each_time_that_it_fails(world: FakeHost, monkeyp
     slept = pauses(world, monkeypatch, [True, *[refusal] * 8, True, refusal, False])
     assert slept == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 0.5, 1]
     assert told(world) == ["cannot remove it"] * 2
+
+
+def test_a_look_that_did_nothing_is_made_again_at_once(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Docker that is away for a while keeps no trial longer on its traffic than that."""
+    refusal = HostctlError("docker_error", "is not there")
+    assert pauses(world, monkeypatch, [refusal] * 8 + [False], acts=False) == [0.5] * 8
+
+
+def test_a_state_of_another_version_is_left_to_its_watchdog(world: FakeHost) -> None:
+    """The lock of the one that cannot read it would keep the new one out."""
+    world.start(V1)
+    path = world.host.paths.state
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "shape": 2}), encoding="utf-8")
+    with pytest.raises(HostctlError, match="another hostctl wrote"):
+        _ = world.host.state
+    before = world.clock.monotonic()
+    watchdog.watch(world.host)
+    assert world.clock.monotonic() == before
 
 
 @pytest.mark.parametrize("can_write", [True, False])
