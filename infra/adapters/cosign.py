@@ -72,6 +72,14 @@ def _signer(key_file: str | None) -> list[str]:
     return ["--key", key_file, "--tlog-upload=false"] if key_file else []
 
 
+NOT_SIGNED = "it is not signed"
+OTHER_DIGEST = "the signature is of another digest"
+OTHER_SIGNER = "it is signed, but not by"
+GONE = "it is not in the registry"
+VERDICTS = (NOT_SIGNED, OTHER_DIGEST, OTHER_SIGNER, GONE)
+"""How a problem begins that is one of the image; with any other nobody could say."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cosign:
     """cosign with one registry login; the password of the private key is only needed for signing."""
@@ -94,7 +102,7 @@ class Cosign:
         status, output, errors = self._call(verify_argv(image, verifier))
         if status != 0:
             return describe(errors, verifier)
-        return "" if _claims(output, image) else "the signature is of another digest"
+        return "" if _claims(output, image) else OTHER_DIGEST
 
     def attested(self, image: str, verifier: Verifier, *, kind: str) -> bool:
         """Return whether a valid statement of `kind` is attached."""
@@ -125,13 +133,13 @@ def describe(errors: str, verifier: Verifier) -> str:
     """Return cosign's refusal in our words."""
     low = errors.lower()
     if "no signatures found" in low:
-        return "it is not signed"
+        return NOT_SIGNED
     if "no matching signatures" in low and "digest" in low:
-        return "the signature is of another digest"
+        return OTHER_DIGEST
     if "no matching" in low or "invalid signature" in low:
-        return f"it is signed, but not by {verifier}"
+        return f"{OTHER_SIGNER} {verifier}"
     if "manifest_unknown" in low or "not found" in low:
-        return "it is not in the registry"
+        return GONE
     if "unauthorized" in low or "denied" in low:
         return "the registry refused the login"
     return _last(errors)

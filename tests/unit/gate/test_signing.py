@@ -119,6 +119,19 @@ def test_only_a_signed_image_of_that_version_stands_in_for_a_build(
     assert why_not_reused(signing_stack(), "x", image) == expected
 
 
+def test_an_image_of_which_nobody_can_say_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry or a log that does not answer says nothing about the image."""
+
+    class Unsure(FakeCosign):
+        def problem(self, image: str, _verifier: object) -> str:
+            return "error: 503 Service Unavailable"
+
+    monkeypatch.setattr(reuse, "Cosign", lambda **_: Unsure())
+    image = ImageRef.from_pinned("acp-ingest", "v2", IMAGES["acp-ingest"])
+    with pytest.raises(GateError, match="nobody can say whether it is signed: error: 503"):
+        why_not_reused(signing_stack(), "x", image)
+
+
 def test_a_stack_without_signatures_takes_what_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody signs there is nobody to ask."""
     monkeypatch.setattr(reuse, "Cosign", lambda **_: pytest.fail("cosign was asked"))
