@@ -18,6 +18,7 @@ from infra.cli.options import console, emit, json_option, load, stack_option
 from infra.cli.tables import print_rows
 from infra.domain.load_work import MIXED
 from infra.errors import CheckError, UsageError
+from infra.settings.recorded import as_released
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ def load_command(stack: str, profile: str, scenario: str, *, as_json: bool) -> N
             where=f"the backend {backend_place(os.environ)}",
             mend=f"`pulumi up --stack {stack}`",
         )
+    settings = as_released(settings, outputs)
     report = _watched(
         lambda: run_load(
             settings,

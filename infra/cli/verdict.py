@@ -23,6 +23,7 @@ from infra.domain.differences import STACK
 from infra.errors import CheckError, SecretMissingError
 from infra.paths import PROJECT_ROOT
 from infra.rollout.context import host_clients
+from infra.settings.recorded import as_released
 from infra.settings.secrets import read_secrets
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def find_subject(stack: str, release: str | None) -> Subject:
             where=f"the backend {backend_place(os.environ)}",
             mend=f"`pulumi up --stack {stack}`",
         )
-    replicas = replicas_of(outputs["release_entry"]["spec"]) if wanted == recorded else {}
+    replicas = {}
+    if wanted == recorded:
+        replicas, settings = replicas_of(outputs["release_entry"]["spec"]), as_released(settings, outputs)
     return public_subject(
         settings, host_clients(settings), release=wanted, secrets=_secrets(settings), replicas=replicas
     )

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
+from infra.checks.cleanup import CLEANUP_SECONDS
 from infra.errors import HostError, ReleaseError, RolloutError
 from infra.rollout import standstill
 from infra.rollout.anchoring import Anchoring, begin_anchoring
@@ -86,6 +87,7 @@ class Rollout:
         self._handed_in: Mapping[str, str] = {}
         self._regression: list[dict[str, Any]] = []
         self._load: list[dict[str, Any]] = []
+        self._examining: Future[Examination] | None = None
         self._witness = Witness(context, show)
 
     @property
@@ -270,11 +272,11 @@ class Rollout:
         waiting or nobody wants it any more.
         """
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="public")
-        examining = pool.submit(examine_public, self._context, self._jobs)
+        self._examining = pool.submit(examine_public, self._context, self._jobs)
         pool.shutdown(wait=False)
         if is_moved and self._previous:
-            self._watch(examining, Counters(self._context, self._previous), heartbeat)
-        self._judge(examining.result(), "the public address")
+            self._watch(self._examining, Counters(self._context, self._previous), heartbeat)
+        self._judge(self._examining.result(), "the public address")
         self._mark("public address verified")
 
     def _watch(self, examining: Future[Examination], counters: Counters, heartbeat: Heartbeat) -> None:
@@ -327,7 +329,12 @@ class Rollout:
 
     def _revert(self, cause: ReleaseError) -> RolloutError:
         """Revert every host and return the error that fails the update."""
-        return Revert(self._context, committing=self._committing, handed_in=self._handed_in, show=self._show).run(cause)
+        way_back = Revert(self._context, committing=self._committing, handed_in=self._handed_in, show=self._show)
+        error = way_back.run(cause)
+        if self._examining is not None:
+            # Checks that were not waited for remove what they made, now that they are answered.
+            wait([self._examining], timeout=self._context.settings.checks.timeout_seconds + CLEANUP_SECONDS)
+        return error
 
     def _judge(self, found: Examination, whom: str) -> None:
         """Keep the results; raise `CheckError` when one fails the release."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -36,6 +37,13 @@ def as_recorded(settings: Settings, entry: Mapping[str, Any]) -> Settings:
         raise SettingsError(f"the record of {entry['release']}", problems, mend=MEND) from None
     # All else stays the very same: a whole number that went through JSON is written differently, and hashes differ.
     return settings.model_copy(update={"services": checked.services, "checks": checked.checks})
+
+
+def as_released(settings: Settings, outputs: Mapping[str, Any]) -> Settings:
+    """Return the settings by which the recorded release of `outputs` is asked; today's where they cannot be told."""
+    with contextlib.suppress(UsageError, SettingsError):
+        return as_recorded(settings, outputs["release_entry"])
+    return settings
 
 
 def _told_by_spec(settings: Settings, entry: Mapping[str, Any]) -> dict[str, Any]:

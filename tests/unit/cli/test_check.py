@@ -16,7 +16,7 @@ from infra.cli import verdict
 from infra.cli.main import main
 from infra.errors import SecretMissingError
 from infra.settings.secrets import SecretValues
-from tests.support.settings import make_settings
+from tests.support.settings import make_settings, service, services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ GOOD = CheckResult(
     check="health", target="acp-ingest on h1", passed=True, asked="GET /health", came="status is healthy", seconds=0.1
 )
 SPEC = {"services": [{"name": "acp-ingest", "replicas": 1}, {"name": "acp-agents", "replicas": 2}]}
-OUTPUTS = {"release": "v2-0", "release_entry": {"spec": SPEC}}
+OUTPUTS = {"release": "v2-0", "release_entry": {"spec": SPEC, "settings": make_settings().of_release()}}
 BAD = CheckResult(
     check="queue", target="acp-ingest on h1", passed=False, asked="GET [x]", came="pending", seconds=8.0,
     look_at="the worker's log", dependencies=("acp-worker",),
@@ -93,6 +93,19 @@ def test_the_exit_code_is_the_verdict(
     assert (document["passed"], document["at_fault"]) == (code == 0, faults)
     assert (document["stack"], document["release"], document["seconds"]) == ("local", "v2-0", 1.5)
     assert len(document["checks"]) == len(results)
+
+
+def test_the_recorded_release_is_asked_as_it_was_released(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a rollback the checkout may have services that the release has not."""
+    suite.results = (GOOD,)
+    today = make_settings(
+        services={**services(), "acp-more": service(compose_service="more", routes={"public_port": 9})}
+    )
+    monkeypatch.setattr(verdict, "load", lambda _stack: today)
+    run("check", "--stack", "local")
+    run("check", "--stack", "local", "--release", "v3-0")
+    asked = [set(subject.settings.services) for subject, _ in suite.asked]
+    assert asked == [set(services()), {*services(), "acp-more"}]
 
 
 def test_the_table_says_what_is_at_fault(suite: Suite) -> None:

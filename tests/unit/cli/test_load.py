@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 RELEASE = "v1.4.2-1a2b3c4d"
-OUTPUTS = {"release": RELEASE, "images": {"b": "b@sha256:2", "a": "a@sha256:1"}}
+OUTPUTS = {
+    "release_entry": {"settings": make_settings().of_release()},
+    "release": RELEASE,
+    "images": {"b": "b@sha256:2", "a": "a@sha256:1"},
+}
 MISSED = "http_req_duration{scenario:search,name:search}: p(95)<300 (p(95) 912)"
 FIGURES = EndpointFigures(
     scenario="search", endpoint="search", requests=3000, failed=0, median_ms=120, p95_ms=912.5, p99_ms=1000,

@@ -104,8 +104,15 @@ class TestStandstill:
     def hanging(self, monkeypatch: pytest.MonkeyPatch) -> Stage:
         """Return a blue-green release whose public checks are asked in vain for a long time, looked at at once."""
         over = threading.Event()
+
+        def examine(*_: object) -> None:
+            over.wait(10)
+            threading.Event().wait(0.05)
+            self.removed.append("what the checks made")
+
+        self.removed: list[str] = []
         monkeypatch.setattr("infra.rollout.standstill.LOOK_SECONDS", 0.001)
-        monkeypatch.setattr("infra.rollout.driver.examine_public", lambda *_: over.wait(10))
+        monkeypatch.setattr("infra.rollout.driver.examine_public", examine)
         monkeypatch.setattr("infra.rollout.revert.failures_after_revert", lambda *_: over.set() or [])
         return make_stage()
 
@@ -116,6 +123,7 @@ class TestStandstill:
             hanging.answer("counters", Counters(hanging.context.release, waiting=(0, 20)), host=host)
         assert "acp-ingest: 40 of " in failure(hanging, shown).what
         assert [call.request["hanging"] for call in hanging.journal.of("revert")] == [["acp-ingest"]] * 2
+        assert self.removed, "they remove what they made once they are answered"
 
     @pytest.mark.usefixtures("probes")
     def test_a_host_that_does_not_tell_is_judged_by_its_renewals(self, hanging: Stage, shown: list[str]) -> None:
