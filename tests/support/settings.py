@@ -51,6 +51,15 @@ def stack_values(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+INVENTORY: dict[str, Any] = {
+    "hosts": [{"name": "lab1", "address": "127.0.11.11", "port": 22, "user": "deploy", "host_key": HOST_KEY}],
+    "registry": {"server": "172.28.11.2:5000", "username": "acp", "ca_file": ".lab/ca.pem"},
+    "ssh": {"setup_key_file": ".lab/keys/setup", "deploy_key_file": ".lab/keys/deploy"},
+    "environment": {"LLM_ENDPOINT": "http://172.28.11.3:8080/v1"},
+}
+"""What a lab writes."""
+
+
 def stack_config(**changes: Any) -> dict[str, Any]:
     """Return the same as the `config:` mapping of a stack file, with the prefix of each key."""
     return {f"acp:{key}": value for key, value in stack_values(**changes).items()}

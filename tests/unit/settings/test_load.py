@@ -14,7 +14,7 @@ from infra.rollout.driver import START_SECONDS
 from infra.settings import load_settings, load_stack_file, one_update_overrides
 from infra.settings.model import SECRET_NAMES, Settings
 from infra.settings.rollout import Rollout
-from tests.support.settings import HOST_KEY, make_settings, service, services, stack_config, stack_values
+from tests.support.settings import INVENTORY, make_settings, service, services, stack_config, stack_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,104 +247,6 @@ def test_a_host_key_without_its_kind_is_refused(tmp_path: Path) -> None:
     assert problem.startswith("hosts[0].host_key: String should match pattern")
 
 
-class TestInventory:
-    """The JSON file that a lab writes."""
-
-    inventory: dict[str, Any] = {  # noqa: RUF012 - read only
-        "hosts": [{"name": "lab1", "address": "127.0.11.11", "port": 22, "user": "deploy", "host_key": HOST_KEY}],
-        "registry": {"server": "172.28.11.2:5000", "username": "acp", "ca_file": ".lab/ca.pem"},
-        "ssh": {"setup_key_file": ".lab/keys/setup", "deploy_key_file": ".lab/keys/deploy"},
-        "environment": {"LLM_ENDPOINT": "http://172.28.11.3:8080/v1"},
-    }
-
-    def config(self, **changes: Any) -> dict[str, Any]:
-        """Return a stack without hosts, keys and registry, that names an inventory."""
-        return stack_config(**{"hosts": None, "ssh": None, "registry": None, "inventory": "inventory.json", **changes})
-
-    def write(self, root: Path, **changes: Any) -> None:
-        """Write the inventory."""
-        (root / "inventory.json").write_text(json.dumps({**self.inventory, **changes}), encoding="utf-8")
-
-    def test_it_fills_what_the_stack_leaves_out(self, tmp_path: Path) -> None:
-        """Hosts, keys and registry come from the inventory."""
-        self.write(tmp_path)
-        settings = load_settings("local", self.config(), root=tmp_path)
-        assert settings.hosts[0].name == "lab1"
-        assert settings.registry.server == "172.28.11.2:5000"
-        assert settings.ssh.deploy_key_file == ".lab/keys/deploy"
-
-    def test_the_stack_file_wins(self, tmp_path: Path) -> None:
-        """What the stack file says itself is not replaced by the inventory."""
-        self.write(tmp_path)
-        settings = load_settings("local", self.config(registry={"server": "own.test"}), root=tmp_path)
-        assert settings.registry.server == "own.test"
-        assert settings.hosts[0].name == "lab1"
-
-    def test_ports_of_a_host_may_differ(self, tmp_path: Path) -> None:
-        """A host whose public ports are published elsewhere is reached there, others under their own number."""
-        host = {**self.inventory["hosts"][0], "address": "127.0.0.1", "ports": {"8000": 20180}}
-        self.write(tmp_path, hosts=[host])
-        (found,) = load_settings("local", self.config(), root=tmp_path).hosts
-        assert found.reach(8000) == "127.0.0.1:20180"
-        assert found.reach(8001) == "127.0.0.1:8001"
-
-    @pytest.mark.parametrize(
-        ("changes", "path", "port"),
-        [
-            ({"services": services(routes={"public_port": 9000})}, "services.acp-ingest.routes.public_port", 9000),
-            ({"edge": {"http_port": 8080}}, "edge.http_port", 8080),
-            (
-                {"edge": {"https_port": 8443, "tls": {"certificate_file": "/tls.pem", "server_name": "acp.test"}}},
-                "edge.https_port",
-                8443,
-            ),
-        ],
-    )
-    def test_a_port_that_its_hosts_lack_is_refused(self, tmp_path: Path, changes: Any, path: str, port: int) -> None:
-        """What would listen where nobody reaches it is named before a release, with the ports that there are."""
-        self.write(tmp_path, public_ports=[80, 443, 8000, 8001])
-        assert problems_of(self.config(**changes), tmp_path) == (
-            f"{path}: the inventory's hosts can be reached at 80, 443, 8000, 8001 only (got {port}); name one of these",
-        )
-
-    def test_any_port_is_taken_where_hosts_do_not_tell_theirs(self, tmp_path: Path) -> None:
-        """Without a list, or with hosts of the stack's own, every port can be reached; so can an unused one."""
-        config = self.config(services=services(routes={"public_port": 9000}))
-        self.write(tmp_path)
-        load_settings("local", config, root=tmp_path)
-        self.write(tmp_path, public_ports=[80, 443, 8000, 8001])
-        load_settings("local", {**config, "acp:hosts": self.inventory["hosts"]}, root=tmp_path)
-        load_settings("local", self.config(edge={"https_port": 8443}), root=tmp_path)
-
-    def test_a_missing_one_says_how_to_make_it(self, tmp_path: Path) -> None:
-        """Without the file the first problem names the command that writes it."""
-        problems = problems_of(self.config(), tmp_path)
-        assert problems[0] == "inventory: inventory.json does not exist (a lab writes it: `acp-release lab up`)"
-
-    @pytest.mark.parametrize(
-        ("text", "problem"),
-        [
-            ("{half", "inventory: inventory.json is not JSON: "),
-            ("[]", "inventory: inventory.json is not a JSON object"),
-        ],
-    )
-    def test_a_malformed_one_is_a_problem(self, tmp_path: Path, text: str, problem: str) -> None:
-        """A file that holds no JSON object is named, never a traceback."""
-        (tmp_path / "inventory.json").write_text(text, encoding="utf-8")
-        assert problems_of(self.config(), tmp_path)[0].startswith(problem)
-
-    def test_a_folder_is_a_problem(self, tmp_path: Path) -> None:
-        """A path that cannot be read is named, never a traceback."""
-        (tmp_path / "inventory.json").mkdir()
-        assert problems_of(self.config(), tmp_path)[0].startswith("inventory: inventory.json cannot be read: ")
-
-    def test_bad_values_in_it_are_reported_with_their_path(self, tmp_path: Path) -> None:
-        """The inventory's own values are validated as the stack file's are."""
-        self.write(tmp_path, registry={"server": "https://registry.test"})
-        (problem,) = problems_of(self.config(), tmp_path)
-        assert problem.startswith("registry.server: String should match pattern")
-
-
 class TestStackFile:
     """Files that are no stack."""
 
@@ -380,7 +282,7 @@ def test_the_stack_files_of_this_repository_are_valid(tmp_path: Path, stack: str
     config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
     if "acp:inventory" in config:
         config["acp:inventory"] = "inventory.json"
-        (tmp_path / "inventory.json").write_text(json.dumps(TestInventory.inventory), encoding="utf-8")
+        (tmp_path / "inventory.json").write_text(json.dumps(INVENTORY), encoding="utf-8")
     settings = load_settings(stack, config, root=tmp_path)
     assert settings.stack == stack
     for image in settings.images.values():
