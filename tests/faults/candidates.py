@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tests.support.world import UpResult
 
 MAX_FAILURES = 5
-TAIL_LINES = 20
+TAIL_LINES = 40
+"""Pulumi shows the stack's own lines, twenty or so, before the rollout's or after them."""
 KILLED_BEFORE = re.compile(
     r"(?ms)^ *warning: Attempting to deploy or update resources with .*?^[^\n]*pending CREATE operations\.$"
 )
