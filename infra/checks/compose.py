@@ -12,6 +12,7 @@ from infra.domain.compose_references import missing_parts, missing_values
 from infra.domain.naming import data_network, front_network
 from infra.domain.release import ImageRef, build_release
 from infra.errors import GateError, SettingsError
+from infra.hostctl.compose_policy import new_problems
 from infra.hostctl.fields import Fields
 from infra.hostctl.spec import read_spec
 
@@ -61,6 +62,8 @@ def _refused_by_hosts(spec: Mapping[str, Any]) -> list[str]:
     """Return what hostctl refuses in a release document, as it says it."""
     fields = Fields(dict(spec))
     read_spec(fields)
+    for path, text in new_problems(spec["compose"]):
+        fields.problem(f"compose.{path}", text)
     return fields.problems
 
 

@@ -66,15 +66,6 @@ def check_compose(fields: Fields, compose: dict[str, Any], images: tuple[str, ..
         fields.problem(f"compose.{path}", text)
 
 
-def release_problems(compose: dict[str, Any], images: frozenset[str], stack: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of each thing that a release may not ask for; the runner asks the same before it builds.
-
-    `images` are the release's own, by digest.
-    """
-    yield from _problems(compose, images, stack)
-    yield from new_problems(compose)
-
-
 def new_problems(compose: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what only a release to be made is asked for: hosts may have kept one that was allowed it."""
     for name, service in _part(compose, "services").items():

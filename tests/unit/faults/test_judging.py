@@ -62,9 +62,9 @@ def test_a_request_that_began_before_a_downtime_and_ended_in_it_is_excused() -> 
 
 
 def test_a_failed_update_must_say_why_in_its_last_lines() -> None:
-    """A reason that is followed by more than 20 lines is a problem."""
-    early = UpResult(exit_status=255, output="not ready\n" + "line\n" * 30, seconds=1.0)
-    late = UpResult(exit_status=255, output="line\n" * 30 + "not ready\n", seconds=1.0)
+    """A reason that is followed by more than 40 lines is a problem."""
+    early = UpResult(exit_status=255, output="not ready\n" + "line\n" * 50, seconds=1.0)
+    late = UpResult(exit_status=255, output="line\n" * 50 + "not ready\n", seconds=1.0)
     assert refused(early, "not ready").problems
     assert not refused(late, "not ready").problems
 
