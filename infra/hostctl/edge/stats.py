@@ -13,6 +13,9 @@ VERIFY_SUFFIX = ":verify"
 BACKUP_SUFFIX = ":backup"
 FAILURES = re.compile(r"^# table: ([^,\s]+),|\bgpc0=([0-9]+)$")
 NOT_SERVERS = {"FRONTEND", "BACKEND"}
+TIMES = ("qtime", "ctime", "rtime")
+"""Milliseconds in the queue, for the connection, and until the first byte of the answer. `ttime`, the whole time, is
+measured from the answer before on the same connection: it counts how long a client paused as the server's time."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _server(row: dict[str, Any]) -> ServerStat:
         response_errors=_count(row, "eresp"),
         retries=_count(row, "wretr"),
         redispatches=_count(row, "wredis"),
-        time_ms_average=_count(row, "ttime"),
+        time_ms_average=sum(_count(row, name) for name in TIMES),
     )
 
 

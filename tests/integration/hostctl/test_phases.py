@@ -81,6 +81,20 @@ def test_a_release_replaces_another_without_losing_a_request(site: Site) -> None
     assert counted >= 0.9 * len(prober.answers) / 2
 
 
+def test_what_a_client_pauses_is_no_latency_of_the_release(site: Site) -> None:
+    """A kept connection rests between its requests; the times of the counters leave that out."""
+    new, pause_seconds = next(NAMES), 0.3
+    rollout(site, new, ("cutover",))
+    with httpx.Client() as client:
+        for _ in range(8):
+            assert client.get(f"http://{site.host.reach(8000)}/x").headers["X-ACP-Release"] == new
+            time.sleep(pause_seconds)
+    counted = site.call("counters")["services"]["acp-ingest"][new]
+    site.call("revert", release=new, reason="a test")
+    assert counted["requests"] >= 8
+    assert counted["time_ms_average"] < pause_seconds * 1000 / 2
+
+
 def test_a_revert_gives_the_traffic_back_at_once(site: Site) -> None:
     """A revert at full weight loses nothing and needs far less than two seconds."""
     old, new = site.status()["current"], next(NAMES)

@@ -32,16 +32,17 @@ if TYPE_CHECKING:
 
 KEY = "-----BEGIN PRIVATE KEY-----"
 STATS = """\
-# pxname,svname,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,ttime,
-public-8000,FRONTEND,3,100,,,,,OPEN,,,,,,,
-metrics,FRONTEND,9,1,,,,,OPEN,,,,,,,
-acp-ingest,v1:1,2,90,1,2,3,4,UP,256,80,1,2,7,12,
-acp-ingest,v2:1,0,10,0,0,0,0,DOWN,28,10,0,0,0,15,
-acp-ingest,BACKEND,2,100,1,2,3,4,UP,284,90,1,2,7,,
-acp-ingest,v1:1:backup,0,2,0,0,0,0,UP,1,2,0,0,0,9,
-acp-ingest:fallback,v1:1,0,5,0,0,0,0,UP,1,5,0,0,0,9,
-acp-ingest:verify,v2:1,0,3,0,0,0,0,no check,1,3,0,0,0,9,
-acp-ingest:current:verify,v1:1,0,4,0,0,0,0,no check,1,4,0,0,0,9,
+# pxname,svname,scur,stot,econ,eresp,wretr,wredis,status,weight,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,\
+qtime,ctime,rtime,ttime,
+public-8000,FRONTEND,3,100,,,,,OPEN,,,,,,,,,,
+metrics,FRONTEND,9,1,,,,,OPEN,,,,,,,,,,
+acp-ingest,v1:1,2,90,1,2,3,4,UP,256,80,1,2,7,1,2,9,412,
+acp-ingest,v2:1,0,10,0,0,0,0,DOWN,28,10,0,0,0,1,2,12,415,
+acp-ingest,BACKEND,2,100,1,2,3,4,UP,284,90,1,2,7,,,,,
+acp-ingest,v1:1:backup,0,2,0,0,0,0,UP,1,2,0,0,0,1,2,6,409,
+acp-ingest:fallback,v1:1,0,5,0,0,0,0,UP,1,5,0,0,0,1,2,6,409,
+acp-ingest:verify,v2:1,0,3,0,0,0,0,no check,1,3,0,0,0,1,2,6,409,
+acp-ingest:current:verify,v1:1,0,4,0,0,0,0,no check,1,4,0,0,0,1,2,6,409,
 """
 WORKERS = """\
 #<PID>          <type>          <reloads>       <uptime>        <version>
