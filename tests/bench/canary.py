@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from infra.domain.certificate import certify
 from tests.bench.figure import Figure
-from tests.bench.loss import REST_SECONDS
+from tests.bench.loss import resting
 from tests.faults.stage import COMPARED
 from tests.support.traffic import loss, traffic
 
@@ -22,14 +21,14 @@ BY_DEFAULT: dict[str, Any] = {"rollout": {"strategy": "canary"}}
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
-    """Yield lost requests of good canary releases at 100 requests/s, and p99 over each whole release and at rest."""
+    """Yield lost requests of good canary releases at 100 requests/s, p99 over whole releases, and p99 at rest."""
     stage.make_good()
+    at_rest: list[Answer] = []
     during: list[Answer] = []
     seconds = 0.0
     with traffic(stage.view.host) as prober:
-        time.sleep(REST_SECONDS)
-        at_rest = list(prober.answers)
         for _ in range(RELEASES):
+            at_rest += resting(prober)
             begun = len(prober.answers)
             result = stage.release(COMPARED, BY_DEFAULT)
             assert result.good, result.tail()

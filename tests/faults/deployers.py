@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REFUSED_SECONDS = 1.0
 ATTEMPTS = 3
 TAKE_OVER_SECONDS = 60.0
-TTL_SECONDS = 20
+TTL_SECONDS = 12
 
 
 def _two_at_once(stage: Stage) -> Seen:

@@ -31,7 +31,7 @@ UNREPEATABLE = "paste"
 """The name of the requests that may not be sent twice."""
 PASTE = {"text": "A document that the traffic pastes.", "origin": "traffic", "sensitivity": "public"}
 READY_SECONDS = 20.0
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

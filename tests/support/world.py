@@ -168,7 +168,12 @@ class World:
             yield self
 
     def prepare(self, *, hosts: int | None = None) -> World:
-        """Bring the copy to this checkout's working tree, its lab up and its stack into being."""
+        """Bring the copy to this checkout's working tree, its lab up and its stack into being.
+
+        Where the lab has more than `hosts`, it starts over: no update could empty the machines that are taken out.
+        """
+        if hosts and len(self._hosts_in_lab()) > hosts:
+            self.start_over(hosts=hosts)
         self.refresh()
         self.lab_up(hosts)
         self.unlock()
@@ -209,7 +214,13 @@ class World:
         inventory["hosts"] = inventory["hosts"][:keep]
         self.lab.inventory_file.write_text(json.dumps(inventory), encoding="utf-8")
 
-    def start_over(self) -> None:
+    def _hosts_in_lab(self) -> list[str]:
+        """Return the names of the hosts that the lab was last brought up with."""
+        if not self.lab.inventory_file.exists():
+            return []
+        return [host["name"] for host in json.loads(self.lab.inventory_file.read_text(encoding="utf-8"))["hosts"]]
+
+    def start_over(self, *, hosts: int | None = None) -> None:
         """Make the hosts new and forget every release: what stays are images that were built and the registry."""
         for machine in self.machines:
             plan, name = machine.plan, machine.container
@@ -218,7 +229,7 @@ class World:
         shutil.rmtree(self.path / ".pulumi", ignore_errors=True)
         self.stack_file.unlink(missing_ok=True)
         self.refresh()
-        self.lab_up()
+        self.lab_up(hosts)
         self.pulumi("stack", "select", "--create", STACK)
 
     def destroy(self) -> None:
