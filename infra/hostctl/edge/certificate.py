@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .control import Edge
     from .files import EdgeFiles
 
+LONGEST_COMMAND = 15000
+"""Characters that HAProxy takes in one command: its buffer has 16384 bytes, and a certificate may come with a chain."""
+
 
 def place_certificate(files: EdgeFiles, pem: str | None, source: str | None) -> bool:
     """Write the certificate where HAProxy reads it; return whether it is another one than before.
@@ -50,9 +53,13 @@ def _check(path: Path, text: str) -> None:
 
 
 def put_into_haproxy(edge: Edge) -> None:
-    """Replace the certificate in the running HAProxy; connections that are open go on."""
+    """Replace the certificate in the running HAProxy, by a reload if it is long; connections that are open go on."""
     pem = "\n".join(line for line in edge.files.certificate.read_text(encoding="utf-8").splitlines() if line.strip())
-    edge.transact(f"set ssl cert {CERTIFICATE} <<\n{pem}\n\n", expected="Transaction created")
+    command = f"set ssl cert {CERTIFICATE} <<\n{pem}\n\n"
+    if len(command.encode()) > LONGEST_COMMAND:
+        edge.load_committed()
+        return
+    edge.transact(command, expected="Transaction created")
     edge.transact(f"commit ssl cert {CERTIFICATE}", expected="Success!")
 
 

@@ -19,7 +19,11 @@ HARD_STOP_SECONDS = 900
 """How long a worker that a reload replaced may live at least, for clients that keep a connection."""
 HARD_STOP_MARGIN_SECONDS = 60
 KEPT_ADDRESS = "24h"
+SAME_ADDRESS = "resolve-opts allow-dup-ip"
+"""Without it an address is given to one entry of a backend only, and the stand-by entry of a replica gets none."""
 REQUEST_ID = "^[A-Za-z0-9._-]{1,128}$"
+LOG_FORMAT = "%ci %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %tsc %rc %HM %HPO %[var(txn.request_id)]"
+"""Of a request that failed: no header but its own id, and the path without the query, which may have secrets."""
 CERTIFICATE = "/edge/certs/edge.pem"
 
 
@@ -55,8 +59,10 @@ def _defaults(settings: EdgeSettings) -> str:
         [
             "mode http",
             "log global",
-            "option httplog",
+            f"log-format '{LOG_FORMAT}'",
             "option dontlog-normal",
+            "option dontlognull",
+            "option log-separate-errors",
             "option http-server-close",
             "option idle-close-on-response",
             "option redispatch 1",
@@ -70,7 +76,7 @@ def _defaults(settings: EdgeSettings) -> str:
             f"timeout server {milliseconds(settings.server_seconds)}",
             "timeout tunnel 1h",
             "timeout client-fin 5s",
-            "default-server init-addr last,libc,none resolvers docker resolve-prefer ipv4",
+            f"default-server init-addr last,libc,none resolvers docker resolve-prefer ipv4 {SAME_ADDRESS}",
         ],
     )
 
@@ -133,7 +139,7 @@ def _frontends(settings: EdgeSettings, routing: Routing) -> list[str]:
 
 def _redirect(settings: EdgeSettings, port: int) -> str:
     target = "" if settings.https_port == 443 else f":{settings.https_port}"  # noqa: PLR2004 - https
-    location = f"https://%[req.hdr(host),field(1,:)]{target}%[pathq]"
+    location = f"https://%[req.hdr(host),host_only]{target}%[pathq]"
     return section(f"frontend http-{port}", [f"bind :{port}", f"http-request redirect location {location} code 308"])
 
 
@@ -159,10 +165,14 @@ def _frontend(settings: EdgeSettings, name: str, port: int, rules: list[Rule], r
 
 
 def _request_id() -> list[str]:
-    given = f"{{ req.hdr(X-Request-ID) -m reg {REQUEST_ID} }}"
+    """Return how a request gets its id: the client's, or one of our own.
+
+    What is taken is what is looked at: of several headers, or of one with commas, a condition on the header itself
+    would hold where any of them is well, and another one be taken.
+    """
     return [
-        f"http-request set-var(txn.request_id) req.hdr(X-Request-ID) if {given}",
-        "http-request set-var(txn.request_id) uuid unless { var(txn.request_id) -m found }",
+        "http-request set-var(txn.request_id) req.hdr(X-Request-ID)",
+        f"http-request set-var(txn.request_id) uuid unless {{ var(txn.request_id) -m reg {REQUEST_ID} }}",
         "http-request set-header X-Request-ID %[var(txn.request_id)]",
         "http-after-response set-header X-Request-ID %[var(txn.request_id)]",
     ]

@@ -137,6 +137,7 @@ class Edge:
         """Make HAProxy use these trial routes."""
         self.write_trial(routing)
         self._load(TRIAL)
+        self._pass_first_check(routing)
 
     def has_loaded(self, routing: Routing) -> bool:
         """Return whether HAProxy knows exactly the replicas of `routing`."""
@@ -257,6 +258,15 @@ class Edge:
             raise HostctlError(
                 "edge_failed", f"HAProxy did not reload: {_last_line(answer)}", output=answer.splitlines()[-10:]
             )
+
+    def _pass_first_check(self, routing: Routing) -> None:
+        """Have a candidate fail as many checks as its `fall` says before it is taken out, for good.
+
+        After a load HAProxy takes out at the first one that fails whoever has not passed any.
+        """
+        candidates = [(backend.service, server) for backend in routing.backends for server in backend.candidates]
+        with contextlib.suppress(HostctlError):
+            self.command("; ".join(f"set server {service}/{server.name} health up" for service, server in candidates))
 
     def _reading(self, container: str, worker: Worker) -> WorkerReading | None:
         """Return what one worker says, or None when it does not answer, or not to the end."""
