@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 CHANCE = 0.05
 """How likely failures may be by chance alone, at the allowed rate, to be still taken for chance."""
+EQUAL_CHANCE = 0.002
+"""The same for failures of two releases that fail alike: each step is asked about each service, and all together."""
 LEAST_WAITING = 10
 """Fewer requests without an answer may be those of a few patient clients, who all met the candidate."""
 WAITING_CHANCE = 0.0001
 """The same for requests without an answer: one standstill makes many of them, and each step is asked about them."""
 CLOCK_MS = 2.0
 """The edge counts whole milliseconds: what differs by less is no difference."""
+MEMORY = 1024
+"""So many requests the edge's averages are of; with more, each takes the place of a part of those before."""
+ERRORS = 2.0
+"""The mean of an equal release is more standard errors higher than this in one of 40 cases, hardly ever twice."""
+STEADY_CHANCE = 0.01
+"""How likely a candidate may be slow at so many looks by chance, were it at each as likely not."""
 
 
 class Verdict(Enum):
@@ -46,6 +55,41 @@ class Sample:
     def error_rate(self) -> float:
         """Return failures per attempt, 0 when there was none."""
         return self.failures / self.attempts if self.attempts else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Average:
+    """What the edge says at one moment of one replica: the mean time of its requests up to then."""
+
+    requests: int = 0
+    mean_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What one replica did from one look to the next: the sum of its times, and how uncertain whole numbers leave it.
+
+    `doubt` is the variance of the sum that comes from the rounding of the two averages that it is worked out from.
+    """
+
+    requests: int
+    total_ms: float
+    doubt: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long the requests of one release of one service took.
+
+    `variance` is that of single requests, and `doubt` that of the mean by rounding alone; `looks` are the means from
+    one look to the next.
+    """
+
+    requests: int
+    mean_ms: float
+    variance: float = 0.0
+    doubt: float = 0.0
+    looks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +131,7 @@ def merge(samples: list[Sample]) -> Sample:
 
 
 def judge(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement:
-    """Return the verdict on one service; failures are judged even when there is too little for a good verdict."""
+    """Return the verdict on a service but for its times; failures are judged even when there is too little to pass."""
     if failing := judge_failures(service, candidate, current, thresholds):
         return failing
     if candidate.requests < thresholds.min_requests:
@@ -95,27 +139,87 @@ def judge(service: str, candidate: Sample, current: Sample, thresholds: Threshol
         return Judgement(
             verdict=Verdict.INSUFFICIENT, reason=f"{service}: {asked}, a verdict needs {thresholds.min_requests}"
         )
-    is_comparable = current.requests >= thresholds.min_requests
-    allowed_ms = max(current.mean_ms * thresholds.max_latency_ratio, current.mean_ms + CLOCK_MS)
-    if is_comparable and candidate.mean_ms > allowed_ms:
-        return Judgement(
-            verdict=Verdict.BAD,
-            reason=f"{service}: the candidate takes {candidate.mean_ms:.0f} ms on average, "
-            f"current {current.mean_ms:.0f} ms (allowed {thresholds.max_latency_ratio:g} times)",
-        )
     done = f"{candidate.requests} requests, {candidate.failures} failed, {candidate.mean_ms:.0f} ms on average"
     return Judgement(verdict=Verdict.GOOD, reason=f"{service}: {done}")
 
 
 def judge_failures(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement | None:
-    """Return why the candidate is bad when more of it failed than is allowed and than chance explains, else None."""
+    """Return why the candidate is bad when more of it failed than is allowed and than chance explains, else None.
+
+    How often the current release fails is known by chance only, too: two releases that fail alike must hardly ever
+    differ by so much. Where it was asked too seldom to tell, the allowed rate alone must leave as little doubt.
+    """
     allowed = current.error_rate + thresholds.max_error_rate_increase
-    if chance(candidate.failures, candidate.attempts, allowed) > CHANCE:
+    by_chance = chance(candidate.failures, candidate.attempts, allowed)
+    is_comparable = current.attempts >= thresholds.min_requests
+    if by_chance > CHANCE or (chance_alike(candidate, current) if is_comparable else by_chance) > EQUAL_CHANCE:
         return None
     return Judgement(
         verdict=Verdict.BAD,
         reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "
         f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
+    )
+
+
+def judge_times(service: str, candidate: Times, current: Times, thresholds: Thresholds) -> Judgement | None:
+    """Return why the candidate is bad when it is slower than is allowed and than chance explains, else None.
+
+    A few answers that take seconds move a mean a lot: it is compared with what the spread of the times, of whichever
+    release has the wider one, makes of means of so many requests. Where the candidate's own spread is wide because all
+    of it is slow, it is slow at nearly every look; then only rounding is left.
+    """
+    if min(candidate.requests, current.requests) < thresholds.min_requests:
+        return None
+    allowed_ms = max(current.mean_ms * thresholds.max_latency_ratio, current.mean_ms + CLOCK_MS)
+    slow_looks = sum(mean_ms > allowed_ms for mean_ms in candidate.looks)
+    is_steady = chance(slow_looks, len(candidate.looks), 0.5) <= STEADY_CHANCE
+    variance = 0.0 if is_steady else max(candidate.variance, current.variance)
+    error_ms = math.sqrt(variance / candidate.requests + variance / current.requests + candidate.doubt + current.doubt)
+    if candidate.mean_ms <= allowed_ms or candidate.mean_ms - current.mean_ms <= ERRORS * error_ms:
+        return None
+    return Judgement(
+        verdict=Verdict.BAD,
+        reason=f"{service}: the candidate takes {candidate.mean_ms:.0f} ms on average, current "
+        f"{current.mean_ms:.0f} ms (allowed {thresholds.max_latency_ratio:g} times; by chance they differ by "
+        f"{error_ms:.0f} ms)",
+    )
+
+
+def piece(before: Average, after: Average) -> Piece | None:
+    """Return what a replica did between two looks, or None when that was nothing, or its counters began anew.
+
+    Both averages are of all its requests, or of the last `MEMORY`: the fewer of these are new, the less is known.
+    """
+    requests = after.requests - before.requests
+    if requests <= 0:
+        return None
+    reach = after.requests if after.requests <= MEMORY else requests / -math.expm1(-requests / MEMORY)
+    total_ms = requests * before.mean_ms + reach * (after.mean_ms - before.mean_ms)
+    return Piece(requests=requests, total_ms=total_ms, doubt=reach**2 / 6)
+
+
+def times(replicas: Iterable[Sequence[Average]]) -> Times:
+    """Return the times of a release from what was seen of each replica, look after look.
+
+    How far the pieces' means lie apart shows the spread of single requests, which the edge does not tell. Rounding
+    moves a replica's pieces against each other, but not their sum: only its ends count there. Replicas do much the
+    same, and are rounded alike.
+    """
+    series = [
+        [found for before, after in itertools.pairwise(seen) if (found := piece(before, after))] for seen in replicas
+    ]
+    pieces = [found for of_one in series for found in of_one]
+    requests = sum(found.requests for found in pieces)
+    if not requests:
+        return Times(requests=0, mean_ms=0.0)
+    mean_ms = max(0.0, sum(found.total_ms for found in pieces) / requests)
+    apart = sum(((found.total_ms - found.requests * mean_ms) ** 2 - found.doubt) / found.requests for found in pieces)
+    return Times(
+        requests=requests,
+        mean_ms=mean_ms,
+        variance=max(0.0, apart / (len(pieces) - 1)) if len(pieces) > 1 else 0.0,
+        doubt=(sum(max(math.sqrt(found.doubt) for found in of_one) for of_one in series if of_one) / requests) ** 2,
+        looks=tuple(found.total_ms / found.requests for found in pieces),
     )
 
 
@@ -149,13 +253,32 @@ def chance(failures: int, attempts: int, rate: float) -> float:
     if rate <= 0 or rate >= 1:
         return 1.0 if failures == 0 or rate >= 1 else 0.0
     fewer = (
-        math.exp(
-            math.lgamma(attempts + 1)
-            - math.lgamma(count + 1)
-            - math.lgamma(attempts - count + 1)
-            + count * math.log(rate)
-            + (attempts - count) * math.log1p(-rate)
-        )
+        math.exp(_log_choices(attempts, count) + count * math.log(rate) + (attempts - count) * math.log1p(-rate))
         for count in range(failures)
     )
     return max(0.0, 1.0 - math.fsum(fewer))
+
+
+def chance_alike(candidate: Sample, current: Sample) -> float:
+    """Return how likely the candidate has so many of both releases' failures, or more, where both fail alike.
+
+    It is the upper tail of the hypergeometric distribution (Fisher's exact test): whatever fails, fails by chance here
+    or there.
+    """
+    ours, theirs, failures = candidate.attempts, current.attempts, candidate.failures + current.failures
+    return min(
+        1.0,
+        math.fsum(
+            math.exp(
+                _log_choices(ours, count)
+                + _log_choices(theirs, failures - count)
+                - _log_choices(ours + theirs, failures)
+            )
+            for count in range(max(candidate.failures, failures - theirs), min(ours, failures) + 1)
+        ),
+    )
+
+
+def _log_choices(total: int, chosen: int) -> float:
+    """Return the logarithm of how many ways there are to choose."""
+    return math.lgamma(total + 1) - math.lgamma(chosen + 1) - math.lgamma(total - chosen + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from infra.domain.canary import Judgement, Verdict, judge, judge_failures
+from infra.domain.canary import Judgement, Verdict, judge, judge_failures, judge_times
 from infra.errors import CheckError
 from infra.rollout import standstill
 from infra.rollout.counters import Counters
@@ -39,22 +39,43 @@ class Canary:
     def bake(self, weight: int) -> list[str]:
         """Watch one step, with `weight` percent on the candidate; return the reasons for going on.
 
-        Raises `CheckError` for stopping.
+        What looks slow is watched once more: caches that are still cold, and chance, are gone then. Nobody loses a
+        request by it. Raises `CheckError` for stopping.
         """
+        slow: dict[str, Judgement] = {}
+        reasons: list[str] = []
+        while True:
+            found, now_slow = self._watch_step(weight)
+            reasons += found
+            if again := [judgement for service, judgement in now_slow.items() if service in slow]:
+                raise CheckError(f"canary: {again[0].reason}, twice", mend=MEND)
+            if not now_slow:
+                return reasons
+            slow |= now_slow
+            reasons += [f"{judgement.reason}: watching it again" for judgement in now_slow.values()]
+
+    def _watch_step(self, weight: int) -> tuple[list[str], dict[str, Judgement]]:
+        """Watch for the time of a step; return why its services are good, and the verdicts on those that are slow."""
         before = self._counters.read()
         self._first = self._first or before
-        after = self._watch(before)
+        readings = self._watch(before)
         self._require_trial()
         reasons: list[str] = []
-        for service in self._counters.services(after):
-            judgement = self._judge(service, before, after)
+        slow: dict[str, Judgement] = {}
+        for service in self._counters.services(readings[-1]):
+            judgement = self._judge(service, before, readings[-1])
+            seen = readings
             if judgement.verdict is Verdict.INSUFFICIENT:
                 reasons.append(f"{judgement.reason}: asking it ourselves")
-                judgement = self._judge(service, before, self._ask_ourselves(service, before, weight))
+                seen = readings + self._ask_ourselves(service, before, weight)
+                judgement = self._judge(service, before, seen[-1])
             if judgement.verdict is not Verdict.GOOD:
                 raise CheckError(f"canary: {judgement.reason}", mend=MEND)
-            reasons.append(judgement.reason)
-        return reasons
+            if slower := judge_times(service, *self._counters.times(service, seen), self._thresholds):
+                slow[service] = slower
+            else:
+                reasons.append(judgement.reason)
+        return reasons, slow
 
     def _judge(self, service: str, before: Readings, after: Readings) -> Judgement:
         """Return the verdict on a step; a few failures in each of several steps add up."""
@@ -62,35 +83,36 @@ class Canary:
         so_far = self._counters.samples(service, self._first or before, after)
         return judge_failures(service, *so_far, self._thresholds) or found
 
-    def _watch(self, before: Readings) -> Readings:
-        """Return the counters when the time of a step is over and nobody waits for the candidate unduly.
+    def _watch(self, before: Readings) -> list[Readings]:
+        """Return what the counters said, look after look, until the time of a step is over and nobody waits unduly.
 
         Raises `UnansweredError` as soon as many requests wait for it at one look after the other.
         """
         left, watched = self._bake_seconds, Standstill(self._counters, self._thresholds, before)
+        readings = [before]
         while True:
             pause = min(standstill.LOOK_SECONDS, left) if left > 0 else standstill.LOOK_SECONDS
             self._heartbeat.wait(pause)
             left -= pause
             try:
-                after = watched.look()
+                readings.append(watched.look())
             except UnansweredError:
                 self._require_trial()
                 raise
             if left <= 0 and not watched.is_suspected:
-                return after
+                return readings
 
-    def _ask_ourselves(self, service: str, before: Readings, weight: int) -> Readings:
+    def _ask_ourselves(self, service: str, before: Readings, weight: int) -> list[Readings]:
         """Ask until the candidate was tried as often as a verdict needs, or far too often; return the counters then."""
-        count, after = self._thresholds.min_requests, before
+        count, readings = self._thresholds.min_requests, []
         for _ in range(math.ceil(PATIENCE * 100 / weight)):
             ask_publicly(self._context, service, count)
             self._heartbeat.check()
-            after = self._counters.read()
-            if self._counters.samples(service, before, after)[0].attempts >= count:
+            readings.append(self._counters.read())
+            if self._counters.samples(service, before, readings[-1])[0].attempts >= count:
                 break
         self._require_trial()
-        return after
+        return readings
 
     def _require_trial(self) -> None:
         """Raise the reason why a host took the candidate out: its counters would only say that nobody asked."""

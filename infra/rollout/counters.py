@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.checks.target import web_services
-from infra.domain.canary import Sample, merge, sample
+from infra.domain.canary import Average, Sample, Times, merge, sample, times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from infra.rollout.context import RolloutContext
 
@@ -50,3 +50,21 @@ class Counters:
             for release in (self._context.release, self._current)
         )
         return candidate, current
+
+    def times(self, service: str, readings: Sequence[Readings]) -> tuple[Times, Times]:
+        """Return how long the requests of candidate and current took, on all hosts, from the first reading on."""
+        candidate, current = (
+            times(_replicas(service, release, readings)) for release in (self._context.release, self._current)
+        )
+        return candidate, current
+
+
+def _replicas(service: str, release: str, readings: Sequence[Readings]) -> list[list[Average]]:
+    """Return the averages of each replica in each worker; one that comes later has begun at nothing."""
+    seen: dict[tuple[str, str], list[Average]] = {}
+    for index, reading in enumerate(readings):
+        for host, told in reading.items():
+            for replica, numbers in told["services"].get(service, {}).get(release, {}).get("replicas", {}).items():
+                averages = seen.setdefault((host, replica), [Average()] if index else [])
+                averages.append(Average(requests=numbers["requests"], mean_ms=numbers["time_ms_average"]))
+    return list(seen.values())

@@ -20,7 +20,10 @@ class Canary(Model):
         default=0.01, ge=0, le=1, description="Error rate of the candidate above the current release's."
     )
     max_latency_ratio: float = Field(
-        default=1.5, gt=1, description="Mean time to the first byte of an answer against the current release's."
+        default=1.5,
+        gt=1,
+        description="Mean time to the first byte of an answer against the current release's; what takes longer, and "
+        "is no chance, is watched for another step before it is reverted.",
     )
     max_failures: int = Field(
         default=5, ge=1, description="Failed unrepeatable requests until the edge itself ejects it."

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from infra.hostctl.edge.control import Survey, WorkerReading
+from infra.hostctl.edge.ledger import Ledger
 from infra.hostctl.readiness import Prober
+from tests.unit.hostctl.fake_edge import server_stat
 from tests.unit.hostctl.release_spec import V1, V2
 
 if TYPE_CHECKING:
@@ -59,3 +63,21 @@ def test_the_patience_of_a_question_for_readiness_can_be_bounded(world: FakeHost
     for asked in (2, 3000):
         world.call("ready", release=V1, within_seconds=asked)
     assert set(limits) == {2, 10}
+
+
+def test_counters_tell_the_times_of_each_replica_in_each_worker(world: FakeHost, monkeypatch: Any) -> None:
+    """A worker that only finishes what it has is read, too; checks are no requests of users."""
+    world.release(V1)
+    own = replace(server_stat("acp-ingest", f"{V1}:1", 256, "UP", 0), requests=40, time_ms_average=7)
+    checked = replace(own, backend="acp-ingest:verify", requests=3)
+    workers = [
+        WorkerReading(key="w/1", is_old=True, stats=(replace(own, requests=900),), client_sessions=0),
+        WorkerReading(key="w/2", is_old=False, stats=(own, checked), client_sessions=0),
+    ]
+    ledger = Ledger()
+    ledger.fold({"w/2": [own]})
+    monkeypatch.setattr(world.edge, "fold_counters", lambda: (ledger, Survey(readings=tuple(workers))))
+    assert world.call("counters")["services"]["acp-ingest"][V1]["replicas"] == {
+        f"w/1/{V1}:1": {"requests": 900, "time_ms_average": 7},
+        f"w/2/{V1}:1": {"requests": 40, "time_ms_average": 7},
+    }

@@ -46,11 +46,14 @@ class Counters:
         good_readings: int = 0,
         services: Sequence[str] = ("acp-ingest",),
         waiting: Sequence[int] = (),
+        took: Sequence[float] = (5,),
     ) -> None:
         """Let `release` handle so many requests from one reading to the next, and fail after some of them.
 
-        `waiting` is how many have no answer at each reading; the last figure stays.
+        `waiting` is how many have no answer at each reading, and `took` how many milliseconds those before it had
+        taken; the last figure stays.
         """
+        self.took, self.total_ms = took, 0.0
         self.release, self.requests, self.failures, self.readings = release, requests, failures, 0
         self.good_readings, self.services, self.waiting = good_readings, services, waiting or (0,)
 
@@ -59,10 +62,20 @@ class Counters:
         self.readings += 1
         failing = max(0, self.readings - self.good_readings)
         grown = {"requests": self.requests * self.readings, "failures": self.failures * failing}
-        good = {"requests": 900 * self.readings, "failures": 0, "time_ms_average": 5}
+        self.total_ms += self.requests * self.took[min(self.readings, len(self.took)) - 1]
+        own_ms = self.total_ms / grown["requests"] if self.requests else 0
+        good = {"requests": 900 * self.readings, "failures": 0, **self._replica(900 * self.readings, 5)}
         sessions = self.waiting[min(self.readings, len(self.waiting)) - 1]
-        own = {self.release: {**grown, "time_ms_average": 5, "sessions": sessions}, PREVIOUS: good}
+        own = {
+            self.release: {**grown, "sessions": sessions, **self._replica(grown["requests"], own_ms)},
+            PREVIOUS: good,
+        }
         return {"at": float(self.readings), "services": dict.fromkeys(self.services, own)}
+
+    @staticmethod
+    def _replica(requests: int, mean_ms: float) -> dict[str, Any]:
+        told = {"requests": requests, "time_ms_average": mean_ms}
+        return {"time_ms_average": mean_ms, "replicas": {"w/1": told}}
 
 
 def run(stage: Stage, shown: list[str]) -> dict[str, Any]:

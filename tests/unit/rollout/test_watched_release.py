@@ -61,6 +61,25 @@ class TestCanary:
         assert "canary: acp-ingest: 15 of 600 requests failed on the candidate" in failure(stage, shown).what
         assert any("acp-ingest: 200 requests, 5 failed" in line for line in shown)
 
+    def test_a_candidate_that_is_slow_again_reverts(self, probes: Probes, shown: list[str]) -> None:
+        """The same step is watched once more, and says the same."""
+        stage = canary_stage()
+        for host in stage.answers:
+            stage.answer("counters", Counters(stage.context.release, took=(5, 50)), host=host)
+        assert "canary: acp-ingest: the candidate takes 50 ms on average, current 5 ms (allowed 1.5 times" in (
+            failure(stage, shown).what
+        )
+        assert len(stage.journal.of("shift")) == len(stage.answers), "it is found in the first step"
+
+    def test_a_candidate_that_is_slow_once_goes_on(self, probes: Probes, shown: list[str]) -> None:
+        """Cold caches are no reason to revert."""
+        stage = canary_stage()
+        for host in stage.answers:
+            stage.answer("counters", Counters(stage.context.release, took=(5, 50, 5)), host=host)
+        run(stage, shown)
+        assert sum(line.endswith(": watching it again") for line in shown) == 1
+        assert stage.journal.of("commit")
+
     def test_a_service_that_the_candidate_does_not_have_is_not_judged(
         self, probes: Probes, shown: list[str], asked: list[tuple[str, int]]
     ) -> None:
