@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pulumi
 
 from infra.adapters.files import read_compose
 from infra.adapters.git import Sources, commit_of, describe_sources
+from infra.checks.built import refuse_other_than_built
 from infra.checks.compose import check_compose
 from infra.components.images import PublishedImages, ReleaseImage, ReleaseImageArgs
 from infra.domain.compose import unknown_secrets
@@ -49,9 +51,13 @@ def find_source(
     platform = {name: published.pin(image) for name, image in platform_images(settings).items()}
     if settings.image_tag:
         tag = settings.image_tag
-        images = {name: published.resolve(name, tag) for name in settings.images}
+        found = [published.resolve(name, tag) for name in settings.images]
+        refuse_other_than_built(settings, found, os.environ)
+        images = {image.name: pulumi.Output.from_input(image) for image in found}
         versions, version, commit = dict.fromkeys(settings.images, tag), tag, commit_of(PROJECT_ROOT, tag)
     else:
+        refuse_other_than_built(settings, [], os.environ)
+        refuse_missing_sources(settings)
         with ThreadPoolExecutor() as pool:  # each asks git a dozen times
             looking = {name: pool.submit(sources_of, settings, [image]) for name, image in settings.images.items()}
             whole = sources_of(settings, settings.images.values())
@@ -128,6 +134,19 @@ def sources_of(settings: Settings, images: Iterable[Image]) -> Sources:
         if not settings.version:
             raise
         return Sources(version=settings.version, commit="")
+
+
+def refuse_missing_sources(settings: Settings) -> None:
+    """Raise `SettingsError` with every build context and Dockerfile that is not there."""
+    problems = []
+    for name, image in settings.images.items():
+        if not (PROJECT_ROOT / image.context).is_dir():
+            problems.append(f"images.{name}.context: there is no folder {image.context}")
+        if not (PROJECT_ROOT / image.dockerfile).is_file():
+            problems.append(f"images.{name}.dockerfile: there is no file {image.dockerfile}")
+    if problems:
+        mend = "paths are relative to the project, or absolute; nothing was changed"
+        raise SettingsError(f"stacks/Pulumi.{settings.stack}.yaml", problems, mend=mend)
 
 
 def paths_of(image: Image) -> list[str]:

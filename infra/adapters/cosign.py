@@ -72,12 +72,15 @@ def _signer(key_file: str | None) -> list[str]:
     return ["--key", key_file, "--tlog-upload=false"] if key_file else []
 
 
-NOT_SIGNED = "it is not signed"
-OTHER_DIGEST = "the signature is of another digest"
-OTHER_SIGNER = "it is signed, but not by"
-GONE = "it is not in the registry"
-VERDICTS = (NOT_SIGNED, OTHER_DIGEST, OTHER_SIGNER, GONE)
-"""How a problem begins that is one of the image; with any other nobody could say."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a signature does not count: by a verdict on the image, or because nobody could say."""
+
+    text: str
+    is_verdict: bool
+
+
+OTHER_DIGEST = Problem(text="the signature is of another digest", is_verdict=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +100,12 @@ class Cosign:
         """Attach a statement; raise `GateError` when that fails."""
         self._must(attest_argv(image, key_file, kind=kind, predicate=predicate), f"{kind} of {image} was not attached")
 
-    def problem(self, image: str, verifier: Verifier) -> str:
-        """Return why the signature of a digest does not count, empty when it does."""
+    def problem(self, image: str, verifier: Verifier) -> Problem | None:
+        """Return why the signature of a digest does not count, None when it does."""
         status, output, errors = self._call(verify_argv(image, verifier))
         if status != 0:
             return describe(errors, verifier)
-        return "" if _claims(output, image) else OTHER_DIGEST
+        return None if _claims(output, image) else OTHER_DIGEST
 
     def attested(self, image: str, verifier: Verifier, *, kind: str) -> bool:
         """Return whether a valid statement of `kind` is attached."""
@@ -129,20 +132,20 @@ class Cosign:
         return done.exit_status, done.stdout, done.stderr
 
 
-def describe(errors: str, verifier: Verifier) -> str:
+def describe(errors: str, verifier: Verifier) -> Problem:
     """Return cosign's refusal in our words."""
     low = errors.lower()
     if "no signatures found" in low:
-        return NOT_SIGNED
+        return Problem(text="it is not signed", is_verdict=True)
     if "no matching signatures" in low and "digest" in low:
         return OTHER_DIGEST
     if "no matching" in low or "invalid signature" in low:
-        return f"{OTHER_SIGNER} {verifier}"
+        return Problem(text=f"it is signed, but not by {verifier}", is_verdict=True)
     if "manifest_unknown" in low or "not found" in low:
-        return GONE
+        return Problem(text="it is not in the registry", is_verdict=True)
     if "unauthorized" in low or "denied" in low:
-        return "the registry refused the login"
-    return _last(errors)
+        return Problem(text="the registry refused the login", is_verdict=False)
+    return Problem(text=_last(errors), is_verdict=False)
 
 
 def _with_password(environment: Mapping[str, str], password: str) -> dict[str, str]:

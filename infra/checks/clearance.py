@@ -203,7 +203,7 @@ def sign_images(
     key = str(key_path(signing.image_key_file)) if signing.image_key_file else None
     with ThreadPoolExecutor() as pool:
         answers = pool.map(lambda image: cosign.problem(image, verifier), images.values())
-        unsigned = {name: problem for name, problem in zip(images, answers, strict=True) if problem}
+        unsigned = {name: problem.text for name, problem in zip(images, answers, strict=True) if problem}
     _refuse_foreign(settings, {name: problem for name, problem in unsigned.items() if name not in built}, images)
 
     def treat(item: tuple[str, str]) -> None:
@@ -272,6 +272,6 @@ def vouched(settings: Settings, secrets: SecretValues, verifier: Verifier, image
         }
     found = {name: asked.result() for name, asked in signatures.items()}
     return Vouched(
-        problems=[f"{name}: {problem} ({images[name]})" for name, problem in found.items() if problem],
+        problems=[f"{name}: {problem.text} ({images[name]})" for name, problem in found.items() if problem],
         attached={key: sorted(name for name, asked in of.items() if asked.result()) for key, of in statements.items()},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.adapters.cosign import VERDICTS, Cosign
+from infra.adapters.cosign import Cosign
 from infra.adapters.image_tags import VERSION_LABEL, ImageTags
 from infra.checks.clearance import verifier_of
 from infra.errors import GateError
@@ -26,12 +26,12 @@ def why_not_reused(settings: Settings, password: str, image: ImageRef) -> str:
         return ""
     cosign = Cosign(server=registry.server, username=registry.username, password=password)
     if problem := cosign.problem(image.pinned, verifier_of(signing)):
-        if not problem.startswith(VERDICTS):
+        if not problem.is_verdict:
             raise GateError(
-                f"{image.name}:{image.tag} is in the registry, and nobody can say whether it is signed: {problem}",
+                f"{image.name}:{image.tag} is in the registry, and nobody can say whether it is signed: {problem.text}",
                 mend="run it again when registry and signatures can be asked; nothing was built",
             )
-        return problem
+        return problem.text
     tags = ImageTags(server=registry.server, username=registry.username, password=password)
     version = tags.labels(image.pinned).get(VERSION_LABEL)
     return "" if version == image.tag else f"its own label says {version or 'no version'}"

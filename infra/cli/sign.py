@@ -33,18 +33,21 @@ if TYPE_CHECKING:
     help="File of `acp-release build` that names the digests.",
 )
 @click.option(
+    "--hash", "expected", metavar="SHA256", help="SHA-256 of that file as the build gave it; another file is refused."
+)
+@click.option(
     "--built-elsewhere",
     is_flag=True,
     help="Vouch with the stack's own key for images that `acp-release build` did not make.",
 )
 @json_option
-def sign(stack: str, build_file: Path, *, built_elsewhere: bool, as_json: bool) -> None:
+def sign(stack: str, build_file: Path, *, expected: str | None, built_elsewhere: bool, as_json: bool) -> None:
     """Sign the images of a build and attach SBOM and provenance.
 
     Refuses a digest without a passed scan report, and one that neither this build made nor a signature vouches for.
     """
     settings = load(stack)
-    built = read_build_file(build_file)
+    built = read_build_file(build_file, expected_hash=expected)
     signing = settings.gate.signing
     if signing is None:
         emit({"signed": []}, as_json=as_json, text=lambda: click.echo(f"stack {stack} asks for no signatures"))

@@ -19,12 +19,24 @@ def promotion_problems(
     released = next((entry for entry in history if entry.get("version") == tag), None)
     if released is None:
         return [f"{source} has not released {tag}"]
-    approved = {name: digest_of(pinned) for name, pinned in (released.get("images") or {}).items()}
-    problems = [f"{name}: {source} released {tag} without it" for name in sorted(images) if name not in approved]
+    return _moved(tag, images, released.get("images") or {}, by=f"{source} released")
+
+
+def build_problems(tag: str, images: Mapping[str, str], *, built_tag: str, built: Mapping[str, str]) -> list[str]:
+    """Return why what `tag` leads to now, `images`, is not what was built as `built_tag`, `built`."""
+    if tag != built_tag:
+        return [f"the build is of {built_tag}, and this would release {tag}"]
+    return _moved(tag, images, built, by="the build made")
+
+
+def _moved(tag: str, images: Mapping[str, str], known: Mapping[str, str], *, by: str) -> list[str]:
+    """Return the images of which `tag` leads to another digest than what is known of it, each with both."""
+    digests = {name: digest_of(pinned) for name, pinned in known.items()}
+    problems = [f"{name}: {by} {tag} without it" for name in sorted(images) if name not in digests]
     return problems + [
-        f"{name}: the tag {tag} moved: {source} released {approved[name]}, the registry now has {digest_of(pinned)}"
+        f"{name}: the tag {tag} moved: {by} {digests[name]}, the registry now has {digest_of(pinned)}"
         for name, pinned in sorted(images.items())
-        if name in approved and approved[name] != digest_of(pinned)
+        if name in digests and digests[name] != digest_of(pinned)
     ]
 
 

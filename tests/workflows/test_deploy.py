@@ -64,6 +64,24 @@ def test_what_changed_after_the_approval_is_not_applied(repository: LabRepositor
     assert repository.outputs("production") == {}
 
 
+def test_a_tag_that_moved_after_the_build_does_not_reach_staging(repository: LabRepository, tag: str) -> None:
+    """At staging's turn the tag leads to another image that is signed: both digests are named, and nothing is done."""
+    served = repository.outputs("staging")["release"]
+    registry = repository.world.settings.registry
+    right, other = (repository.tags.pinned(registry.repository(name), tag) for name in ("acp-ingest", "acp-agents"))
+    result = repository.run(
+        going=Going(before={"staging": lambda: repository.move_tag("acp-agents", "acp-ingest", tag)})
+    )
+    repository.tags.add(right, tag)
+    assert ended(result, "failure") == {"staging"}, str(result)
+    log = result.jobs["staging"].step("Release").log
+    assert "what would be released is not what was built" in log
+    built, found = (pinned.rpartition("@")[2] for pinned in (right, other))
+    assert f"acp-ingest: the tag {tag} moved: the build made {built}, the registry now has {found}" in log
+    assert "nothing to roll back" in result.jobs["staging"].step(ROLLBACK).log
+    assert release_at(repository.host("staging"), INGEST_PORT) == served == repository.outputs("staging")["release"]
+
+
 @pytest.fixture
 def broken_route(repository: LabRepository) -> Iterator[None]:
     """Make staging's public address wrong, so that a release passes alone and fails after the switch."""

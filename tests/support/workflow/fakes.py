@@ -47,7 +47,10 @@ print(answer.get("says", "done"))
 sys.exit(answer.get("status", 0))
 """
 ANSWERS: dict[str, dict[str, Any]] = {
-    "acp-release build": {"outputs": {"image_tag": "v1.4.2"}, "files": {"reports/build.json": "{}"}},
+    "acp-release build": {
+        "outputs": {"image_tag": "v1.4.2", "build_hash": "5a1e"},
+        "files": {"reports/build.json": "{}"},
+    },
     "acp-release scan": {
         "files": {
             "reports/gate/staging/acp-ingest/scan.sarif": json.dumps(SARIF),

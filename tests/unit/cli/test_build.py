@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,21 @@ class FakeTags:
 
 
 def test_the_file_says_what_a_signature_vouches_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is where the sources are from, which may be no commit of this repository, and what this very run built."""
+    """That is where the sources are from, which may be no commit of this repository, and what this very run built.
+
+    Its hash is an output of its own, which other jobs cannot change.
+    """
     monkeypatch.setenv("STAGING_REGISTRY_PASSWORD", "x")
     monkeypatch.setattr(command, "build_images", lambda settings, password, show: DONE)
     monkeypatch.setattr(command, "build_tag", lambda settings: "v7")
     monkeypatch.setattr(command, "build_commit", lambda settings: "")
     monkeypatch.setattr(command, "ImageTags", FakeTags)
-    path = tmp_path / "build.json"
+    path, outputs = tmp_path / "build.json", tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
     done = call("build", "--stack", "staging", "--save", str(path), "--json")
     assert json.loads(done.stdout) == {"image_tag": "v7", "commit": "", "images": IMAGES, "built": ["acp-agents"]}
     assert read_build_file(path).commit == ""
     assert read_build_file(path).built == ("acp-agents",)
+    given = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert outputs.read_text(encoding="utf-8").splitlines() == [f"build_hash={given}", "image_tag=v7"]
+    assert read_build_file(path, expected_hash=given).image_tag == "v7"

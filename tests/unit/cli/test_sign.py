@@ -47,3 +47,14 @@ def test_only_what_the_run_built_is_signed_anew(
     path.write_text(json.dumps(document), encoding="utf-8")
     assert call("sign", "--stack", "local", "--images", str(path), *options).exit_code == 0
     assert asked == built
+
+
+@pytest.mark.parametrize("given", ["", "0" * 64], ids=["lost", "of another file"])
+def test_a_file_that_the_build_did_not_write_is_not_signed(tmp_path: Path, given: str) -> None:
+    """A job between the two that put a file of its own in its place gets nothing signed, not even looked at."""
+    path = tmp_path / "build.json"
+    path.write_text("{}", encoding="utf-8")
+    done = call("sign", "--stack", "staging", "--images", str(path), "--hash", given)
+    assert done.exit_code == 40
+    assert "is not what the build wrote" in done.output
+    assert f"that of the build {given or 'missing'}" in done.output

@@ -11,7 +11,7 @@ from infra.checks.clearance import how_to_sign, not_approved
 from infra.checks.compose import check_compose
 from infra.components.gate import too_old
 from infra.domain.clearance import VALID_SECONDS, clearance_text, unscanned
-from infra.domain.promotion import promotion_problems
+from infra.domain.promotion import build_problems, promotion_problems
 from infra.domain.provenance import provenance
 from infra.errors import GateError, SettingsError, UsageError
 from infra.paths import PROJECT_ROOT
@@ -45,6 +45,19 @@ def test_a_moved_tag_is_refused(images: dict[str, str], expected: str) -> None:
     """A tag that has other digests than those released is refused with both."""
     history = [{"version": "v2", "images": {"app": A}}]
     assert expected in promotion_problems("v2", images, history, source="staging")[0]
+
+
+def test_what_a_tag_leads_to_is_what_was_built() -> None:
+    """Digests count, wherever they were pushed to; both are named where they differ."""
+    built = {"app": A.replace("r.test", "other.test"), "more": A}
+    assert build_problems("v2", {"app": A}, built_tag="v2", built=built) == []
+    assert build_problems("v2", {"app": B}, built_tag="v2", built=built) == [
+        f"app: the tag v2 moved: the build made sha256:{'a' * 64}, the registry now has sha256:{'b' * 64}"
+    ]
+    assert build_problems("v2", {"other": A}, built_tag="v2", built=built) == ["other: the build made v2 without it"]
+    assert build_problems("v3", {"app": A}, built_tag="v2", built=built) == [
+        "the build is of v2, and this would release v3"
+    ]
 
 
 def test_a_tag_that_was_not_released_is_refused() -> None:
@@ -111,20 +124,22 @@ def test_no_report_is_an_old_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("errors", "expected"),
+    ("errors", "expected", "is_verdict"),
     [
-        ("Error: no signatures found", "it is not signed"),
-        ("error: no matching signatures: invalid signature when validating ASN.1", "not by the key cosign.pub"),
-        ("no matching signatures: invalid or missing digest in claim", "of another digest"),
-        ("GET: MANIFEST_UNKNOWN: manifest unknown", "not in the registry"),
-        ("GET: UNAUTHORIZED: authentication required", "refused the login"),
-        ("something else", "something else"),
-        ("", "says nothing"),
+        ("Error: no signatures found", "it is not signed", True),
+        ("error: no matching signatures: invalid signature when validating ASN.1", "not by the key cosign.pub", True),
+        ("no matching signatures: invalid or missing digest in claim", "of another digest", True),
+        ("GET: MANIFEST_UNKNOWN: manifest unknown", "not in the registry", True),
+        ("GET: UNAUTHORIZED: authentication required", "refused the login", False),
+        ("something else", "something else", False),
+        ("", "says nothing", False),
     ],
 )
-def test_a_refused_signature_is_said_in_our_words(errors: str, expected: str) -> None:
-    """Each way in which a signature does not count has its words."""
-    assert expected in describe(errors, KEY)
+def test_a_refused_signature_is_said_in_our_words(errors: str, expected: str, *, is_verdict: bool) -> None:
+    """Each way in which a signature does not count has its words; a look-up that failed says nothing of the image."""
+    problem = describe(errors, KEY)
+    assert expected in problem.text
+    assert problem.is_verdict is is_verdict
 
 
 def test_keyless_verification_names_who_and_by_whom() -> None:
@@ -149,6 +164,14 @@ def test_provenance_names_commit_and_builder() -> None:
     ]
     assert made["runDetails"]["builder"]["id"] == "https://g.test/a/b/actions/runs/7"
     assert provenance(image, commit="", environ={})["buildDefinition"]["resolvedDependencies"] == []
+
+
+def test_provenance_names_the_stage_that_was_built() -> None:
+    """Of a Dockerfile with more than one; else nothing is said of it."""
+    whole = Image(context="c", dockerfile="d")
+    stage = whole.model_copy(update={"target": "intake"})
+    parameters = [provenance(i, commit="", environ={})["buildDefinition"]["externalParameters"] for i in (whole, stage)]
+    assert [made.get("target") for made in parameters] == [None, "intake"]
 
 
 def test_a_risk_is_accepted_for_a_rollback_only() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.adapters.cosign import Problem
 from infra.checks import clearance, reuse
 from infra.checks.clearance import PROVENANCE_KIND, SBOM_KIND, sign_images
 from infra.checks.reuse import why_not_reused
@@ -34,9 +35,9 @@ class FakeCosign:
     stated: tuple[str, ...] = ()
     attached: list[tuple[str, str]] = field(default_factory=list)
 
-    def problem(self, image: str, _verifier: object) -> str:
+    def problem(self, image: str, _verifier: object) -> Problem | None:
         """Return why a signature does not count."""
-        return "" if image in self.signed else UNSIGNED
+        return None if image in self.signed else Problem(text=UNSIGNED, is_verdict=True)
 
     def attested(self, image: str, _verifier: object, *, kind: str) -> bool:
         """Return whether a statement is there."""
@@ -119,16 +120,17 @@ def test_only_a_signed_image_of_that_version_stands_in_for_a_build(
     assert why_not_reused(signing_stack(), "x", image) == expected
 
 
-def test_an_image_of_which_nobody_can_say_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry or a log that does not answer says nothing about the image."""
+@pytest.mark.parametrize("text", ["error: 503 Service Unavailable", f"{UNSIGNED}, says a proxy"])
+def test_an_image_of_which_nobody_can_say_is_not_replaced(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A registry or a log that does not answer says nothing about the image, whatever its words are."""
 
     class Unsure(FakeCosign):
-        def problem(self, image: str, _verifier: object) -> str:
-            return "error: 503 Service Unavailable"
+        def problem(self, image: str, _verifier: object) -> Problem:
+            return Problem(text=text, is_verdict=False)
 
     monkeypatch.setattr(reuse, "Cosign", lambda **_: Unsure())
     image = ImageRef.from_pinned("acp-ingest", "v2", IMAGES["acp-ingest"])
-    with pytest.raises(GateError, match="nobody can say whether it is signed: error: 503"):
+    with pytest.raises(GateError, match=f"nobody can say whether it is signed: {text}"):
         why_not_reused(signing_stack(), "x", image)
 
 

@@ -40,7 +40,7 @@ def test_a_push_to_main_goes_to_staging(tmp_path: Path) -> None:
     assert fake.commands == [
         "acp-release build --stack staging --save reports/build.json",
         "acp-release scan --stack staging",
-        "acp-release sign --stack staging --images reports/build.json",
+        "acp-release sign --stack staging --images reports/build.json --hash 5a1e",
         "acp-release install-keys --stack staging",
         "pulumi up --stack staging --yes --skip-preview --suppress-outputs",
         "acp-release check --stack staging",
@@ -63,6 +63,32 @@ def test_production_gets_what_staging_ran(tmp_path: Path) -> None:
     assert [line for line in fake.commands if "--event" in line] == [
         "acp-release notify --stack production --event waiting --reason the preview is in the summary of this run"
     ]
+
+
+def test_what_follows_a_build_is_bound_to_it(tmp_path: Path) -> None:
+    """Staging's update and production's plan have the file of this run's build, and its hash from the build job."""
+    fake = FakeRun(folder=tmp_path)
+    fake.run(environment="production")
+    bound = [call for call in fake.calls if call["env"].get("ACP_BUILD_FILE")]
+    assert [" ".join(call["argv"][:2]) for call in bound] == ["pulumi up", "acp-release preview"]
+    assert {(call["env"]["ACP_BUILD_FILE"], call["env"]["ACP_BUILD_HASH"]) for call in bound} == {BUILD}
+    for job in ("staging", "plan"):
+        (folder,) = (tmp_path / "jobs").glob(f"??-{job}")
+        assert (folder / "workspace" / BUILD[0]).exists()
+
+
+BUILD = ("reports/build.json", "5a1e")
+
+
+def test_a_hash_that_got_lost_is_seen(tmp_path: Path) -> None:
+    """Without the build's output the file is named all the same, so that the update refuses it, and so does sign."""
+    lost = {"acp-release build": {"outputs": {"image_tag": "v1.4.2"}, "files": {"reports/build.json": "{}"}}}
+    fake = FakeRun(folder=tmp_path, answers=lost)
+    fake.run()
+    (update,) = [call for call in fake.calls if call["argv"][:2] == ["pulumi", "up"]]
+    assert (update["env"]["ACP_BUILD_FILE"], update["env"]["ACP_BUILD_HASH"]) == (BUILD[0], "")
+    (sign,) = [call["argv"] for call in fake.calls if call["argv"][1] == "sign"]
+    assert sign[-2:] == ["--hash", ""]
 
 
 def test_a_scan_that_blocks_ends_the_run(tmp_path: Path) -> None:
@@ -159,6 +185,7 @@ def test_a_published_tag_is_not_built_again(tmp_path: Path, environment: str, le
     assert result.outcomes == outcomes(**skipped("build", "sign", *left_out)), str(result)
     used = {call["env"].get("ACP_IMAGE_TAG") for call in fake.calls if call["argv"][1] in {"scan", "up", "apply"}}
     assert used == {"v1.3.0"}
+    assert {call["env"].get("ACP_BUILD_FILE") or "" for call in fake.calls} == {""}
 
 
 @pytest.mark.parametrize("tag", ["latest", "v1; rm -rf /", "v1\nimage_tag=v2"])
