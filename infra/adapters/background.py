@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import psutil
 
+from infra.adapters.environment import plain_environment
 from infra.paths import PROJECT_ROOT
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 ENGINE = "pulumi"
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What such a process needs of the environment; the secrets in it are none of its business."""
 
 
 def start_module(
@@ -26,19 +20,13 @@ def start_module(
     return subprocess.Popen(  # noqa: S603 - an argv list, never a shell
         [sys.executable, "-m", module, *arguments],
         cwd=PROJECT_ROOT,
-        env=plain_environment(os.environ),
+        env=plain_environment() | {"PYTHONPATH": str(PROJECT_ROOT)},
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )
-
-
-def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a background process."""
-    kept = {name: environ[name] for name in KEPT_VARIABLES if name in environ}
-    return {**kept, "PYTHONPATH": str(PROJECT_ROOT)}
 
 
 def find_engine() -> psutil.Process:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from infra.adapters.environment import plain_environment
 from infra.adapters.process import run
 from infra.adapters.tools import tool
 from infra.errors import ToolError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 PASSED, THRESHOLDS_MISSED = 0, 99
 VERSION_SECONDS = 20.0
 PINNED = next(tool.version for tool in GO_TOOLS if tool.name == "k6")
-KEPT_VARIABLES = ("PATH", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
-"""All that k6 gets of the runner's environment: a load test needs none of the stack's secrets."""
 
 
 class Metric(BaseModel):
@@ -121,7 +119,7 @@ def read_summary(file: Path) -> Summary:
 
 
 def _environment(plan: Mapping[str, Any], summary: Path, token: str, authority: Path | None) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    kept = plain_environment()
     if authority is not None:
         kept["SSL_CERT_FILE"] = str(authority)
     own = {"ACP_PLAN": json.dumps(plan), "ACP_SUMMARY_FILE": str(summary)}
