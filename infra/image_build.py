@@ -19,7 +19,7 @@ from pulumi import automation
 from infra.checks.reuse import why_not_reused
 from infra.components.images import PublishedImages
 from infra.errors import ReleaseError, ToolError
-from infra.sources import build_image, image_version, sources_of
+from infra.sources import build_image, image_version, refuse_missing_sources, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,7 @@ def build_commit(settings: Settings) -> str:
 
 def _declare(settings: Settings, password: str, show: Callable[[str], None]) -> list[str]:
     """Declare the builds and export every image by digest; return the names of those that are built."""
+    refuse_missing_sources(settings)
     login = pulumi.Output.secret(password)
     published = PublishedImages(settings.registry, login)
     built = []

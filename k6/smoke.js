@@ -8,8 +8,7 @@ export { handleSummary } from './lib/summary.js';
 export function smoke() {
   app.chooseInTurn();
   for (const service of ['ingest', 'agents']) {
-    app.healthy(service, '/health', 'healthy', 'health');
-    app.healthy(service, '/health/ready', 'ready', 'ready');
+    app.isWell(service);
   }
   const text = `The ${app.uniqueWord('smoke')} report says that the smoke run went through.`;
   const document = app.paste(text);

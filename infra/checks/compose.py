@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from infra.checks.compose_mends import mend_of
 from infra.domain.compose import render_core
 from infra.domain.compose_policy import compose_problems, unreached
-from infra.domain.compose_references import missing_parts, missing_values
-from infra.domain.naming import data_network, front_network
+from infra.domain.compose_references import missing_parts, missing_values, shared_addresses, unmade_volumes
+from infra.domain.naming import data_network, data_volume, front_network
 from infra.domain.release import ImageRef, build_release
 from infra.errors import GateError, SettingsError
 from infra.hostctl.compose_policy import new_problems
@@ -51,10 +51,12 @@ def check_compose(settings: Settings, app: Mapping[str, Any], core: Mapping[str,
     if settings.core and core:
         problems += [f"{settings.core.compose_file}: {problem}" for problem in _core_problems(settings, core)]
     if problems:
+        noun = "breach" if len(problems) == 1 else "breaches"
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise GateError(
-            f"{len(problems)} breaches of the compose rules on stack {settings.stack}:\n{lines}",
-            mend="docs/gate.md has the rules; nothing was changed",
+            f"{len(problems)} {noun} of the compose rules on stack {settings.stack}:\n{lines}",
+            mend="docs/gate.md has the rules, and `x-hardened` in compose/app.yaml what each service has to say for "
+            "them; nothing was changed",
         )
 
 
@@ -86,6 +88,9 @@ def _app_problems(settings: Settings, spec: Mapping[str, Any], refused: Sequence
     )
     own += unreached(compose, services=[s.compose_service for s in services if s.role == "web"], network=front)
     own += missing_values(compose, spec["secret_names"])
+    own += shared_addresses(compose)
+    if settings.core:
+        own += unmade_volumes(compose, [data_volume(settings.stack, volume) for volume in settings.core.volumes])
     paths = {_path(problem).partition("[")[0] for problem in refused}
     return [
         *(f"{problem}; {mend_of(_path(problem))}" for problem in refused),

@@ -107,18 +107,21 @@ def judged(probe: Probe, answer: Answer) -> CheckResult:
 
 def judge_answer(probe: Probe, answer: Answer) -> Verdict:
     """Return what an answer says: status, body and release must all fit."""
+    setting = f"`{probe.check}.{{}}` of acp:services.{probe.target.service_name}: is it the app's?"
     if answer.status != httpx.codes.OK:
-        return Verdict(passed=False, came=answer.came, blames=failing_dependencies(answer.document))
+        look_at = setting.format("path") if answer.status == httpx.codes.NOT_FOUND else ""
+        return Verdict(passed=False, came=answer.came, look_at=look_at, blames=failing_dependencies(answer.document))
     if answer.document is None:
         return Verdict(passed=False, came="no JSON")
     found = told(answer.document, probe.field)
     if found != probe.equals:
         names = failing_dependencies(answer.document)
         down = f": {', '.join(names)}" if names else ""
+        elsewhere = setting.format("field") if found is None else ""
         return Verdict(
             passed=False,
             came=f"{probe.field} is {found!r}, not {probe.equals!r}{down}",
-            look_at=f"{', '.join(names)} of the app" if names else "",
+            look_at=f"{', '.join(names)} of the app" if names else elsewhere,
             blames=names,
         )
     release = answer.headers.get(RELEASE_HEADER.lower())

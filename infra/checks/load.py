@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from infra.adapters.k6 import Summary, require_version, run_k6
 from infra.checks.tls import own_authority
-from infra.domain.load_plan import Addresses, Job, chosen, plan_of
+from infra.domain.load_plan import Addresses, Job, State, chosen, plan_of
 from infra.domain.load_report import LoadReport, Reading, figures_of, missed, unmeasured
 from infra.domain.load_work import MIXED, WORK
 from infra.errors import HostUnreachableError, SecretMissingError, ToolError, UsageError
@@ -43,7 +43,7 @@ def run_load(
     version = require_version()
     token = _token(settings, environ)
     job = job_of(settings)
-    plan = plan_of(found, scenarios, addresses_of(settings), release, job)
+    plan = plan_of(found, scenarios, addresses_of(settings), release, job, states_of(settings))
     started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     limit = found.duration_seconds + STOPS_AROUND * job.graceful_stop_seconds
     authority = own_authority(settings)
@@ -100,6 +100,18 @@ def job_of(settings: Settings) -> Job:
     """Return the agents job of the smoke test: what it takes for an answer, load tests take for one."""
     smoke = settings.checks.smoke
     return Job(body=smoke.job, answered=smoke.answered, failed=smoke.failed, within_seconds=smoke.within_seconds)
+
+
+def states_of(settings: Settings) -> dict[str, list[State]]:
+    """Return what the services are asked about themselves: health and readiness, as the stack's checks ask them."""
+    names = {"ingest": settings.checks.ingest_service, "agents": settings.checks.agents_service}
+    return {
+        kind: [
+            State(name=name, path=rule.path, field=rule.field, equals=rule.equals)
+            for name, rule in (("health", service.health), ("ready", service.readiness))
+        ]
+        for kind, service in ((kind, settings.services[name]) for kind, name in names.items())
+    }
 
 
 def addresses_of(settings: Settings) -> Addresses:

@@ -11,6 +11,8 @@ import pulumi_docker_build as docker_build
 
 from infra.adapters.image_tags import VERSION_LABEL
 from infra.adapters.registry import image_error
+from infra.adapters.registry_api import refuse_silent
+from infra.components.build_failure import build_hook
 from infra.domain.release import ImageRef
 from infra.errors import ImageMissingError
 
@@ -43,14 +45,16 @@ class ReleaseImage(pulumi.ComponentResource):
         """Declare the build; an unchanged context is not built again."""
         super().__init__("acp:images:ReleaseImage", name, None, opts)
         repository = args.registry.repository(name)
+        tag = f"{repository}:{args.version}"
         image = docker_build.Image(
             f"{name}-image",
             context=docker_build.BuildContextArgs(location=str(args.root / args.image.context)),
             dockerfile=docker_build.DockerfileArgs(location=str(args.root / args.image.dockerfile)),
             build_args=args.image.build_args,
+            target=args.image.target,
             labels={VERSION_LABEL: args.version, "org.opencontainers.image.revision": args.commit},
             platforms=[docker_build.Platform.LINUX_AMD64],
-            tags=[f"{repository}:{args.version}"],
+            tags=[tag],
             push=True,
             exec_=True,
             builder=docker_build.BuilderConfigArgs(name="default"),
@@ -65,6 +69,7 @@ class ReleaseImage(pulumi.ComponentResource):
                 retain_on_delete=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=BUILD_TIMEOUT, update=BUILD_TIMEOUT),
                 additional_secret_outputs=["registries"],
+                hooks=pulumi.ResourceHookBinding(on_error=[build_hook(name, args.image, args.root, tag)]),
             ),
         )
         self.ref = image.digest.apply(
@@ -87,15 +92,16 @@ class PublishedImages:
             opts=pulumi.ResourceOptions(additional_secret_outputs=["registryAuth"]),
         )
         self._options = pulumi.InvokeOptions(provider=provider)
+        self._is_known_to_answer = False
 
-    def resolve(self, name: str, tag: str) -> pulumi.Output[ImageRef]:
-        """Return the digest of an image of the release; raise `ImageMissingError` when the tag is not there."""
-        return pulumi.Output.from_input(self._lookup(name, self._registry.repository(name), tag))
+    def resolve(self, name: str, tag: str) -> ImageRef:
+        """Return an image of the release as the registry has it now; `ImageMissingError` when the tag is not there."""
+        return self._lookup(name, self._registry.repository(name), tag)
 
     def find(self, name: str, tag: str) -> ImageRef | None:
         """Return an image of the release as the registry has it now, or None when the tag is not there."""
         try:
-            return self._lookup(name, self._registry.repository(name), tag)
+            return self.resolve(name, tag)
         except ImageMissingError:
             return None
 
@@ -107,6 +113,9 @@ class PublishedImages:
         return pulumi.Output.from_input(self._lookup(path, f"{self._registry.server}/{path}", tag).pinned)
 
     def _lookup(self, name: str, repository: str, tag: str) -> ImageRef:
+        if not self._is_known_to_answer:
+            refuse_silent(self._registry.server)
+            self._is_known_to_answer = True
         try:
             found = docker.get_registry_image(name=f"{repository}:{tag}", opts=self._options)
         except Exception as error:  # noqa: BLE001 - the provider's failures arrive as plain Exception

@@ -46,6 +46,33 @@ def missing_values(document: Mapping[str, Any], provided: Collection[str]) -> li
     ]
 
 
+def unmade_volumes(document: Mapping[str, Any], made: Collection[str]) -> list[str]:
+    """Return each declared volume whose name is not among those `made` on the hosts, as `path: message`."""
+    named = {key: (volume or {}).get("name") for key, volume in (document.get("volumes") or {}).items()}
+    return [
+        f"volumes.{key}: no host has {name}; add it to acp:core.volumes, or correct the name"
+        for key, name in named.items()
+        if name and name not in made
+    ]
+
+
+def shared_addresses(document: Mapping[str, Any]) -> list[str]:
+    """Return each address under `environment` that has a service's bare name for a host, as `path: message`.
+
+    On the stack's networks every release beside this one answers to that name too, so that a candidate would ask the
+    release that it is to replace.
+    """
+    found = {host: re.compile(rf"//(?:[^/\s@]*@)?{re.escape(host)}(?=[:/?]|$)") for host in document["services"]}
+    return [
+        f"services.{name}.environment.{key}: {host} is answered by the releases beside this one too; write "
+        f"@PROJECT@-{host}, which services.{host}.networks.front.aliases has to name"
+        for name, service in document["services"].items()
+        for key, value in (service.get("environment") or {}).items()
+        for host, address in found.items()
+        if address.search(str(value))
+    ]
+
+
 def _needed(depends_on: Any) -> list[str]:
     """Return the services that must be there: not one that is said to be optional."""
     if not isinstance(depends_on, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.domain.load_work import MIXED, WORK
@@ -28,6 +28,16 @@ class Addresses:
     services: Mapping[str, Sequence[str]]
     hosts: Mapping[str, str]
     host_header: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a service is asked about itself, under the endpoint's `name`, and what the answer must say in `field`."""
+
+    name: str
+    path: str
+    field: str
+    equals: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +66,12 @@ def chosen(profile: Profile, scenario: str) -> dict[str, Scenario]:
 
 
 def plan_of(
-    profile: Profile, scenarios: Mapping[str, Scenario], addresses: Addresses, release: str, job: Job
+    profile: Profile,
+    scenarios: Mapping[str, Scenario],
+    addresses: Addresses,
+    release: str,
+    job: Job,
+    states: Mapping[str, Sequence[State]],
 ) -> dict[str, Any]:
     """Return the plan as the scripts read it."""
     thresholds: dict[str, list[str]] = {}
@@ -75,6 +90,7 @@ def plan_of(
         "host_header": addresses.host_header,
         "release": release,
         "timeout_seconds": FOLLOW_SECONDS,
+        "states": {service: [asdict(state) for state in asked] for service, asked in states.items()},
         "job": {
             "body": dict(job.body),
             "answered": sorted(job.answered),

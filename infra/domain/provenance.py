@@ -25,6 +25,7 @@ def provenance(image: Image, *, commit: str, environ: Mapping[str, str]) -> dict
                 "context": image.context,
                 "dockerfile": image.dockerfile,
                 "buildArguments": dict(image.build_args),
+                **({"target": image.target} if image.target else {}),
             },
             "resolvedDependencies": [{"uri": sources, "digest": {"gitCommit": commit}}] if commit else [],
         },

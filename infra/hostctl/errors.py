@@ -81,7 +81,12 @@ CATALOGUE = (
         "set the edge up with this port",
     ),
     ErrorKind("network_missing", 32, "a Docker network does not exist", "refresh the stack: it makes the networks"),
-    ErrorKind("candidate_not_ready", 33, "the candidate did not get ready in time", "read its log lines"),
+    ErrorKind(
+        "candidate_not_ready",
+        33,
+        "the candidate did not get ready in time",
+        "read its log lines; what is asked is `port` and `readiness` of acp:services",
+    ),
     ErrorKind("crash_loop", 34, "a container of the candidate ended by itself", "read its log lines"),
     ErrorKind(
         "out_of_memory",

@@ -194,7 +194,7 @@ class Prober:
             if has_passed and is_well:
                 return Passed(name, passes, round(taken, 3))
             if taken >= readiness.timeout_seconds:
-                reason = look.trouble if has_passed else reason
+                reason = look.trouble if has_passed else f"GET {readiness.path} at port {port}: {reason}"
                 raise self._late(name, "ready", readiness.timeout_seconds, reason)
             if has_passed:
                 look.pause(interval)

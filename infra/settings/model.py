@@ -78,6 +78,7 @@ class Image(Model):
         default=(), description="Paths whose last commit is the image's version; default: the context."
     )
     build_args: dict[str, str] = Field(default_factory=dict, description="Build arguments; never a secret.")
+    target: str | None = Field(default=None, min_length=1, description="Stage of the Dockerfile; none: its last one.")
 
 
 class Readiness(Model):

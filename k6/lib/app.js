@@ -101,10 +101,18 @@ export function uniqueWord(prefix) {
   return `${prefix}${Date.now().toString(36)}${Math.random().toString(36).slice(2, 10)}`;
 }
 
-// Checks that a body says what it must: the status code of the health pages says nothing.
-export function healthy(service, path, status, name) {
-  const body = get(`${address(service)}${path}`, name);
-  return check(body, { [`${name}: says ${status}`]: (b) => b !== null && b.status === status });
+// Returns what a body says in a field, a path with dots, as the stack file writes it; null when it has none.
+function told(body, field) {
+  const value = field.split('.').reduce((found, part) => (found === null ? null : (found[part] ?? null)), body);
+  return value === null ? null : String(value);
+}
+
+// Checks that health and readiness say in their bodies what the stack asks for: their status code says nothing.
+export function isWell(service) {
+  for (const { name, path, field, equals } of plan.states[service]) {
+    const body = get(`${address(service)}${path}`, name);
+    check(body, { [`${name}: says ${equals}`]: (b) => told(b, field) === equals });
+  }
 }
 
 export function paste(text) {

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pulumi
 import pytest
 
 from infra import image_build
-from infra.errors import RegistryError
+from infra.components import build_failure
+from infra.errors import RegistryError, SettingsError
 from tests.components.conftest import ANSWERS, DIGESTS
 from tests.support.pulumi_engine import run_program
 
@@ -40,6 +43,14 @@ def test_what_the_registry_lacks_is_built(stack: Stack) -> None:
     for name, digest in DIGESTS.items():
         assert recording.exports[name].value == f"registry.test:5000/acp/{name}@{digest}"
         assert recording.named(f"{name}-image").inputs["push"] is True
+
+
+def test_a_stage_of_the_dockerfile_is_built(stack: Stack) -> None:
+    """Two images may be stages of one Dockerfile; without a name it is the last stage."""
+    images = stack.settings.model_dump(mode="json")["images"]
+    images["acp-agents"]["target"] = "agents"
+    recording = declared(stack.bent(images=images), failing("404 not found"), [])
+    assert [recording.named(f"{name}-image").inputs.get("target") for name in sorted(DIGESTS)] == ["agents", None]
 
 
 def test_what_is_published_keeps_its_digest(stack: Stack) -> None:
@@ -78,3 +89,23 @@ def test_a_registry_that_refuses_is_no_reason_to_build(stack: Stack) -> None:
     """Only a missing tag leads to a build; a refused login ends it."""
     with pytest.raises(RegistryError, match="refused the login"):
         declared(stack, failing("401 unauthorized"), [])
+
+
+def test_sources_that_are_not_there_are_refused_before_anything_is_built(stack: Stack) -> None:
+    """A misspelt Dockerfile is a problem of the stack file."""
+    images = {name: {"context": "compose", "dockerfile": "compose/Dokerfile"} for name in DIGESTS}
+    with pytest.raises(SettingsError, match=r"images.acp-ingest.dockerfile: there is no file compose/Dokerfile"):
+        declared(stack.bent(images=images), failing("404 not found"), [])
+
+
+def test_a_failed_build_says_why(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider says nothing but an exit status, so that a hook tells the reason; the build is not tried again."""
+    told: list[str] = []
+    monkeypatch.setattr(build_failure, "why_not_built", lambda *arguments: f"why {arguments[0]} {arguments[3]}")
+    monkeypatch.setattr(pulumi.log, "error", told.append)
+    hook = declared(stack, failing("404 not found"), []).error_hooks["why-acp-agents-image"]
+    failed = pulumi.ErrorHookArgs(urn="", id="", name="acp-agents-image", type="")
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(hook.callback(failed)) is False  # type: ignore[arg-type]
+    loop.close()
+    assert told == ["why acp-agents registry.test:5000/acp/acp-agents:v1.4.2"]

@@ -14,6 +14,8 @@ from pulumi.runtime.sync_await import _sync_await
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import pulumi
+
 PROJECT = "analyst-copilot"
 STACK = "local"
 ORGANIZATION = "organization"
@@ -64,6 +66,7 @@ class Recording:
     invokes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     exports: dict[str, Exported] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    error_hooks: dict[str, pulumi.ErrorHook] = field(default_factory=dict)
 
     def named(self, name: str) -> Registration:
         """Return the one resource of that name."""
@@ -189,6 +192,7 @@ def run_program(
     )
     settings.SETTINGS.rpc_manager.clear()
     settings.SETTINGS.outputs.clear()
+    settings.SETTINGS.callbacks = _Callbacks(engine.recording)
     stack = settings.get_root_resource()
     assert stack is not None
     stack.outputs = {}
@@ -208,6 +212,18 @@ def run_program(
 def secret(value: Any) -> dict[str, Any]:
     """Return `value` as a secret in a stack's outputs."""
     return {**SECRET_MARK, "value": value}
+
+
+class _Callbacks:
+    """Where a program registers its hooks."""
+
+    def __init__(self, recording: Recording) -> None:
+        """Keep the hooks in `recording`."""
+        self._recording = recording
+
+    def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
+        """Keep one hook by its name."""
+        self._recording.error_hooks[hook.name] = hook
 
 
 class _Lines(logging.Handler):

@@ -10,7 +10,7 @@ import pytest
 from infra import sources
 from infra.errors import SettingsError
 from infra.image_build import build_commit, build_tag
-from infra.sources import image_version, known_platform, sources_of
+from infra.sources import image_version, known_platform, refuse_missing_sources, sources_of
 from tests.support.settings import make_settings
 
 if TYPE_CHECKING:
@@ -100,6 +100,22 @@ def test_a_build_names_the_projects_commit_of_its_sources(place: Path) -> None:
     assert build_commit(stack) == commit.strip()
     (place / "project" / "Dockerfile").write_text("FROM other\n")
     assert build_commit(stack) == f"{commit.strip()}-dirty"
+
+
+def test_sources_that_are_not_there_are_all_named(place: Path) -> None:
+    """A folder or Dockerfile that is misspelt is said with its path in the stack file, not by git or the builder."""
+    images = {
+        "acp-ingest": {"context": "../ap", "dockerfile": "../app/Dockerfile"},
+        "acp-agents": {"context": "../app", "dockerfile": str(place / "app")},
+    }
+    with pytest.raises(SettingsError) as caught:
+        refuse_missing_sources(make_settings(images=images, version=None))
+    assert caught.value.problems == (
+        "images.acp-ingest.context: there is no folder ../ap",
+        f"images.acp-agents.dockerfile: there is no file {place}/app",
+    )
+    assert "nothing was changed" in caught.value.mend
+    refuse_missing_sources(settings())
 
 
 class FakeRegistry:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.adapters.k6 import run_k6
-from infra.checks.load import SCRIPTS, job_of
+from infra.checks.load import SCRIPTS, job_of, states_of
 from infra.domain.load_plan import Addresses, chosen, plan_of
 from infra.domain.load_report import Reading, figures_of, missed, unmeasured
 from infra.domain.load_work import WORK
@@ -44,7 +44,9 @@ def run(
         hosts={},
         host_header=None,
     )
-    plan = plan_of(profile, scenarios, addresses, expected or release.release, job_of(make_settings()))
+    plan = plan_of(
+        profile, scenarios, addresses, expected or release.release, job_of(make_settings()), states_of(make_settings())
+    )
     summary = run_k6(SCRIPTS / f"{scenario}.js", plan, timeout_seconds=RUN_SECONDS)
     readings = {name: Reading(kind=m.type, values=m.values, held=m.thresholds) for name, m in summary.metrics.items()}
     wanted = plan["options"]["thresholds"]

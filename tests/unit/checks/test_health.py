@@ -127,6 +127,20 @@ def test_an_answer_is_judged_by_status_body_and_release(
     assert (found.passed, found.came) == (passed, came)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "look_at"),
+    [
+        (404, "", "`health.path` of acp:services.acp-ingest: is it the app's?"),
+        (200, '{"state": "OK"}', "`health.field` of acp:services.acp-ingest: is it the app's?"),
+        (500, "", ""),
+        (200, '{"status": "starting"}', ""),
+    ],
+)
+def test_a_question_that_the_app_does_not_know_points_to_the_stack_file(status: int, body: str, look_at: str) -> None:
+    """An app with another path or field is well: what asks it is wrong. Else it is the app's log that says more."""
+    assert judge_answer(probe(), answer_of(status, body, {})).look_at == look_at
+
+
 def test_where_any_release_may_answer_the_header_does_not_count() -> None:
     """Before a rollout the running release is asked, whichever it is."""
     assert judge_answer(probe(release=None), answer_of(200, json.dumps(HEALTHY), {})).passed

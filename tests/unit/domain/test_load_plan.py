@@ -5,12 +5,22 @@ from typing import Any
 
 import pytest
 
-from infra.domain.load_plan import FOLLOW_SECONDS, GRACEFUL_STOP_SECONDS, Addresses, Job, arrivals, chosen, plan_of
+from infra.domain.load_plan import (
+    FOLLOW_SECONDS,
+    GRACEFUL_STOP_SECONDS,
+    Addresses,
+    Job,
+    State,
+    arrivals,
+    chosen,
+    plan_of,
+)
 from infra.domain.load_work import MIXED, WORK
 from infra.settings.load_profiles import USUAL_PROFILES, Profile
 
 RELEASE = "v1.4.2-1a2b3c4d"
 ADDRESSES = Addresses(services={"ingest": ["http://h1:8000"], "agents": ["http://h1:8001"]}, hosts={}, host_header=None)
+STATES = {"ingest": [State(name="health", path="/healthz", field="state", equals="OK")], "agents": []}
 BODY = {"request_type": "analysis", "requirements": ["{text}"]}
 JOB = Job(body=BODY, answered={"completed", "awaiting_answers"}, failed={"failed", "error"}, within_seconds=20)
 
@@ -23,7 +33,7 @@ def profile(**changes: Any) -> Profile:
 
 def plan(made: Profile, scenario: str = MIXED, job: Job = JOB) -> dict[str, Any]:
     """Return the plan of a run."""
-    return plan_of(made, chosen(made, scenario), ADDRESSES, RELEASE, job)
+    return plan_of(made, chosen(made, scenario), ADDRESSES, RELEASE, job, STATES)
 
 
 def test_a_plan_says_all_that_k6_does() -> None:
@@ -58,6 +68,7 @@ def test_a_plan_says_all_that_k6_does() -> None:
         },
         "addresses": {"ingest": ["http://h1:8000"], "agents": ["http://h1:8001"]},
         "host_header": None,
+        "states": {"ingest": [{"name": "health", "path": "/healthz", "field": "state", "equals": "OK"}], "agents": []},
         "release": RELEASE,
         "timeout_seconds": 40,
         "job": {

@@ -76,6 +76,41 @@ def test_what_is_in_the_file_may_be_asked_for() -> None:
     check_compose(make_settings(), document, None)
 
 
+def test_a_volume_that_no_host_has_is_refused() -> None:
+    """A name that is not of `acp:core.volumes` would be missed on the host only; without `core` nobody knows them."""
+    document = template()
+    document["volumes"] = {"cache": {"external": True, "name": "acp-local-cache"}}
+    made = make_settings(core={"volumes": ["postgres", "redis", "cache"]})
+    check_compose(made, document, None)
+    with pytest.raises(
+        GateError, match=r"1 breach of .*\n.* volumes.cache: no host has acp-local-cache; add it to acp:"
+    ):
+        check_compose(make_settings(core={}), document, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://ingest:8000", "http://ann@ingest/api", "redis://:x@ingest", "http://ingest"]
+)
+def test_an_address_that_other_releases_answer_too_is_refused(address: str) -> None:
+    """On the stack's networks the name of a service means it in every release that runs; the value is not shown."""
+    document = template()
+    document["services"]["agents"]["environment"]["KNOWLEDGE"] = address
+    (found,) = breaches(document)
+    assert found.startswith("services.agents.environment.KNOWLEDGE: ingest is answered by the releases beside this one")
+    assert found.endswith("write @PROJECT@-ingest, which services.ingest.networks.front.aliases has to name")
+    assert address not in found
+
+
+@pytest.mark.parametrize(
+    "address", ["http://@PROJECT@-ingest:8000", "http://ingest.example.com", "http://localhost/ingest"]
+)
+def test_an_address_of_this_release_or_from_elsewhere_is_accepted(address: str) -> None:
+    """The release's own alias, and a host that only begins with the name of a service."""
+    document = template()
+    document["services"]["agents"]["environment"]["KNOWLEDGE"] = address
+    check_compose(make_settings(), document, None)
+
+
 def test_reserved_devices_are_refused_as_devices_are() -> None:
     """Another way to ask for a device of the host changes nothing."""
     document = template()

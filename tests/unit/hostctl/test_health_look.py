@@ -115,6 +115,17 @@ def test_a_web_container_whose_health_check_fails_is_not_ready() -> None:
     assert error.details["logs"]
 
 
+def test_a_web_container_that_does_not_answer_is_named_with_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong port or path of the stack file is seen in the error."""
+    monkeypatch.setattr(readiness, "probe", lambda *_: "no answer: refused")
+    engine = CheckingEngine(health="healthy")
+    engine.all[WEB] = made(WEB)
+    error = failure(engine, FakeClock(), release())
+    assert error.message == (
+        f"{WEB} was not ready within 10 seconds: GET /health/ready at port 8000: no answer: refused"
+    )
+
+
 @pytest.mark.timeout(20)
 def test_a_web_container_that_starts_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its health check would fail, and take the processor from what has to answer."""

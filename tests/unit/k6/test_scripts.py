@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.adapters.k6 import run_k6
-from infra.checks.load import SCRIPTS, job_of
+from infra.checks.load import SCRIPTS, job_of, states_of
 from infra.domain.load_plan import Addresses, chosen, plan_of
 from infra.domain.load_report import Reading, missed, unmeasured
 from infra.settings.load_profiles import Profile
 from tests.support.fake_app import RELEASE, FakeApp, served
-from tests.support.settings import make_settings
+from tests.support.settings import make_settings, services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,12 +30,15 @@ class OtherApp(FakeApp):
     results: tuple[int, Any] = (200, {"summary": "it says so"})
     pages: tuple[str, ...] = ()
     bodies: list[Any] = field(default_factory=list)
+    states: dict[str, Any] = field(default_factory=dict)
 
     def answer(self, service: str, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Return status and body of one request; a job is known by an id of its own, and refused without its fields."""
         self.asked.append(f"{method} {path}")
         if path.startswith(self.pages) and method != "DELETE":
             return 200, PAGE
+        if path in self.states:
+            return 200, self.states[path]
         if service != "acp-agents" or not path.startswith("/api/v1/jobs"):
             return super(OtherApp, self).answer(service, method, path, body)
         if method == "POST":
@@ -46,17 +49,17 @@ class OtherApp(FakeApp):
         return self.results if path.endswith("/results") else (200, {"id": 7, "status": self.status})
 
 
-def run(app: FakeApp, scenario: str, *, scripts: Path = SCRIPTS) -> list[str]:
+def run(app: FakeApp, scenario: str, *, scripts: Path = SCRIPTS, **asked: Any) -> list[str]:
     """Put an app under an arrival or two of a scenario and return what was missed and each check that did not hold."""
     limits = {"smoke": "paste", "ingest": "paste", "search": "search", "agents": "start_job"}
     # The app is a thread of these tests: only how it answers counts, not how fast.
     load = {"rate": 1, "max_p95_ms": {limits[scenario]: 30000}}
     profile = Profile.model_validate({"duration_seconds": 1, "scenarios": {scenario: load}})
-    settings = make_settings(checks={"smoke": {"job": OWN_JOB}})
+    settings = make_settings(checks={"smoke": {"job": OWN_JOB}}, services=services(**asked))
     with served(app) as ports:
         urls = {kind: [f"http://127.0.0.1:{ports[f'acp-{kind}']}"] for kind in ("ingest", "agents")}
         addresses = Addresses(services=urls, hosts={}, host_header=None)
-        plan = plan_of(profile, chosen(profile, scenario), addresses, RELEASE, job_of(settings))
+        plan = plan_of(profile, chosen(profile, scenario), addresses, RELEASE, job_of(settings), states_of(settings))
         summary = run_k6(scripts / f"{scenario}.js", plan, timeout_seconds=RUN_SECONDS)
     readings = {name: Reading(kind=m.type, values=m.values, held=m.thresholds) for name, m in summary.metrics.items()}
     wanted = plan["options"]["thresholds"]
@@ -81,6 +84,18 @@ def test_the_smoke_scenario_asks_about_what_it_pasted() -> None:
     assert run(app, "smoke") == []
     asked = {point for body in app.bodies for point in body["requirements"]["points"]}
     assert asked == {f"Read this: {text}" for text in app.documents.values()}
+
+
+def test_the_smoke_scenario_asks_as_the_stack_does() -> None:
+    """Paths, fields and values of health and readiness are the app's, also a value that is none of text."""
+    app = OtherApp(states={"/healthz": {"state": {"code": "OK"}}, "/up": {"up": True}})
+    asked: dict[str, Any] = {
+        "health": {"path": "/healthz", "field": "state.code", "equals": "OK"},
+        "readiness": {"path": "/up", "field": "up", "equals": "true"},
+    }
+    assert run(app, "smoke", **asked) == []
+    app.states["/up"] = {"up": None}
+    assert "ready: says true" in run(app, "smoke", **asked)
 
 
 @pytest.mark.parametrize("results", [(404, {"detail": "not completed"}), (202, {"questions": ["Which quarter?"]})])
