@@ -3,8 +3,36 @@
 from __future__ import annotations
 
 import re
+import socket
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from infra.errors import ImageMissingError, RegistryError
+
+SILENT_SECONDS = 10.0
+"""So long a registry may take to accept a connection; the Docker provider waits half a minute, and that twice."""
+HTTPS_PORT = 443
+
+
+def refuse_silent(server: str) -> None:
+    """Raise `RegistryError` where nobody accepts a connection in time; what else is wrong, who logs in will hear.
+
+    Behind a proxy nobody here can tell.
+    """
+    address = urlsplit(f"//{server}")
+    host = address.hostname or server
+    if getproxies().get("https") and not proxy_bypass(host):
+        return
+    try:
+        socket.create_connection((host, address.port or HTTPS_PORT), timeout=SILENT_SECONDS).close()
+    except TimeoutError:
+        raise RegistryError(
+            f"the registry did not answer in {SILENT_SECONDS:g} s",
+            where=server,
+            mend="is it up and reachable from here? Nothing was changed",
+        ) from None
+    except OSError:
+        return
 
 
 def image_error(reference: str, text: str) -> RegistryError:

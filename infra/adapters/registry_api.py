@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
-SILENT_SECONDS = 10.0
-"""So long a registry may take to accept a connection; the Docker provider waits half a minute, and that twice."""
 PAGE = 1000
 MANIFESTS = (
     "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -39,21 +37,6 @@ def trust(ca_file: str | None) -> ssl.SSLContext:
         except OSError as error:
             raise SettingsError("the registry's CA", [f"registry.ca_file: {ca_file}: {error.strerror}"]) from None
     return context
-
-
-def refuse_silent(server: str, *, transport: httpx.BaseTransport | None = None) -> None:
-    """Raise `RegistryError` where nobody accepts a connection in time; what else is wrong, who logs in will hear."""
-    try:
-        with httpx.Client(timeout=SILENT_SECONDS, transport=transport) as client:
-            client.get(f"https://{server}/v2/")
-    except httpx.ConnectTimeout:
-        raise RegistryError(
-            f"the registry did not answer in {SILENT_SECONDS:g} s",
-            where=server,
-            mend="is it up and reachable from here? Nothing was changed",
-        ) from None
-    except httpx.HTTPError:
-        return
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,8 +10,7 @@ import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
 from infra.adapters.image_tags import VERSION_LABEL
-from infra.adapters.registry import image_error
-from infra.adapters.registry_api import refuse_silent
+from infra.adapters.registry import image_error, refuse_silent
 from infra.components.build_failure import build_hook
 from infra.domain.release import ImageRef
 from infra.errors import ImageMissingError

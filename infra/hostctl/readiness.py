@@ -31,7 +31,7 @@ WARM_RETRY_SECONDS = 0.1
 WORKER_SECONDS = 1.0
 WORKER_INTERVAL_SECONDS = 0.25
 LOG_LINES = 25
-LONGEST_REASON = 220
+LONGEST_REASON = 280
 """Characters of an answer that are quoted, once every secret in it is masked."""
 
 

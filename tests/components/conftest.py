@@ -8,6 +8,7 @@ import pytest
 
 from infra import host_plan, program, sources
 from infra.adapters.git import Sources
+from infra.components import images
 from infra.components.dynamic import KEYS
 from infra.components.record import RecordProvider
 from infra.domain.text_form import to_text
@@ -110,6 +111,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host_plan, "build_zipapp", lambda _folder: zipapp)
         patch.setattr(sources, "describe_sources", lambda _root, _paths: Sources(version="v1.4.2", commit="c" * 40))
+        patch.setattr(images, "refuse_silent", lambda _server: None)  # its registry is the recording engine
         yield Stack(root=root, settings=_settings(root))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from infra.adapters.registry_api import RegistryApi, refuse_silent
+from infra.adapters.registry_api import RegistryApi
 from infra.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -36,23 +36,6 @@ def test_a_connection_that_fails_is_no_answer() -> None:
     assert not api(fail).answers()
     with pytest.raises(RegistryError, match="did not answer: ConnectError"):
         api(fail).has("acp/a", DIGEST)
-
-
-def raising(error: httpx.TransportError) -> httpx.MockTransport:
-    """Return a transport on which every request fails."""
-
-    def fail(_request: httpx.Request) -> httpx.Response:
-        raise error
-
-    return httpx.MockTransport(fail)
-
-
-def test_only_silence_is_refused_early() -> None:
-    """A refused connection, a certificate and a login are the provider's to judge, who knows the CA and the login."""
-    with pytest.raises(RegistryError, match="did not answer in 10 s"):
-        refuse_silent("registry.test", transport=raising(httpx.ConnectTimeout("late")))
-    refuse_silent("registry.test", transport=raising(httpx.ConnectError("certificate verify failed")))
-    refuse_silent("registry.test", transport=httpx.MockTransport(lambda _: httpx.Response(401)))
 
 
 def test_digests_and_tags_are_asked_for_with_the_login() -> None:
