@@ -42,17 +42,17 @@ class Canary:
         What looks slow is watched once more: caches that are still cold, and chance, are gone then. Nobody loses a
         request by it. Raises `CheckError` for stopping.
         """
-        slow: dict[str, Judgement] = {}
+        were_slow: set[str] = set()
         reasons: list[str] = []
         while True:
-            found, now_slow = self._watch_step(weight)
+            found, slow = self._watch_step(weight)
             reasons += found
-            if again := [judgement for service, judgement in now_slow.items() if service in slow]:
+            if again := [judgement for service, judgement in slow.items() if service in were_slow]:
                 raise CheckError(f"canary: {again[0].reason}, twice", mend=MEND)
-            if not now_slow:
+            if not slow:
                 return reasons
-            slow |= now_slow
-            reasons += [f"{judgement.reason}: watching it again" for judgement in now_slow.values()]
+            were_slow |= slow.keys()
+            reasons += [f"{judgement.reason}: watching it again" for judgement in slow.values()]
 
     def _watch_step(self, weight: int) -> tuple[list[str], dict[str, Judgement]]:
         """Watch for the time of a step; return why its services are good, and the verdicts on those that are slow."""

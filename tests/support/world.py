@@ -19,7 +19,7 @@ import yaml
 
 from infra.adapters.process import run
 from infra.lab.docker import docker
-from infra.lab.folder import LabFolder
+from infra.lab.folder import LabFolder, read_memory
 from infra.lab.hosts import volumes
 from infra.lab.machine import Machine, machines
 from infra.settings import Settings, load_stack_file
@@ -172,8 +172,10 @@ class World:
 
         Where the lab has more than `hosts`, it starts over: no update could empty the machines that are taken out.
         """
-        if hosts and len(self._hosts_in_lab()) > hosts:
+        memory = read_memory(self.lab)
+        if hosts and memory and memory.hosts > hosts:
             self.start_over(hosts=hosts)
+            return self
         self.refresh()
         self.lab_up(hosts)
         self.unlock()
@@ -213,12 +215,6 @@ class World:
         inventory = json.loads(self.lab.inventory_file.read_text(encoding="utf-8"))
         inventory["hosts"] = inventory["hosts"][:keep]
         self.lab.inventory_file.write_text(json.dumps(inventory), encoding="utf-8")
-
-    def _hosts_in_lab(self) -> list[str]:
-        """Return the names of the hosts that the lab was last brought up with."""
-        if not self.lab.inventory_file.exists():
-            return []
-        return [host["name"] for host in json.loads(self.lab.inventory_file.read_text(encoding="utf-8"))["hosts"]]
 
     def start_over(self, *, hosts: int | None = None) -> None:
         """Make the hosts new and forget every release: what stays are images that were built and the registry."""
