@@ -17,6 +17,7 @@ from infra.adapters.checkpoint_read import until_whole
 from infra.adapters.ci import ci_run_id
 from infra.adapters.origin import read_origin
 from infra.adapters.packed_history import with_history
+from infra.components.host_agent import HOST_AGENT
 from infra.domain.change import describe_change, summarise
 from infra.domain.ledger import settings_services
 from infra.domain.numbers import whole_numbers
@@ -40,20 +41,25 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """What the stack recorded at its last successful release; on a new stack no entry and a new fingerprint key."""
+    """What the stack recorded at its last successful release; on a new stack no entry and a new fingerprint key.
+
+    `is_deployed` says whether any host has it: the outputs outlive `pulumi destroy` where a volume is protected.
+    """
 
     entry: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     fingerprint_key: str = field(repr=False)
+    is_deployed: bool = True
 
     @classmethod
-    def of(cls, outputs: Mapping[str, Any]) -> Earlier:
+    def of(cls, outputs: Mapping[str, Any], *, is_deployed: bool = True) -> Earlier:
         """Return the record in a stack's outputs."""
         key = outputs.get("fingerprint_key") or random.token_hex(KEY_BYTES)
         return cls(
             entry=whole_numbers(outputs.get("release_entry") or {}),
             history=outputs.get("history") or [],
             fingerprint_key=key,
+            is_deployed=is_deployed,
         )
 
     def find(self, release: str) -> Mapping[str, Any] | None:
@@ -67,7 +73,9 @@ def read_earlier() -> Earlier:
 
     It is the read behind a StackReference, made before anything is declared.
     """
-    return Earlier.of(_outputs_of(pulumi.get_stack()))
+    stack = pulumi.get_stack()
+    outputs = _outputs_of(stack)
+    return Earlier.of(outputs, is_deployed=bool(outputs) and _has_hosts(stack))
 
 
 def read_promoted(settings: Settings) -> list[Mapping[str, Any]]:
@@ -81,6 +89,13 @@ def _outputs_of(stack: str) -> dict[str, Any]:
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value or {}
     return with_history(found.get("outputs") or {})
+
+
+def _has_hosts(stack: str) -> bool:
+    """Return whether the agent of any host is among the resources of a stack."""
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
+    return any(f"::{HOST_AGENT}::" in urn for urn in found.get("outputs") or {})
 
 
 def utc_now() -> str:
@@ -173,11 +188,12 @@ def run_id_of(
 ) -> pulumi.Output[str]:
     """Return the recorded run id while the wanted release is recorded for all `hosts`, else a fresh one.
 
-    `hosts` are keys by host name. A host that is new in the stack gets the release by a run over the whole group. An
-    update that `goes_back` is always a run of its own: to the recorded release it goes from what is in no record.
+    `hosts` are keys by host name. A host that is new in the stack gets the release by a run over the whole group, and
+    so do all after a `pulumi destroy`. An update that `goes_back` is always a run of its own: to the recorded release
+    it goes from what is in no record.
     """
     recorded = earlier.entry
-    stays = not goes_back and hosts.items() <= (recorded.get("hosts") or {}).items()
+    stays = not goes_back and earlier.is_deployed and hosts.items() <= (recorded.get("hosts") or {}).items()
     return release.apply(
         lambda known: str(recorded["run_id"]) if stays and recorded.get("release") == known.id else fresh
     )

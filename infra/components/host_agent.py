@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from infra.settings.model import Host
 
+HOST_AGENT = "acp:hosts:HostAgent"
+"""The type of a host's agent, as the state names it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostAgentArgs:
@@ -40,7 +43,7 @@ class HostAgent(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HostAgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the installation in order: agent, edge, core."""
-        super().__init__("acp:hosts:HostAgent", name, None, opts)
+        super().__init__(HOST_AGENT, name, None, opts)
         _uninstaller(name, args, pulumi.ResourceOptions(parent=self))
         remote_path = f".acp-hostctl-{args.hostctl_version}.pyz"
         copy = remote.CopyToRemote(

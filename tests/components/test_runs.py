@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.pulumi_engine import Recording
 
 LOOK_UP = "docker:index/getRegistryImage:getRegistryImage"
+RECORD = {"pulumi:pulumi:readStackOutputs", "pulumi:pulumi:readStackResourceOutputs"}
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +53,10 @@ class TestPreview:
             "environment LOG_LEVEL INFO → DEBUG",
         ]
 
-    def test_it_asks_the_registry_only(self, stack: Stack) -> None:
+    def test_it_asks_the_registry_only(self, stack: Stack, recording: Recording) -> None:
         """Apart from its own record and pinned tags, a preview asks nobody."""
-        assert {token for token, _ in stack.declare(preview=True).invokes} == {
-            "pulumi:pulumi:readStackOutputs",
-            LOOK_UP,
-        }
+        invokes = stack.declare(preview=True, stack_outputs=stack_outputs_of(recording)).invokes
+        assert {token for token, _ in invokes} == {*RECORD, LOOK_UP}
 
 
 class TestAgain:
@@ -103,6 +102,13 @@ class TestAgain:
         assert second.named("rollout").inputs["run_id"] == "run-1"
         assert {"preflight", "rollout", "record", "h1-candidate-start", "h2-candidate-start"} <= changed
         assert not [name for name in changed if "agent" in name.replace("acp-agents", "") or "data" in name]
+
+    def test_the_same_release_after_a_destroy_is_a_run_of_its_own(self, stack: Stack, recording: Recording) -> None:
+        """The outputs outlive the hosts where a volume is protected; what is released then is anchored anew."""
+        volume = next(urn for urn in recording.resources if "docker:index/volume:Volume" in urn)
+        second = stack.declare(stack_outputs=stack_outputs_of(recording), left=[volume])
+        assert second.exports["release"].value == recording.exports["release"].value
+        assert second.named("rollout").inputs["run_id"] == "run-1"
 
     def test_a_rotated_secret_is_another_release(self, stack: Stack, recording: Recording) -> None:
         """A new value of a secret gives a new release, said without the value."""
@@ -180,7 +186,7 @@ class TestRollback:
         assert recording.exports["images"].value == wanted["images"]
         assert from_text(recording.named("rollout").inputs["spec"]) == wanted["spec"]
         assert recording.of_type("docker-build:index:Image") == []
-        assert {token for token, _ in recording.invokes} == {"pulumi:pulumi:readStackOutputs"}
+        assert {token for token, _ in recording.invokes} == RECORD
 
     def test_it_is_a_run_of_its_own(self, stack: Stack, outputs: dict[str, Any]) -> None:
         """Going back verifies again: the run id is new, although the release is an old one."""

@@ -12,7 +12,7 @@ from pulumi.runtime.stack import run_pulumi_func
 from pulumi.runtime.sync_await import _sync_await
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pulumi
 
@@ -20,6 +20,7 @@ PROJECT = "analyst-copilot"
 STACK = "local"
 ORGANIZATION = "organization"
 STACK_URN_PREFIX = f"urn:pulumi:{STACK}::{PROJECT}::"
+AGENT = f"{STACK_URN_PREFIX}acp:hosts:HostAgent::h1-agent"
 UNKNOWN = rpc.UNKNOWN
 SECRET_MARK = {rpc._special_sig_key: rpc._special_secret_sig}
 
@@ -99,13 +100,15 @@ class RecordingEngine(mocks.MockMonitor):
         outputs_of: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]],
         stack_outputs: Mapping[str, Any],
         *,
+        left: Sequence[str],
         preview: bool,
     ) -> None:
-        """Prepare a run over a stack with these outputs of its last update."""
+        """Prepare a run over a stack with these outputs of its last update, and the URNs that are `left` of it."""
         super().__init__(_NoMocks())
         self._outputs_of = outputs_of
         self._stack_outputs = stack_outputs
         self._preview = preview
+        self._left = left
         self.recording = Recording()
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -149,6 +152,8 @@ class RecordingEngine(mocks.MockMonitor):
         self.recording.invokes.append((request.tok, arguments))
         if request.tok == "pulumi:pulumi:readStackOutputs":
             answer = {"name": arguments["name"], "outputs": dict(self._stack_outputs), "secretOutputNames": []}
+        elif request.tok == "pulumi:pulumi:readStackResourceOutputs":
+            answer = {"name": arguments["stackName"], "outputs": {urn: {} for urn in self._left}}
         else:
             answer = self._outputs_of[request.tok](arguments)
             if "failure" in answer:
@@ -174,10 +179,14 @@ def run_program(
     outputs_of: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]],
     *,
     stack_outputs: Mapping[str, Any] | None = None,
+    left: Sequence[str] = (AGENT,),
     preview: bool = False,
 ) -> Recording:
-    """Run `program` as `pulumi up` (or `preview`) would, and return what it registered, exported and said."""
-    engine = RecordingEngine(outputs_of, stack_outputs or {}, preview=preview)
+    """Run `program` as `pulumi up` (or `preview`) would, and return what it registered, exported and said.
+
+    `stack_outputs` are those of the last update, `left` the URNs that are still in the state since then.
+    """
+    engine = RecordingEngine(outputs_of, stack_outputs or {}, left=left, preview=preview)
     logger = logging.getLogger("tests.support.pulumi_engine")
     logger.setLevel(logging.INFO)
     logger.handlers = [_Lines(engine.recording.log)]
