@@ -12,6 +12,7 @@ import pulumi_docker_build as docker_build
 from infra.adapters.image_tags import VERSION_LABEL
 from infra.adapters.registry import image_error, refuse_silent
 from infra.components.build_failure import build_hook
+from infra.domain.build_definition import DEFINITION_LABEL, definition_of
 from infra.domain.release import ImageRef
 from infra.errors import ImageMissingError
 
@@ -51,7 +52,11 @@ class ReleaseImage(pulumi.ComponentResource):
             dockerfile=docker_build.DockerfileArgs(location=str(args.root / args.image.dockerfile)),
             build_args=args.image.build_args,
             target=args.image.target,
-            labels={VERSION_LABEL: args.version, "org.opencontainers.image.revision": args.commit},
+            labels={
+                VERSION_LABEL: args.version,
+                "org.opencontainers.image.revision": args.commit,
+                DEFINITION_LABEL: definition_of(args.image),
+            },
             platforms=[docker_build.Platform.LINUX_AMD64],
             tags=[tag],
             push=True,

@@ -5,10 +5,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from infra.adapters.ssh import ssh_options
+from infra.domain.build_definition import definition_of
 from infra.settings.model import SECRET_NAMES
 from tests.components.conftest import DEPLOY_KEY, DEPLOY_PUBLIC_KEY, SECRETS, SETUP_KEY
 from tests.support.pulumi_engine import Recording, Secret, in_clear, unmarked
-from tests.support.settings import HOST_KEY
+from tests.support.settings import HOST_KEY, make_settings
 
 if TYPE_CHECKING:
     import pytest
@@ -164,6 +165,7 @@ class TestImages:
         assert image["labels"] == {
             "org.opencontainers.image.version": "v1.4.2",
             "org.opencontainers.image.revision": "c" * 40,
+            "acp.build.definition": definition_of(make_settings().images["acp-ingest"]),
         }
         assert "cacheFrom" not in image
 

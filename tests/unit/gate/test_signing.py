@@ -11,6 +11,7 @@ from infra.adapters.cosign import Problem
 from infra.checks import clearance, reuse
 from infra.checks.clearance import PROVENANCE_KIND, SBOM_KIND, sign_images
 from infra.checks.reuse import why_not_reused
+from infra.domain.build_definition import DEFINITION_LABEL, definition_of
 from infra.domain.release import ImageRef
 from infra.errors import GateError
 from infra.settings.secrets import SecretValues
@@ -134,10 +135,30 @@ def test_an_image_of_which_nobody_can_say_is_not_replaced(monkeypatch: pytest.Mo
         why_not_reused(signing_stack(), "x", image)
 
 
-def test_a_stack_without_signatures_takes_what_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody signs there is nobody to ask."""
+@pytest.mark.parametrize(
+    ("labelled_as", "is_reused"),
+    [
+        pytest.param({}, True, id="the same build"),
+        pytest.param({"sources": ("compose",)}, True, id="a version by other sources"),
+        pytest.param({"build_args": {"PYTHON": "3.13"}}, False, id="other build arguments"),
+        pytest.param({"target": "slim"}, False, id="another stage"),
+        pytest.param({"context": "elsewhere"}, False, id="another context"),
+        pytest.param(None, True, id="from before there was a label"),
+    ],
+)
+def test_without_signatures_the_image_says_whether_it_was_built_so(
+    monkeypatch: pytest.MonkeyPatch, labelled_as: dict[str, Any] | None, *, is_reused: bool
+) -> None:
+    """Where nobody signs there is nobody to ask; but the sources' version tells nothing of how they were built."""
+    settings = make_settings()
+    labels = {}
+    if labelled_as is not None:
+        labels[DEFINITION_LABEL] = definition_of(settings.images["acp-ingest"].model_copy(update=labelled_as))
     monkeypatch.setattr(reuse, "Cosign", lambda **_: pytest.fail("cosign was asked"))
-    assert why_not_reused(make_settings(), "x", ImageRef.from_pinned("a", "v2", IMAGES["acp-ingest"])) == ""
+    monkeypatch.setattr(reuse, "ImageTags", lambda **_: FakeTags(labels))
+    why = why_not_reused(settings, "x", ImageRef.from_pinned("acp-ingest", "v2", IMAGES["acp-ingest"]))
+    assert ("build_args in the stack file were others" in why) is not is_reused
+    assert bool(why) is not is_reused
 
 
 @dataclass(frozen=True)
