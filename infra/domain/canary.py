@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What one release of one service did in a window; `waiting` requests had no answer when it ended."""
+    """What one release of one service did in a window; `waiting` requests had no answer when it ended.
+
+    `refusals` are answers with a status of 400 to 499.
+    """
 
     requests: int
     failures: int
     mean_ms: float
     waiting: int = 0
+    refusals: int = 0
 
     @property
     def attempts(self) -> int:
@@ -55,6 +59,10 @@ class Sample:
     def error_rate(self) -> float:
         """Return failures per attempt, 0 when there was none."""
         return self.failures / self.attempts if self.attempts else 0.0
+
+    def refusing(self) -> Sample:
+        """Return the same with the refusals as its failures."""
+        return replace(self, failures=self.refusals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +107,16 @@ class Thresholds:
     min_requests: int
     max_error_rate_increase: float
     max_latency_ratio: float
+    max_refusal_rate_increase: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict with its reason in words."""
+    """A verdict with its reason in words, and what to do where it is bad."""
 
     verdict: Verdict
     reason: str
+    mend: str = "mend the candidate"
 
 
 def sample(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sample:
@@ -116,6 +126,7 @@ def sample(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sample:
         failures=int(after.get("failures", 0)) - int(before.get("failures", 0)),
         mean_ms=float(after.get("time_ms_average") or 0),
         waiting=int(after.get("sessions") or 0),
+        refusals=int(after.get("http_4xx", 0)) - int(before.get("http_4xx", 0)),
     )
 
 
@@ -127,13 +138,14 @@ def merge(samples: list[Sample]) -> Sample:
         failures=sum(s.failures for s in samples),
         mean_ms=sum(s.mean_ms * s.requests for s in samples) / requests if requests else 0.0,
         waiting=sum(s.waiting for s in samples),
+        refusals=sum(s.refusals for s in samples),
     )
 
 
 def judge(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement:
-    """Return the verdict on a service but for its times; failures are judged even when there is too little to pass."""
-    if failing := judge_failures(service, candidate, current, thresholds):
-        return failing
+    """Return the verdict on a service but for its times; answers are judged even when there is too little to pass."""
+    if bad := judge_answers(service, candidate, current, thresholds):
+        return bad
     if candidate.requests < thresholds.min_requests:
         asked = f"{candidate.requests} requests on the candidate"
         return Judgement(
@@ -141,6 +153,13 @@ def judge(service: str, candidate: Sample, current: Sample, thresholds: Threshol
         )
     done = f"{candidate.requests} requests, {candidate.failures} failed, {candidate.mean_ms:.0f} ms on average"
     return Judgement(verdict=Verdict.GOOD, reason=f"{service}: {done}")
+
+
+def judge_answers(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement | None:
+    """Return why the candidate is bad when more of its answers failed, or refused, than is allowed, else None."""
+    return judge_failures(service, candidate, current, thresholds) or judge_refusals(
+        service, candidate, current, thresholds
+    )
 
 
 def judge_failures(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement | None:
@@ -158,6 +177,25 @@ def judge_failures(service: str, candidate: Sample, current: Sample, thresholds:
         verdict=Verdict.BAD,
         reason=f"{service}: {candidate.failures} of {candidate.attempts} requests failed on the candidate "
         f"({candidate.error_rate:.1%}, current {current.error_rate:.1%}, allowed {allowed:.1%})",
+    )
+
+
+def judge_refusals(service: str, candidate: Sample, current: Sample, thresholds: Thresholds) -> Judgement | None:
+    """Return why the candidate is bad when it refuses more than is allowed and than chance explains, else None.
+
+    What an app refuses is mostly its clients' fault: only beside the current release, which has the same clients, does
+    it say anything about a release.
+    """
+    ours, theirs = candidate.refusing(), current.refusing()
+    allowed = theirs.error_rate + thresholds.max_refusal_rate_increase
+    by_chance = chance(ours.failures, ours.attempts, allowed)
+    if current.attempts < thresholds.min_requests or by_chance > CHANCE or chance_alike(ours, theirs) > EQUAL_CHANCE:
+        return None
+    return Judgement(
+        verdict=Verdict.BAD,
+        reason=f"{service}: the candidate refused {candidate.refusals} of {candidate.attempts} requests with a status "
+        f"of 400 to 499 ({ours.error_rate:.1%}, current {theirs.error_rate:.1%}, allowed {allowed:.1%})",
+        mend="mend the candidate; where it is meant to refuse them, `rollout.canary.max_refusal_rate_increase: 1`",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from infra.domain.canary import Judgement, Verdict, judge, judge_failures, judge_times
+from infra.domain.canary import Judgement, Verdict, judge, judge_answers, judge_times
 from infra.errors import CheckError
 from infra.rollout import standstill
 from infra.rollout.counters import Counters
@@ -21,11 +21,11 @@ RENEW_TIMEOUT_SECONDS = 20.0
 PATIENCE = 3
 """So many times as often as its share asks for is the public address asked for a candidate's answers."""
 
-MEND = "the release before serves; mend the candidate"
+MEND = "the release before serves; {}"
 
 
 class Canary:
-    """One canary: each step is judged by itself, and its failures also by all steps up to it."""
+    """One canary: each step is judged by itself, and its answers also by all steps up to it."""
 
     def __init__(self, context: RolloutContext, current: str, heartbeat: Heartbeat) -> None:
         """Prepare to judge `context.release` against the release `current`."""
@@ -48,7 +48,7 @@ class Canary:
             found, slow = self._watch_step(weight)
             reasons += found
             if again := [judgement for service, judgement in slow.items() if service in were_slow]:
-                raise CheckError(f"canary: {again[0].reason}, twice", mend=MEND)
+                raise CheckError(f"canary: {again[0].reason}, twice", mend=MEND.format(again[0].mend))
             if not slow:
                 return reasons
             were_slow |= slow.keys()
@@ -70,7 +70,7 @@ class Canary:
                 seen = readings + self._ask_ourselves(service, before, weight)
                 judgement = self._judge(service, before, seen[-1])
             if judgement.verdict is not Verdict.GOOD:
-                raise CheckError(f"canary: {judgement.reason}", mend=MEND)
+                raise CheckError(f"canary: {judgement.reason}", mend=MEND.format(judgement.mend))
             if slower := judge_times(service, *self._counters.times(service, seen), self._thresholds):
                 slow[service] = slower
             else:
@@ -78,10 +78,10 @@ class Canary:
         return reasons, slow
 
     def _judge(self, service: str, before: Readings, after: Readings) -> Judgement:
-        """Return the verdict on a step; a few failures in each of several steps add up."""
+        """Return the verdict on a step; a few bad answers in each of several steps add up."""
         found = judge(service, *self._counters.samples(service, before, after), self._thresholds)
         so_far = self._counters.samples(service, self._first or before, after)
-        return judge_failures(service, *so_far, self._thresholds) or found
+        return judge_answers(service, *so_far, self._thresholds) or found
 
     def _watch(self, before: Readings) -> list[Readings]:
         """Return what the counters said, look after look, until the time of a step is over and nobody waits unduly.

@@ -27,6 +27,7 @@ def thresholds_of(settings: Settings) -> Thresholds:
         min_requests=canary.min_requests,
         max_error_rate_increase=canary.max_error_rate_increase,
         max_latency_ratio=canary.max_latency_ratio,
+        max_refusal_rate_increase=canary.max_refusal_rate_increase,
     )
 
 

@@ -25,6 +25,13 @@ class Canary(Model):
         description="Mean time to the first byte of an answer against the current release's; what takes longer, and "
         "is no chance, is watched for another step before it is reverted.",
     )
+    max_refusal_rate_increase: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Share of answers with a status of 400 to 499 above the current release's; 1 where a release is "
+        "meant to refuse what the one before took.",
+    )
     max_failures: int = Field(
         default=5, ge=1, description="Failed unrepeatable requests until the edge itself ejects it."
     )

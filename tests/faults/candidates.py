@@ -25,6 +25,8 @@ KILLED_BEFORE = re.compile(
 """What Pulumi says in every update after one that a row before killed; no user of a failed one would have it."""
 AFTER_SMOKE = "error-after:40"
 """An image that answers the smoke test well, and errors soon after."""
+REFUSES_AFTER_SMOKE = "refuse-after:40"
+"""An image that answers the smoke test well, and refuses all work soon after."""
 SILENT_AFTER_SMOKE = "hang-after:40"
 """An image that answers the smoke test well, and nothing but probes soon after."""
 USED_UP_SECONDS = 1.0
@@ -117,6 +119,11 @@ ROWS = (
         act=_bad_canary(AFTER_SMOKE, "failed on the candidate", "failed too often", "took", "errors"),
         allowed_lost=MAX_FAILURES,
         paste=True,
+    ),
+    Row(
+        name="healthy, then 4xx in canary",
+        expected="reverts, old serves",
+        act=_bad_canary(REFUSES_AFTER_SMOKE, "the candidate refused"),
     ),
     Row(
         name="agents healthy, then 5xx in canary",

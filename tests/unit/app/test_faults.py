@@ -49,23 +49,23 @@ def test_errors_begin_after_the_given_number_of_requests() -> None:
     """`error-after:2` lets two requests through and fails every later one."""
     faults = RequestFaults(parse_fault("error-after:2"))
 
-    async def ask() -> list[bool]:
+    async def ask() -> list[int | None]:
         return [await faults.spoil() for _ in range(4)]
 
-    assert asyncio.run(ask()) == [False, False, True, True]
+    assert asyncio.run(ask()) == [None, None, 500, 500]
 
 
 def test_requests_hang_after_the_given_number() -> None:
     """`hang-after:2` lets two requests through and answers no later one."""
     faults = RequestFaults(parse_fault("hang-after:2"))
 
-    async def ask() -> list[bool]:
+    async def ask() -> list[int | None]:
         answered = [await faults.spoil() for _ in range(2)]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(faults.spoil(), timeout=0.05)
         return answered
 
-    assert asyncio.run(ask()) == [False, False]
+    assert asyncio.run(ask()) == [None, None]
 
 
 def test_a_leak_keeps_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:

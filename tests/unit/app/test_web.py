@@ -96,6 +96,13 @@ def test_a_failing_release_fails_only_work() -> None:
     assert get("/health/live", fault="error-after:2", times=9).status_code == 200
 
 
+def test_a_refusing_release_refuses_only_work() -> None:
+    """With `refuse-after:2` the third piece of work is refused, while probes go on passing."""
+    assert get("/work", fault="refuse-after:2", times=2).status_code == 200
+    assert get("/work", fault="refuse-after:2", times=3).status_code == 403
+    assert get("/health/live", fault="refuse-after:2", times=9).status_code == 200
+
+
 def test_a_request_id_is_passed_on() -> None:
     """The edge's id comes back, so that its log and the app's can be joined; without one there is a new one."""
     assert get("/work", headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"] == "abc-1"

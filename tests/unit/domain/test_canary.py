@@ -26,7 +26,9 @@ from infra.domain.canary import (
     times,
 )
 
-THRESHOLDS = Thresholds(min_requests=50, max_error_rate_increase=0.01, max_latency_ratio=1.5)
+THRESHOLDS = Thresholds(
+    min_requests=50, max_error_rate_increase=0.01, max_latency_ratio=1.5, max_refusal_rate_increase=0.05
+)
 SAMPLES = st.builds(
     Sample,
     requests=st.integers(0, 10_000),
@@ -35,9 +37,9 @@ SAMPLES = st.builds(
 )
 
 
-def seen(requests: int, failures: int = 0, mean_ms: float = 10.0, *, waiting: int = 0) -> Sample:
+def seen(requests: int, failures: int = 0, mean_ms: float = 10.0, *, waiting: int = 0, refusals: int = 0) -> Sample:
     """Return what a release did."""
-    return Sample(requests=requests, failures=failures, mean_ms=mean_ms, waiting=waiting)
+    return Sample(requests=requests, failures=failures, mean_ms=mean_ms, waiting=waiting, refusals=refusals)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,14 @@ def seen(requests: int, failures: int = 0, mean_ms: float = 10.0, *, waiting: in
         pytest.param(seen(10, 1), seen(900), Verdict.INSUFFICIENT, id="one failure of few is no verdict"),
         pytest.param(seen(10, 2), seen(900), Verdict.BAD, id="two failures of few are enough"),
         pytest.param(seen(0, 3), seen(900), Verdict.BAD, id="every attempt redispatched"),
+        pytest.param(seen(100, refusals=9), seen(900), Verdict.GOOD, id="refuses more, as chance may have it"),
+        pytest.param(seen(100, refusals=10), seen(900), Verdict.BAD, id="refuses more than is allowed, and chance is"),
+        pytest.param(seen(100, refusals=30), seen(900, refusals=270), Verdict.GOOD, id="both refuse alike"),
+        pytest.param(seen(100, refusals=60), seen(900, refusals=270), Verdict.BAD, id="refuses twice as often"),
+        pytest.param(seen(100, refusals=100), seen(49), Verdict.GOOD, id="nobody to compare its refusals with"),
+        pytest.param(seen(100, refusals=100), seen(50), Verdict.BAD, id="just enough of current to compare with"),
+        pytest.param(seen(20, refusals=20), seen(900), Verdict.BAD, id="refuses all of a few"),
+        pytest.param(seen(100), seen(900, refusals=900), Verdict.GOOD, id="refuses nothing any more"),
     ],
 )
 def test_verdicts(candidate: Sample, current: Sample, verdict: Verdict) -> None:
@@ -246,6 +256,10 @@ def test_reasons_have_the_figures() -> None:
     assert judge("acp-ingest", seen(7), seen(900), THRESHOLDS).reason == (
         "acp-ingest: 7 requests on the candidate, a verdict needs 50"
     )
+    assert judge("acp-ingest", seen(100, refusals=50), seen(900, refusals=9), THRESHOLDS).reason == (
+        "acp-ingest: the candidate refused 50 of 100 requests with a status of 400 to 499 "
+        "(50.0%, current 1.0%, allowed 6.0%)"
+    )
     slow = judge_times("acp-ingest", took(40, spread_ms=30), took(10), THRESHOLDS)
     assert slow is not None
     assert slow.reason == (
@@ -336,17 +350,17 @@ def test_a_rate_is_between_0_and_1(found: Sample) -> None:
 
 def test_a_sample_is_what_happened_between_two_readings() -> None:
     """Counters are differences; a release that was not there before counts from zero."""
-    before = {"requests": 100, "failures": 3, "time_ms_average": 9}
-    after = {"requests": 160, "failures": 5, "time_ms_average": 12, "sessions": 4}
-    assert sample(before, after) == Sample(requests=60, failures=2, mean_ms=12.0, waiting=4)
-    assert sample({}, after) == Sample(requests=160, failures=5, mean_ms=12.0, waiting=4)
+    before = {"requests": 100, "failures": 3, "time_ms_average": 9, "http_4xx": 6}
+    after = {"requests": 160, "failures": 5, "time_ms_average": 12, "sessions": 4, "http_4xx": 7}
+    assert sample(before, after) == Sample(requests=60, failures=2, mean_ms=12.0, waiting=4, refusals=1)
+    assert sample({}, after) == Sample(requests=160, failures=5, mean_ms=12.0, waiting=4, refusals=7)
     assert sample({}, {}) == Sample(requests=0, failures=0, mean_ms=0.0)
 
 
 def test_hosts_are_merged_by_their_requests() -> None:
     """A busy host weighs more in the mean latency than an idle one."""
-    both = merge([seen(90, 1, 10, waiting=1), seen(10, 2, 110, waiting=3)])
-    assert both == Sample(requests=100, failures=3, mean_ms=20.0, waiting=4)
+    both = merge([seen(90, 1, 10, waiting=1, refusals=5), seen(10, 2, 110, waiting=3, refusals=6)])
+    assert both == Sample(requests=100, failures=3, mean_ms=20.0, waiting=4, refusals=11)
     assert merge([]) == Sample(requests=0, failures=0, mean_ms=0.0)
 
 

@@ -60,8 +60,8 @@ class ReleaseMiddleware:
 
         metrics.IN_PROGRESS.labels(self._settings.service).inc()
         try:
-            if is_work and await self._faults.spoil():
-                await _send_fault(stamped_send)
+            if is_work and (spoilt := await self._faults.spoil()):
+                await _send_fault(stamped_send, spoilt)
             else:
                 await self._app(scope, receive, stamped_send)
         except asyncio.CancelledError:
@@ -100,8 +100,8 @@ def _request_id(scope: Scope) -> str:
     return uuid.uuid4().hex
 
 
-async def _send_fault(send: Send) -> None:
+async def _send_fault(send: Send, status: int) -> None:
     body = b'{"detail": "this release fails on purpose"}'
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

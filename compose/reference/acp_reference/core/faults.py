@@ -16,6 +16,7 @@ _DEFAULT_AMOUNTS: Final[dict[str, float | None]] = {
     "oom": 0.0,
     "slow": 400.0,
     "error-after": 0.0,
+    "refuse-after": 0.0,
     "hang-after": 0.0,
     "leak": 1.0,
 }

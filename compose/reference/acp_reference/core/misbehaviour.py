@@ -20,6 +20,7 @@ _LIMIT_FILES: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/m
 _BIGGEST_LIMIT_BYTES: Final = 16 * 1024 * _MEGABYTE
 _OOM_STEP_MEGABYTES: Final = 8
 _CRASH_AFTER_SECONDS: Final = 0.5
+_STATUSES: Final = {"error-after": 500, "refuse-after": 403}
 
 
 class RequestFaults:
@@ -31,8 +32,8 @@ class RequestFaults:
         self._seen = 0
         self._hoard: list[bytearray] = []
 
-    async def spoil(self) -> bool:
-        """Spoil one request: delay it, for ever or not, leak memory, or give True when it must end in an error."""
+    async def spoil(self) -> int | None:
+        """Spoil one request: delay it, for ever or not, leak memory, or give the status that it must end with."""
         self._seen += 1
         if self._fault.is_kind("slow"):
             await asyncio.sleep(self._fault.amount / 1000)
@@ -40,7 +41,7 @@ class RequestFaults:
             self._leak(int(self._fault.amount * _MEGABYTE))
         elif self._fault.is_kind("hang-after") and self._seen > self._fault.amount:
             await asyncio.Event().wait()
-        return self._fault.is_kind("error-after") and self._seen > self._fault.amount
+        return _STATUSES.get(self._fault.kind) if self._seen > self._fault.amount else None
 
     def _leak(self, size_bytes: int) -> None:
         limit_bytes = memory_limit_bytes()
