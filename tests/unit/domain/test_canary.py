@@ -75,6 +75,7 @@ def seen(requests: int, failures: int = 0, mean_ms: float = 10.0, *, waiting: in
         pytest.param(seen(100, refusals=9), seen(900), Verdict.GOOD, id="refuses more, as chance may have it"),
         pytest.param(seen(100, refusals=10), seen(900), Verdict.BAD, id="refuses more than is allowed, and chance is"),
         pytest.param(seen(100, refusals=30), seen(900, refusals=270), Verdict.GOOD, id="both refuse alike"),
+        pytest.param(seen(60, refusals=15), seen(60, refusals=6), Verdict.GOOD, id="refuses more, as equals may"),
         pytest.param(seen(100, refusals=60), seen(900, refusals=270), Verdict.BAD, id="refuses twice as often"),
         pytest.param(seen(100, refusals=100), seen(49), Verdict.GOOD, id="nobody to compare its refusals with"),
         pytest.param(seen(100, refusals=100), seen(50), Verdict.BAD, id="just enough of current to compare with"),
