@@ -166,7 +166,7 @@ class Engine:
                 raise
 
     def set_restart_policy(self, name: str, policy: str) -> None:
-        """Say whether Docker starts a container again by itself: `no` or `unless-stopped`."""
+        """Say whether Docker starts a container again by itself: `no` or `always`."""
         self._tolerate_missing("POST", f"/containers/{quote(name)}/update", body={"RestartPolicy": {"Name": policy}})
 
     def set_cpu_shares(self, name: str, shares: int) -> None:

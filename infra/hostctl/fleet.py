@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .engine import Container
     from .host import Host
 
+KEPT_RUNNING = "always"
+"""The restart policy of what serves: Docker, back after a crash, stops what still runs, and has that for a wish."""
 LEAST_STOP_SECONDS = 10.0
 """So long anything but a worker has to end, however short its drain or however much of it is over."""
 
@@ -93,9 +95,19 @@ def start_services(host: Host, spec: ReleaseSpec, services: Iterable[Service]) -
 
 def keep_running(host: Host, spec: ReleaseSpec, *, is_kept: bool) -> None:
     """Say whether Docker starts the release's containers again after a crash or a reboot."""
-    policy = "unless-stopped" if is_kept else "no"
+    policy = KEPT_RUNNING if is_kept else "no"
     changed = [container.name for container in containers(host, spec) if container.restart_policy != policy]
     each(lambda name: host.engine.set_restart_policy(name, policy), changed)
+
+
+def keep_services_running(host: Host) -> None:
+    """Let Docker start data services again after a crash of its own, where a reboot brings them back.
+
+    A changed compose file would have `docker compose` make them anew.
+    """
+    found = [item for project in host.paths.service_projects for item in host.engine.containers(project)]
+    weak = [item.name for item in found if item.restart_policy == "unless-stopped"]
+    each(lambda name: host.engine.set_restart_policy(name, KEPT_RUNNING), weak)
 
 
 def stop(host: Host, spec: ReleaseSpec, *, web_seconds: float = math.inf, waited_seconds: float = 0.0) -> None:

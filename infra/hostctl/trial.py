@@ -158,6 +158,7 @@ def commit(host: Host, trial: Trial, anchor: dict[str, Any] | None = None) -> St
     candidate = fleet.load_spec(host, trial.release)
     with host.journal.step("commit", "restart_policy", release=trial.release):
         fleet.keep_running(host, candidate, is_kept=True)
+        fleet.keep_services_running(host)
         put_services_first(host)
         put_serving(host, trial.release)
     with host.journal.step("commit", "committed_routes", release=trial.release):

@@ -53,8 +53,16 @@ class Machine:
 
     def restart_engine(self) -> None:
         """Restart the machine's Docker engine and wait until it answers; containers go down with it."""
+        self._end_engine("TERM")
+
+    def crash_engine(self) -> None:
+        """Kill the machine's Docker engine and wait until it answers; its containers run until it is back."""
+        self._end_engine("KILL")
+
+    def _end_engine(self, signal: str) -> None:
+        """Send the engine a signal and wait until another one answers."""
         old = self._engine_pid()
-        self.exec(("kill", old))
+        self.exec(("kill", "-s", signal, old))
         # It still answers while it ends its containers; only a new process is the engine restarted.
         if not comes_true(lambda: self._engine_pid() not in {"", old}, within_seconds=UP_SECONDS):
             raise HostError("the engine did not come back", where=self.container, mend="reboot the machine")

@@ -71,14 +71,18 @@ def _gone_in_trial(take_away: Callable[[Machine], None]) -> Callable[[Stage], Se
     return act
 
 
-def _engine_restarted_at_rest(stage: Stage) -> Seen:
-    """Restart the engine with nothing on trial: the committed release serves again without anybody."""
-    down = time.time() - MARGIN_SECONDS
-    stage.view.machine.restart_engine()
-    up = stage.wait_answering(stage.view)
-    return Seen(
-        text=f"serves again after {up - down:.1f} s", downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),)
-    )
+def _gone_at_rest(take_away: Callable[[Machine], None]) -> Callable[[Stage], Seen]:
+    """Return the act of taking the engine away with nothing on trial: the committed release serves again by itself."""
+
+    def act(stage: Stage) -> Seen:
+        down = time.time() - MARGIN_SECONDS
+        take_away(stage.view.machine)
+        up = stage.wait_answering(stage.view)
+        return Seen(
+            text=f"serves again after {up - down:.1f} s", downtimes=(Downtime(start=down, end=up + MARGIN_SECONDS),)
+        )
+
+    return act
 
 
 @contextlib.contextmanager
@@ -162,7 +166,8 @@ ROWS = (
         expected="reverts, old serves",
         act=_gone_in_trial(Machine.restart_engine),
     ),
-    Row(name="dockerd restarted at rest", expected="serves again by itself", act=_engine_restarted_at_rest),
+    Row(name="dockerd restarted at rest", expected="serves again by itself", act=_gone_at_rest(Machine.restart_engine)),
+    Row(name="dockerd crashed at rest", expected="serves again by itself", act=_gone_at_rest(Machine.crash_engine)),
     Row(name="dockerd hangs during trial", expected="reverts, old serves", act=_engine_hangs_in_trial),
     Row(name="dockerd hangs at rest", expected="goes on serving", act=_engine_hangs, in_subset=True),
     Row(name="host rebooted during trial", expected="old serves again by itself", act=_gone_in_trial(Machine.reboot)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import fleet
 from ..errors import HostctlError
 from ..files import write_json
 from ..images import ensure_images, read_registry
@@ -39,6 +40,7 @@ def run(host: Host, fields: Fields) -> dict[str, Any]:
         with host.journal.step("core", "up", project=project):
             host.progress("core", f"starting {project}")
             host.compose.up(project, document, secrets=secrets, options=["--remove-orphans"])
+            fleet.keep_services_running(host)
         with host.journal.step("core", "healthy", project=project):
             containers = _wait_healthy(host, project, wait_seconds)
     return {

@@ -148,7 +148,7 @@ def _replica(host: Host, state: State, spec: ReleaseSpec, container: Container, 
         else Difference(f"{name} is not on the network {network} under all its names: {', '.join(names)}")
         for network, names in misplaced(spec, container).items()
     ]
-    if container.restart_policy != "unless-stopped":
+    if container.restart_policy != fleet.KEPT_RUNNING:
         found.append(Difference(f"{name} would not come back after a reboot: its restart policy was changed"))
     return found
 

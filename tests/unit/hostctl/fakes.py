@@ -158,7 +158,12 @@ class FakeEngine:
         """Let only what Docker starts by itself run again."""
         for name, container in self.all.items():
             kept = container.restart_policy == "unless-stopped" and container.is_running
-            self.change(name, state="running" if kept else "exited")
+            self.change(name, state="running" if kept or container.restart_policy == "always" else "exited")
+
+    def crash(self) -> None:
+        """Die and come back as Docker does: it stops what still runs, and has that for stopped by hand from then on."""
+        for name, container in self.all.items():
+            self.change(name, state="running" if container.restart_policy == "always" else "exited")
 
 
 class FakeCompose:

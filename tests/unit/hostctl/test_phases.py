@@ -31,8 +31,34 @@ def test_a_first_release_goes_through_all_phases(world: FakeHost) -> None:
     assert world.call("drain", release=V1)["drained"] is None
     assert world.call("park", release=V1)["parked"] is None
     assert world.edge.routes_in_use() == "committed"
-    assert {c.restart_policy for c in world.engine.all.values()} == {"unless-stopped"}
+    assert {c.restart_policy for c in world.engine.all.values()} == {"always"}
     assert world.call("status")["serving"] == V1
+
+
+def test_a_crash_of_docker_brings_the_committed_release_back_and_no_parked_one(world: FakeHost) -> None:
+    """What serves runs again without any call; what is parked, and what is on trial, does not."""
+    world.release(V1)
+    world.release(V2)
+    world.start("v1.2.0-c")
+    world.engine.crash()
+    assert world.running() == {"acp-v1-1-0-b"}
+
+
+def test_a_crash_of_docker_brings_the_data_services_back(world: FakeHost) -> None:
+    """Their containers stay as they are: only what Docker does with them changes, when they are set up or committed."""
+    services = {"postgres": {"restart": "unless-stopped"}, "backup": {"restart": "no"}}
+    document = {"services": {name: {"image": name, "networks": ["front"], **body} for name, body in services.items()}}
+    world.call("core", project="acp-data", compose=document, images=[])
+    ids = {item.id for item in world.engine.containers("acp-data")}
+    assert {item.service: item.restart_policy for item in world.engine.containers("acp-data")} == {
+        "postgres": "always",
+        "backup": "no",
+    }
+    world.engine.change("acp-data-postgres-1", restart_policy="unless-stopped")  # set up by an earlier hostctl
+    world.release(V1)
+    world.engine.crash()
+    assert "acp-data" in world.running()
+    assert {item.id for item in world.engine.containers("acp-data")} == ids
 
 
 def test_traffic_moves_by_weight_and_the_old_release_is_parked(world: FakeHost) -> None:
