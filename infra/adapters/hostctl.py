@@ -138,9 +138,10 @@ class HostctlClient:
                 where=self._where,
                 mend="`pulumi up --stack STACK` with the setup key installs the deploy key",
             )
-        if status == CONNECTION_FAILED_STATUS:
+        if status == CONNECTION_FAILED_STATUS or status < 0:
+            lost = f"the SSH client was ended by signal {-status}" if status < 0 else "connection lost"
             return HostUnreachableError(
-                f"{self.host.name} is not reachable: {reason.splitlines()[-1] if reason else 'connection lost'}",
+                f"{self.host.name} is not reachable: {reason.splitlines()[-1] if reason else lost}",
                 where=self._where,
                 mend="is the host up, and sshd reachable? A step under way is finished or reverted by the host itself",
             )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 SCRIPT = """#!{python} -IS
-import json, sys, time, socket
+import json, os, sys, time, socket
 folder = {folder!r}
 plan = json.load(open(folder + "/plan.json"))
 call = {{"argv": sys.argv[1:], "stdin": sys.stdin.read() if plan["read_stdin"] else ""}}
@@ -32,6 +32,8 @@ for place, value in zip(sys.argv, sys.argv[1:]):
         open_ports.append(listener)
 if plan["hang"]:
     time.sleep(60)
+if plan["status"] < 0:
+    os.kill(os.getpid(), -plan["status"])
 sys.exit(plan["status"])
 """
 
@@ -52,7 +54,7 @@ class FakeProgram:
         listen: bool = False,
         read_stdin: bool = True,
     ) -> None:
-        """Let each later call print these lines and end with `status`, hang, or listen on the ports of `-L`."""
+        """Let each later call print these lines and end with `status` (below 0 a signal), hang, or listen for `-L`."""
         plan = {
             "stdout": list(stdout),
             "stderr": stderr,

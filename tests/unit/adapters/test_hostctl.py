@@ -145,6 +145,7 @@ def test_the_last_log_lines_are_in_the_error_without_secrets(ssh: FakeProgram) -
         ("deploy@h1.test: Permission denied (publickey).\n", 255, HostError, "refused the deploy key"),
         ("connect to host h1.test port 2222: Connection refused\n", 255, HostUnreachableError, "Connection refused"),
         ("", 255, HostUnreachableError, "connection lost"),
+        ("", -9, HostUnreachableError, "the SSH client was ended by signal 9"),
         ("Traceback: boom\n", 1, HostError, "ended with status 1 and no answer: Traceback: boom"),
         ("", 0, HostError, "ended with status 0 and no answer"),
     ],
