@@ -8,14 +8,18 @@ import pulumi
 
 from infra.adapters.files import key_path, read_compose, read_key
 from infra.components.candidate import Candidate, CandidateArgs
-from infra.components.host_agent import HostAgent, HostAgentArgs
+from infra.components.host_agent import AGENT_SUFFIX, HostAgent, HostAgentArgs
 from infra.components.host_data import HostData, HostDataArgs
 from infra.domain.compose import render_core
 from infra.domain.core_secrets import core_secrets
+from infra.domain.ledger import host_keys
 from infra.domain.naming import front_network
-from infra.domain.text_form import from_text
+from infra.domain.set_up import core_prints, describe_set_up, edge_layout
+from infra.domain.text_form import from_text, to_text
+from infra.errors import SettingsError, UsageError
 from infra.hostctl.build import build_zipapp
 from infra.paths import CACHE_FOLDER
+from infra.settings.public_ports import verify_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +29,38 @@ if TYPE_CHECKING:
     from infra.settings.model import Host, Service
     from infra.settings.secrets import SecretValues
 
-LEAST_VERIFY_PORTS = 4  # what every host was given when there were fewer web services: a new port needs a new edge
+
+def refuse_renamed(settings: Settings, recorded: Mapping[str, str]) -> None:
+    """Raise `SettingsError` where a host that the stack has set up, by `recorded` keys, comes under another name.
+
+    Under the new name its networks are there already, and its volumes would be two in the state that are one on the
+    host: letting go of the old one removes the data of the other.
+    """
+    wanted = host_keys(settings)
+    left = {key: name for name, key in recorded.items() if name not in wanted}
+    problems = [
+        f"hosts[{index}].name: {host.name} shows the host key of {left[host.host_key]}, which this stack has set up"
+        for index, host in enumerate(settings.hosts)
+        if host.name not in recorded and host.host_key in left
+    ]
+    if problems:
+        mend = (
+            "keep the name; to set the machine up anew, take it out by an update of its own first; nothing was changed"
+        )
+        raise SettingsError(f"stacks/Pulumi.{settings.stack}.yaml", problems, mend=mend)
+
+
+def refuse_other_stack(settings: Settings, released: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where what this stack has `released`, by its spec, was of a stack with another name.
+
+    Networks and volumes on the hosts have the stack's name: under another one all of them would be made anew, empty.
+    """
+    name = released.get("stack")
+    if name and name != settings.stack:
+        raise UsageError(
+            f"what stack {settings.stack} has in its record was released by stack {name}, whose name its hosts have",
+            mend=f"pulumi stack rename {name} --stack {settings.stack}; nothing was changed",
+        )
 
 
 def declare_hosts(
@@ -35,10 +70,13 @@ def declare_hosts(
     options: pulumi.ResourceOptions,
     *,
     also: Sequence[Service] = (),
+    known: Mapping[str, str],
+    fingerprint_key: str,
 ) -> list[pulumi.Resource]:
     """Declare what every host keeps between releases and return the agents, which stand behind all of it.
 
     `options` make all of it wait for the gate. The edge reaches the services of the settings and those in `also`.
+    What requests will notice of it is said, against what is `known` of each host.
     """
     zipapp = build_zipapp(CACHE_FOLDER)
     setup_key = pulumi.Output.secret(read_key(settings.ssh.setup_key_file, "ssh.setup_key_file"))
@@ -47,6 +85,12 @@ def declare_hosts(
     signers = [read_key(signing.release_key_file + ".pub", "gate.signing.release_key_file").strip()] if signing else []
     edge = platform["edge"].apply(lambda image: edge_request(settings, image, also))
     core = _core_request(settings, platform)
+    set_up = pulumi.Output.all(edge, core).apply(
+        lambda requests: set_up_of(
+            requests[0], requests[1], core_secrets(secrets.values) if core else {}, fingerprint_key
+        )
+    )
+    set_up.apply(lambda wanted: announce_set_up(settings, known, wanted))
     agents: list[pulumi.Resource] = []
     for host in settings.hosts:
         data = HostData(
@@ -61,7 +105,7 @@ def declare_hosts(
         )
         agents.append(
             HostAgent(
-                f"{host.name}-agent",
+                f"{host.name}{AGENT_SUFFIX}",
                 HostAgentArgs(
                     host=host,
                     setup_key=setup_key,
@@ -73,8 +117,10 @@ def declare_hosts(
                     core=core,
                     core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
                     signers=signers,
+                    set_up=known.get(host.name, "") if host.name in settings.skip_hosts else set_up.apply(to_text),
                     permit_ports=[
-                        settings.edge.verify_base_port + index for index in range(verify_count(settings, also))
+                        settings.edge.verify_base_port + index
+                        for index in range(verify_count(settings.services.values(), also))
                     ],
                 ),
                 left_alone(
@@ -142,10 +188,19 @@ def registry_login(settings: Settings, secrets: SecretValues) -> pulumi.Output[M
     )
 
 
-def verify_count(settings: Settings, also: Sequence[Service]) -> int:
-    """Return how many loopback ports reach one release alone: one per web service, for candidate and for current."""
-    most = max(sum(service.routes is not None for service in group) for group in (settings.services.values(), also))
-    return max(LEAST_VERIFY_PORTS, 2 * most)
+def set_up_of(
+    edge: Mapping[str, Any], core: Mapping[str, Any] | None, secrets: Mapping[str, str], key: str
+) -> dict[str, Any]:
+    """Return what a host is set up with, as far as requests notice its change; no secret value."""
+    return {"edge": edge_layout(edge), "core": core_prints(core["compose"], secrets, key) if core else None}
+
+
+def announce_set_up(settings: Settings, known: Mapping[str, str], wanted: Mapping[str, Any]) -> None:
+    """Say what of the hosts is made anew, in the preview and in the update."""
+    hosts = [host.name for host in settings.hosts if host.name not in settings.skip_hosts]
+    old = {name: from_text(known[name]) for name in hosts if known.get(name)}
+    for line in describe_set_up(old, dict.fromkeys(hosts, wanted)):
+        pulumi.log.info(line)
 
 
 def edge_request(settings: Settings, image: str, also: Sequence[Service]) -> dict[str, Any]:
@@ -161,7 +216,7 @@ def edge_request(settings: Settings, image: str, also: Sequence[Service]) -> dic
         "https_port": edge.https_port if edge.tls else None,
         "public_ports": sorted({routes.public_port for routes in routed}),
         "verify_base_port": edge.verify_base_port,
-        "verify_count": verify_count(settings, also),
+        "verify_count": verify_count(settings.services.values(), also),
         "tls": {
             "certificate_file": edge.tls.certificate_file,
             "hsts_seconds": edge.tls.hsts_seconds,

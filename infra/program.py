@@ -12,9 +12,10 @@ from infra.components.dynamic import run_of
 from infra.components.record import ReleaseRecord
 from infra.components.release_gate import Gate
 from infra.components.release_rollout import Preflight, Rollout
+from infra.domain.core_secrets import core_secrets_change
 from infra.domain.ledger import Run, entry_of, host_keys
 from infra.domain.text_form import from_text, to_text
-from infra.host_plan import declare_candidates, declare_hosts
+from infra.host_plan import declare_candidates, declare_hosts, refuse_other_stack, refuse_renamed
 from infra.paths import PROJECT_ROOT
 from infra.release import (
     accepted_risk,
@@ -53,6 +54,9 @@ def declare(today: Settings, secrets: SecretValues) -> None:
     started_at = utc_now()
     check_templates(today)
     earlier = read_earlier()
+    if earlier.is_deployed:
+        refuse_other_stack(today, earlier.entry.get("spec") or {})
+        refuse_renamed(today, earlier.entry.get("hosts") or {})
     settings = settings_of_then(today, earlier)
     prints = fingerprints(settings, secrets, earlier.fingerprint_key)
     source = find_source(settings, earlier, pulumi.Output.secret(secrets["REGISTRY_PASSWORD"]), prints)
@@ -86,8 +90,15 @@ def declare(today: Settings, secrets: SecretValues) -> None:
         source.platform,
         pulumi.ResourceOptions(depends_on=[gate]),
         also=tuple(today.services.values()),
+        known=earlier.set_up,
+        fingerprint_key=earlier.fingerprint_key,
     )
-    preflight = Preflight("preflight", {**keyed, "cleared": gate.cleared}, pulumi.ResourceOptions(depends_on=agents))
+    core_changes = bool(settings.core) and core_secrets_change(earlier.entry.get("fingerprints") or {}, prints)
+    preflight = Preflight(
+        "preflight",
+        {**keyed, "cleared": gate.cleared, **({"core_changes": True} if core_changes else {})},
+        pulumi.ResourceOptions(depends_on=agents),
+    )
     candidates = declare_candidates(settings, secrets, keyed, preflight, gate.clearance)
     rollout = Rollout(
         "rollout",

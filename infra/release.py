@@ -17,7 +17,7 @@ from infra.adapters.checkpoint_read import until_whole
 from infra.adapters.ci import ci_run_id
 from infra.adapters.origin import read_origin
 from infra.adapters.packed_history import with_history
-from infra.components.host_agent import HOST_AGENT
+from infra.components.host_agent import AGENT_SUFFIX, HOST_AGENT, SET_UP
 from infra.domain.change import describe_change, summarise
 from infra.domain.ledger import settings_services
 from infra.domain.numbers import whole_numbers
@@ -43,24 +43,30 @@ KEY_BYTES = 32
 class Earlier:
     """What the stack recorded at its last successful release; on a new stack no entry and a new fingerprint key.
 
-    `is_deployed` says whether any host has it: the outputs outlive `pulumi destroy` where a volume is protected.
+    `set_up` has by host what its agent was set up with, a text or nothing. It is empty where no host is left: the
+    outputs outlive `pulumi destroy` where a volume is protected.
     """
 
     entry: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     fingerprint_key: str = field(repr=False)
-    is_deployed: bool = True
+    set_up: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, outputs: Mapping[str, Any], *, is_deployed: bool = True) -> Earlier:
+    def of(cls, outputs: Mapping[str, Any], set_up: Mapping[str, str]) -> Earlier:
         """Return the record in a stack's outputs."""
         key = outputs.get("fingerprint_key") or random.token_hex(KEY_BYTES)
         return cls(
             entry=whole_numbers(outputs.get("release_entry") or {}),
             history=outputs.get("history") or [],
             fingerprint_key=key,
-            is_deployed=is_deployed,
+            set_up=set_up,
         )
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether any host has what was released."""
+        return bool(self.set_up)
 
     def find(self, release: str) -> Mapping[str, Any] | None:
         """Return the newest entry of a release, if it is recorded."""
@@ -75,7 +81,7 @@ def read_earlier() -> Earlier:
     """
     stack = pulumi.get_stack()
     outputs = _outputs_of(stack)
-    return Earlier.of(outputs, is_deployed=bool(outputs) and _has_hosts(stack))
+    return Earlier.of(outputs, _set_up_of(stack) if outputs else {})
 
 
 def read_promoted(settings: Settings) -> list[Mapping[str, Any]]:
@@ -91,11 +97,15 @@ def _outputs_of(stack: str) -> dict[str, Any]:
     return with_history(found.get("outputs") or {})
 
 
-def _has_hosts(stack: str) -> bool:
-    """Return whether the agent of any host is among the resources of a stack."""
+def _set_up_of(stack: str) -> dict[str, str]:
+    """Return what each host of a stack was set up with at the last update, by host, as its agent's output."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
-    return any(f"::{HOST_AGENT}::" in urn for urn in found.get("outputs") or {})
+    agents = {urn: told for urn, told in (found.get("outputs") or {}).items() if f"::{HOST_AGENT}::" in urn}
+    return {
+        urn.rpartition("::")[2].removesuffix(AGENT_SUFFIX): str((told.get("outputs") or {}).get(SET_UP) or "")
+        for urn, told in agents.items()
+    }
 
 
 def utc_now() -> str:

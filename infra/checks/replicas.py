@@ -59,7 +59,7 @@ async def _with_replica(
     inquiry: Inquiry, client: HostctlClient, results: list[CheckResult], status: Mapping[str, Any]
 ) -> list[CheckResult]:
     """Return the results with the name of the replica that is not ready: the edge only counts, the host asks each."""
-    release = inquiry.subject.release or status["serving"]
+    release = _asked(inquiry.subject, status)
     try:
         await inquiry.host(
             client, "ready", at_most_seconds=2 * READY_SECONDS, release=release, within_seconds=READY_SECONDS
@@ -95,7 +95,7 @@ def unreachable(check: str, host: str, asked: str, error: ReleaseError) -> Check
 
 def judge_status(status: Mapping[str, Any], subject: Subject, host: str) -> list[CheckResult]:
     """Return a result for each service of the release, and for each data service that is not well."""
-    wanted = str(subject.release or status.get("serving") or "")
+    wanted = _asked(subject, status)
     containers = status["releases"].get(wanted)
     if not containers:
         serving = status.get("serving") or "nothing"
@@ -114,6 +114,14 @@ def judge_status(status: Mapping[str, Any], subject: Subject, host: str) -> list
     return results + [
         _result(f"{container['name']} on {host}", _state(container), (container["service"],)) for container in core
     ]
+
+
+def _asked(subject: Subject, status: Mapping[str, Any]) -> str:
+    """Return the release that is asked about, empty without any.
+
+    Where that may be any, it is the one that serves; while the edge finds none of its replicas ready, it still is.
+    """
+    return str(subject.release or status.get("serving") or status.get("current") or "")
 
 
 def _judge(

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 HOST_AGENT = "acp:hosts:HostAgent"
 """The type of a host's agent, as the state names it."""
 
+AGENT_SUFFIX = "-agent"
+"""What the name of a host's agent ends with, behind the host's."""
+
+SET_UP = "set_up"
+"""The output of a host's agent that has what the host was set up with (`infra/domain/set_up.py`), as text."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostAgentArgs:
@@ -36,6 +42,8 @@ class HostAgentArgs:
     core_secrets: pulumi.Input[Mapping[str, str]]
     permit_ports: Sequence[int]
     signers: Sequence[str]
+    set_up: pulumi.Input[str]
+    """What is kept as an output once the host has it, to say what a later update changes."""
 
 
 class HostAgent(pulumi.ComponentResource):
@@ -76,8 +84,9 @@ class HostAgent(pulumi.ComponentResource):
             request=_request("edge", args.edge, registry=args.registry_login),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[install]),
         )
+        made = [edge]
         if args.core is not None:
-            hostctl_command(
+            core = hostctl_command(
                 f"{name}-core",
                 host=args.host,
                 private_key=args.setup_key,
@@ -86,7 +95,13 @@ class HostAgent(pulumi.ComponentResource):
                 # One call at a time changes a host: the second would be refused.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[edge]),
             )
-        self.register_outputs({"hostctl": args.hostctl_version})
+            made.append(core)
+        self.register_outputs(
+            {
+                "hostctl": args.hostctl_version,
+                SET_UP: pulumi.Output.all(args.set_up, *(part.id for part in made)).apply(lambda known: known[0]),
+            }
+        )
 
 
 def _uninstaller(name: str, args: HostAgentArgs, opts: pulumi.ResourceOptions) -> remote.Command:

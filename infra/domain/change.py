@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infra.domain.numbers import whole_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -22,7 +24,7 @@ def describe_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]
     for service, limits in new["services"].items():
         before = old.get("services", {}).get(service, {})
         lines += [
-            f"{service} {key} {before[key]} → {value}"
+            f"{service} {key} {whole_numbers(before[key])} → {whole_numbers(value)}"
             for key, value in limits.items()
             if key in before and before[key] != value
         ]

@@ -62,6 +62,14 @@ def core_problems(values: Mapping[str, str], services: Collection[str]) -> dict[
     return problems
 
 
+def core_secrets_change(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Return whether the data services get other secrets than the release that serves; both are fingerprints by name.
+
+    They are set up before the release, and refuse the one that serves from then on.
+    """
+    return any(before.get(url.name, now.get(url.name)) != now.get(url.name) for url in CORE_URLS)
+
+
 def core_secrets(values: Mapping[str, str]) -> dict[str, str]:
     """Return user, password and database of Postgres and the password of Redis from the app's two URLs."""
     database = urlsplit(values["DATABASE_URL"])

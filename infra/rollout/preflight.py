@@ -30,7 +30,8 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
     """
     engine = find_engine()
     with sharing_connections(open_context(props), lingers=True) as context:
-        found = _preflight(context, show)
+        # Its data services have refused the running release since they were set up anew, and this one is the mend.
+        found = _preflight(context, show, asks_before=not props.get("core_changes"))
         keeper = LeaseKeeper(
             group=HostGroup(clients=context.group.clients, leases=found["leases"]),
             interval_seconds=context.settings.rollout.heartbeat_seconds,
@@ -40,8 +41,8 @@ def run_preflight(props: Mapping[str, Any], show: Callable[[str], None]) -> dict
         return found
 
 
-def _preflight(context: RolloutContext, show: Callable[[str], None]) -> dict[str, Any]:
-    """Do it, with one connection per host."""
+def _preflight(context: RolloutContext, show: Callable[[str], None], *, asks_before: bool) -> dict[str, Any]:
+    """Do it, with one connection per host; `asks_before` says whether the running release has to be healthy."""
     certification = Certification(context=context)
     leases: dict[str, Any] = {}
 
@@ -64,7 +65,9 @@ def _preflight(context: RolloutContext, show: Callable[[str], None]) -> dict[str
         context.group.each(acquire)
         serving = context.group.each(lambda client: _inspect(client, context, leases[client.host.name], show))
         pin_releases(HostGroup(clients=context.group.clients, leases=leases), context.settings.rollout, serving)
-        before = examine_before(context, serving) if all(status["serving"] for status in serving.values()) else []
+        # A release without a ready container serves nothing in the edge's words, and is what is asked about here.
+        is_there = all(status["serving"] or status.get("current") for status in serving.values())
+        before = examine_before(context, serving) if is_there and asks_before else []
         # A rollback is the mend of a release that is not healthy: its health is no reason to keep it.
         if context.settings.checks.healthy_before and not context.settings.rollback_to:
             refuse_unhealthy(before)
@@ -74,11 +77,19 @@ def _preflight(context: RolloutContext, show: Callable[[str], None]) -> dict[str
         give_back(context, leases)
         raise
     for name, status in serving.items():
-        show(f"{name}: serving {status['serving'] or 'nothing yet'}, ready for {context.release}")
+        show(f"{name}: serving {_served(status)}, ready for {context.release}")
     for result in before:
         if not result.passed:
             show(f"before the release: {result}")
     return {"leases": leases, "before": faults_to_excuse(context, before)}
+
+
+def _served(status: Mapping[str, Any]) -> str:
+    """Return what a host serves in words; of a release that is not ready, the edge still asks what it has."""
+    if status["serving"]:
+        return str(status["serving"])
+    current = status.get("current")
+    return f"{current} (not ready)" if current else "nothing yet"
 
 
 def give_back(context: RolloutContext, leases: Mapping[str, Mapping[str, Any]]) -> None:

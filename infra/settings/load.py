@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from infra.domain.text_form import from_text
 from infra.errors import SettingsError
 from infra.settings.model import Settings
-from infra.settings.public_ports import port_problems
+from infra.settings.public_ports import clash_problems, port_problems
 from infra.settings.references import reference_problems
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def load_settings(stack: str, config: Mapping[str, Any], *, root: Path, source: 
     except ValidationError as error:
         problems += [describe_problem(detail) for detail in error.errors() if not _is_echo(detail)]
     else:
+        problems += clash_problems(settings)
         if not problems:
             return settings
     raise SettingsError(source, problems, mend="docs/settings.md lists every key")

@@ -5,7 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from infra.settings.model import Service, Settings
+
+LEAST_VERIFY_PORTS = 4
+"""What every host was given when there were fewer web services: a new port needs a new edge."""
+METRICS_PORT = 8404
+"""The port of the edge's own metrics, inside its container."""
+
+
+def verify_count(services: Iterable[Service], also: Iterable[Service] = ()) -> int:
+    """Return how many loopback ports reach one release alone: one per web service, for candidate and for current."""
+    most = max(sum(service.routes is not None for service in group) for group in (services, also))
+    return max(LEAST_VERIFY_PORTS, 2 * most)
+
+
+def clash_problems(settings: Settings) -> list[str]:
+    """Return every two things of the edge that would listen on one port: HAProxy would not start."""
+    edge = settings.edge
+    last = edge.verify_base_port + verify_count(settings.services.values()) - 1
+    own = f"edge.verify_base_port: {edge.verify_base_port} to {last} are for the edge itself"
+    problems = []
+    for path, port in _public(settings):
+        if port == METRICS_PORT:
+            problems.append(f"{path}: {port} is the port of the edge's metrics; choose another")
+        elif edge.verify_base_port <= port <= last:
+            problems.append(f"{own}, and {path} is {port}; choose another")
+    if edge.verify_base_port <= METRICS_PORT <= last:
+        problems.append(f"{own}, and its metrics are at {METRICS_PORT}; choose another")
+    if edge.tls and edge.http_port == edge.https_port:
+        problems.append(f"edge.https_port: {edge.https_port} is `edge.http_port` as well; choose another")
+    return problems
+
+
+def _public(settings: Settings) -> Iterator[tuple[str, int]]:
+    """Yield every port that others reach, with its path."""
+    yield "edge.http_port", settings.edge.http_port
+    if settings.edge.tls:
+        yield "edge.https_port", settings.edge.https_port
+    for name, service in settings.services.items():
+        if service.routes:
+            yield f"services.{name}.routes.public_port", service.routes.public_port
 
 
 def port_problems(values: Mapping[str, Any], public_ports: object) -> list[str]:

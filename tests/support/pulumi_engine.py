@@ -66,6 +66,7 @@ class Recording:
     resources: dict[str, Registration] = field(default_factory=dict)
     invokes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     exports: dict[str, Exported] = field(default_factory=dict)
+    component_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     error_hooks: dict[str, pulumi.ErrorHook] = field(default_factory=dict)
 
@@ -100,10 +101,10 @@ class RecordingEngine(mocks.MockMonitor):
         outputs_of: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]],
         stack_outputs: Mapping[str, Any],
         *,
-        left: Sequence[str],
+        left: Mapping[str, Mapping[str, Any]],
         preview: bool,
     ) -> None:
-        """Prepare a run over a stack with these outputs of its last update, and the URNs that are `left` of it."""
+        """Prepare a run over a stack with these outputs of its last update; `left` of it are resources with theirs."""
         super().__init__(_NoMocks())
         self._outputs_of = outputs_of
         self._stack_outputs = stack_outputs
@@ -146,6 +147,15 @@ class RecordingEngine(mocks.MockMonitor):
             urn=urn, id="" if self._preview else f"id-of-{request.name}", object=_struct(state)
         )
 
+    def _resources(self) -> dict[str, Any]:
+        """Return the resources of the last update as the real engine tells them."""
+        return {urn: {"type": urn.split("::")[2], "outputs": dict(told)} for urn, told in self._left.items()}
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the engine's name
+        """Record the outputs of a component."""
+        self.recording.component_outputs[request.urn] = _plain(json_format.MessageToDict(request.outputs))
+        return super().RegisterResourceOutputs(request)
+
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - the engine's name
         """Answer a function call."""
         arguments = _plain(json_format.MessageToDict(request.args))
@@ -153,7 +163,7 @@ class RecordingEngine(mocks.MockMonitor):
         if request.tok == "pulumi:pulumi:readStackOutputs":
             answer = {"name": arguments["name"], "outputs": dict(self._stack_outputs), "secretOutputNames": []}
         elif request.tok == "pulumi:pulumi:readStackResourceOutputs":
-            answer = {"name": arguments["stackName"], "outputs": {urn: {} for urn in self._left}}
+            answer = {"name": arguments["stackName"], "outputs": self._resources()}
         else:
             answer = self._outputs_of[request.tok](arguments)
             if "failure" in answer:
@@ -179,14 +189,16 @@ def run_program(
     outputs_of: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]],
     *,
     stack_outputs: Mapping[str, Any] | None = None,
-    left: Sequence[str] = (AGENT,),
+    left: Sequence[str] | dict[str, Any] = (AGENT,),
     preview: bool = False,
 ) -> Recording:
     """Run `program` as `pulumi up` (or `preview`) would, and return what it registered, exported and said.
 
-    `stack_outputs` are those of the last update, `left` the URNs that are still in the state since then.
+    `stack_outputs` are those of the last update, `left` the URNs that are still in the state since then, with
+    their outputs where these matter.
     """
-    engine = RecordingEngine(outputs_of, stack_outputs or {}, left=left, preview=preview)
+    kept = left if isinstance(left, dict) else {urn: {} for urn in left}
+    engine = RecordingEngine(outputs_of, stack_outputs or {}, left=kept, preview=preview)
     logger = logging.getLogger("tests.support.pulumi_engine")
     logger.setLevel(logging.INFO)
     logger.handlers = [_Lines(engine.recording.log)]

@@ -63,7 +63,7 @@ def released(monkeypatch: pytest.MonkeyPatch, registry: FakeRegistry, **changes:
     settings: Settings = make_settings(**{"image_tag": "v2", **changes})
 
     async def find() -> dict[str, str]:
-        source = sources.find_source(settings, Earlier.of({}), pulumi.Output.from_input(""), PRINTS)
+        source = sources.find_source(settings, Earlier.of({}, {}), pulumi.Output.from_input(""), PRINTS)
         release = await source.release.future()
         assert release is not None
         return {ref.name: ref.digest for ref in release.images}

@@ -56,7 +56,7 @@ def test_a_run_is_that_of_one_update(monkeypatch: pytest.MonkeyPatch, environ: d
 
 def test_a_new_stack_has_no_entry_and_a_fresh_key() -> None:
     """Two new stacks never share a key, and the key is not shown."""
-    one, other = Earlier.of({}), Earlier.of({})
+    one, other = Earlier.of({}, {}), Earlier.of({}, {})
     assert one.entry == {}
     assert one.find("v1-0") is None
     assert one.fingerprint_key != other.fingerprint_key
@@ -66,7 +66,8 @@ def test_a_new_stack_has_no_entry_and_a_fresh_key() -> None:
 def test_a_recorded_stack_keeps_its_key_and_numbers() -> None:
     """What the engine made a float is whole again."""
     found = Earlier.of(
-        {"fingerprint_key": "k", "release_entry": {"release": "v1-0", "n": 2.0}, "history": [{"release": "v1-0"}]}
+        {"fingerprint_key": "k", "release_entry": {"release": "v1-0", "n": 2.0}, "history": [{"release": "v1-0"}]},
+        {"h1": ""},
     )
     assert found.fingerprint_key == "k"
     assert repr(found.entry["n"]) == "2"
@@ -80,7 +81,7 @@ def test_the_newest_entry_of_a_release_is_found() -> None:
         {"release": "v2-0", "run_id": "c"},
         {"release": "v1-0", "run_id": "a"},
     ]
-    assert Earlier.of({"history": history}).find("v1-0") == history[0]
+    assert Earlier.of({"history": history}, {}).find("v1-0") == history[0]
 
 
 def test_only_the_apps_secrets_have_fingerprints() -> None:
@@ -118,7 +119,7 @@ def test_a_published_tag_names_the_commit_it_was_built_from(
     monkeypatch.setattr(
         release, "read_origin", lambda _environ, _root, known: Origin(who="ann", commit=known, branch="main")
     )
-    found = origin_of(make_settings(image_tag="v1.4.2"), known_to_git, Earlier.of({}), promoted)
+    found = origin_of(make_settings(image_tag="v1.4.2"), known_to_git, Earlier.of({}, {}), promoted)
     assert (found.who, found.commit, found.branch) == ("ann", commit, branch)
 
 
@@ -132,11 +133,11 @@ class TestOthersTold:
     @staticmethod
     def recorded(told: dict[str, Any]) -> Earlier:
         """Return a record whose latest entry says this of its release."""
-        return Earlier.of({"release_entry": {"release": "v1-a", "settings": told}})
+        return Earlier.of({"release_entry": {"release": "v1-a", "settings": told}}, {})
 
     def test_nothing_where_nothing_moved(self) -> None:
         """Nor on a new stack: so the state has nothing twice."""
-        for earlier in (self.recorded(self.TODAY.of_release()), Earlier.of({})):
+        for earlier in (self.recorded(self.TODAY.of_release()), Earlier.of({}, {})):
             assert others_told(self.TODAY, self.TODAY, earlier) == {}
 
     def test_how_the_recorded_one_is_asked_where_that_was_another_way(self) -> None:
@@ -161,12 +162,13 @@ class TestOthersTold:
     def test_an_entry_that_does_not_say_it_stops_no_release(self, told: dict[str, Any]) -> None:
         """The settings of today stand in."""
         images = {name: ref.pinned for name, ref in IMAGES.items()}
-        earlier = Earlier.of({"release_entry": {"release": "v1-a", "images": images, **told}})
+        earlier = Earlier.of({"release_entry": {"release": "v1-a", "images": images, **told}}, {})
         assert others_told(self.TODAY, self.TODAY, earlier) == {}
 
 
 RELEASE = make_release(make_settings()).id
 HOSTS = {"h1": "ssh-ed25519 AAAA1", "h2": "ssh-ed25519 AAAA2"}
+LEFT = dict.fromkeys(HOSTS, "")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ HOSTS = {"h1": "ssh-ed25519 AAAA1", "h2": "ssh-ed25519 AAAA2"}
 )
 def test_what_is_recorded_for_every_host_is_not_released_again(recorded: dict[str, Any], expected: str) -> None:
     """A release is run again when a host of the stack has never had it."""
-    earlier = Earlier.of({"release_entry": {"run_id": "recorded", **recorded}, "history": []})
+    earlier = Earlier.of({"release_entry": {"run_id": "recorded", **recorded}, "history": []}, LEFT)
 
     async def chosen() -> str | None:
         wanted = pulumi.Output.from_input(make_release(make_settings()))
@@ -195,7 +197,8 @@ def test_what_is_recorded_for_every_host_is_not_released_again(recorded: dict[st
 
 def test_going_back_to_the_recorded_release_is_a_run_of_its_own() -> None:
     """What serves is in no record then, and the record says who went back."""
-    earlier = Earlier.of({"release_entry": {"run_id": "recorded", "release": RELEASE, "hosts": HOSTS}, "history": []})
+    recorded = {"run_id": "recorded", "release": RELEASE, "hosts": HOSTS}
+    earlier = Earlier.of({"release_entry": recorded, "history": []}, LEFT)
 
     async def chosen() -> str | None:
         wanted = pulumi.Output.from_input(make_release(make_settings()))

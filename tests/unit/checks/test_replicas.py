@@ -53,6 +53,15 @@ def test_a_host_that_serves_nothing_has_no_release(release: str | None) -> None:
     assert faults({**good_status(), "serving": None, "releases": {}}, release=release) == ["release"]
 
 
+def test_a_release_of_which_the_edge_finds_nothing_ready_is_judged_all_the_same() -> None:
+    """While none of its replicas is ready the edge says that nothing serves; its containers are there."""
+    status = good_status() | {"serving": None, "current": RELEASE}
+    status["releases"][RELEASE][0] |= {"state": "exited"}
+    found = faults(status, release=None)
+    assert found
+    assert "release" not in found
+
+
 def test_the_replica_of_the_judged_release_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A candidate is asked for by its own id while another release serves; without an id the one that serves is."""
     reason = HostError(f"h1: {PROJECT}-agents-2 was not ready within 2 seconds: status is not_ready")

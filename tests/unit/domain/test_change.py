@@ -57,6 +57,12 @@ def test_limits_are_said_as_old_and_new() -> None:
     assert lines == ["acp-ingest replicas 1 → 2", "acp-ingest memory_bytes 512 → 1024"]
 
 
+def test_a_whole_limit_is_said_without_a_fraction() -> None:
+    """The record has whole numbers, whatever the settings have."""
+    lines = describe_change(summary(), summary(services=[{**SERVICE, "drain_timeout_seconds": 45.0, "cpus": 1}]))
+    assert lines == ["acp-ingest drain_timeout_seconds 30 → 45"]
+
+
 def test_services_are_added_and_removed() -> None:
     """A service that comes or goes is named."""
     lines = describe_change(summary(), summary(services=[{**SERVICE, "name": "acp-agents"}]))

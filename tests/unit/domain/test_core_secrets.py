@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.domain.core_secrets import core_problems, core_secrets
+from infra.domain.core_secrets import core_problems, core_secrets, core_secrets_change
 
 POSTGRES = "postgresql://acp:s3cr3t@postgres:5432/acp"
 REDIS = "redis://:s3cr3t@redis:6379/0"
@@ -78,3 +78,11 @@ def test_a_service_that_the_host_does_not_have_is_not_looked_for() -> None:
 def test_both_addresses_must_be_secrets_of_the_stack() -> None:
     """The services are set up with what is in them."""
     assert core_problems({"REDIS_URL": REDIS}, SERVICES) == {"DATABASE_URL": "is not in `secrets.names`"}
+
+
+def test_only_the_addresses_of_data_services_change_their_secrets() -> None:
+    """Another address of Redis gives Redis another password; another key of the app concerns no data service."""
+    now = {"DATABASE_URL": "aa", "REDIS_URL": "bb", "SECRET_KEY": "cc"}
+    assert core_secrets_change({**now, "REDIS_URL": "xx"}, now)
+    assert not core_secrets_change({**now, "SECRET_KEY": "xx"}, now)
+    assert not core_secrets_change({}, now)

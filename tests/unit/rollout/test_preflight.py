@@ -186,6 +186,25 @@ def test_a_first_release_has_no_health_before(
     assert shown[0] == f"h1: serving nothing yet, ready for {stage.context.release}"
 
 
+def test_a_release_of_which_nothing_is_ready_is_asked_all_the_same(stage: Stage, probes: Probes) -> None:
+    """Where a dependency that readiness asks for is down, the edge says that nothing serves: no reason to go on."""
+    stage.answer("status", {"serving": None, "current": "v1.4.1-00000000", "services": [{"name": "acp-ingest"}]})
+    probes.failing = {"acp-ingest on h1"}
+    assert "the running release is not healthy before this one begins" in failure(stage).what
+    assert released(stage) == ["h1", "h2"]
+
+
+def test_data_services_with_new_secrets_are_no_reason_to_refuse_the_release_that_has_them(
+    stage: Stage, probes: Probes, shown: list[str]
+) -> None:
+    """They refuse the running release by then; the new one is the mend, and is blamed for all that it lacks itself."""
+    stage.answer("status", {"serving": None, "current": "v1.4.1-00000000", "services": [{"name": "acp-ingest"}]})
+    probes.failing = {"acp-ingest on h1"}
+    assert run_preflight({"core_changes": True}, shown.append)["before"] == []
+    assert probes.asked == []
+    assert shown[0] == f"h1: serving v1.4.1-00000000 (not ready), ready for {stage.context.release}"
+
+
 def test_a_rollback_is_not_refused_for_what_it_is_to_mend(
     monkeypatch: pytest.MonkeyPatch, probes: Probes, shown: list[str]
 ) -> None:
