@@ -149,7 +149,7 @@ def _replica(host: Host, state: State, spec: ReleaseSpec, container: Container, 
         for network, names in misplaced(spec, container).items()
     ]
     if container.restart_policy != fleet.KEPT_RUNNING:
-        found.append(Difference(f"{name} would not come back after a reboot: its restart policy was changed"))
+        found.append(Difference(f"{name} would not start again by itself: its restart policy is not `always`"))
     return found
 
 

@@ -87,7 +87,7 @@ CHANGES: dict[str, tuple[Callable[[FakeHost], object], str]] = {
     ),
     "restart policy": (
         lambda world: world.engine.change(INGEST, restart_policy="no"),
-        f"{INGEST} would not come back after a reboot: its restart policy was changed",
+        f"{INGEST} would not start again by itself: its restart policy is not `always`",
     ),
     "image removed": (
         lambda world: world.engine.images.clear(),
