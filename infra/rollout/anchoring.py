@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.adapters.origin import read_origin
 from infra.audit.anchoring import anchor_release
+from infra.domain.anchor import Anchor
 from infra.domain.ledger import kind_of
 from infra.errors import ReleaseError
 from infra.paths import PROJECT_ROOT
@@ -15,7 +16,6 @@ from infra.paths import PROJECT_ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.domain.anchor import Anchor
     from infra.rollout.context import RolloutContext
 
 
@@ -39,7 +39,13 @@ class Anchoring:
 
 
 def begin_anchoring(context: RolloutContext, show: Callable[[str], None]) -> Anchoring:
-    """Return the anchor of a rollout; a history that cannot be read stops no release, but is said and recorded."""
+    """Return the anchor of a rollout; a history that cannot be read stops no release, but is said and recorded.
+
+    A run that is recorded already, and goes to a host that was emptied since, keeps the anchor that is in the record.
+    """
+    recorded = Anchor.from_entry({"release": context.release, "audit": context.audit})
+    if recorded is not None and recorded.run_id == context.run_id:
+        return Anchoring(anchor=recorded)
     intent = {
         "release": context.release,
         "run_id": context.run_id,

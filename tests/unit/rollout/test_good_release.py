@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -136,6 +137,17 @@ class TestGoodRelease:
         assert anchors[0] == anchors[1]
         assert anchors[0]["run_id"] == "run-1"
         assert report["audit"]["intent"] == anchors[0]["intent"]
+
+    def test_a_run_that_is_recorded_keeps_its_anchor(self, probes: Probes, shown: list[str]) -> None:
+        """A host that was emptied gets the release again: its new journal must agree with the record."""
+        stage = make_stage()
+        recorded = {**run(stage, shown)["audit"], "head": "a" * 64, "count": 7}
+        again = make_stage()
+        for run_id, is_kept in ((recorded["run_id"], True), ("another", False)):
+            told = {**recorded, "run_id": run_id}
+            report = driver.Rollout(dataclasses.replace(again.context, audit=told), shown.append).run()
+            assert (report["audit"]["count"] == 7) is is_kept
+            assert (again.journal.of("commit")[-1].request["anchor"]["head"] == "a" * 64) is is_kept
 
     def test_a_first_release_has_nothing_to_be_judged_against(self, probes: Probes, shown: list[str]) -> None:
         """A canary without a previous release goes to the cutover at once."""
