@@ -85,10 +85,9 @@ def declare_hosts(
     signers = [read_key(signing.release_key_file + ".pub", "gate.signing.release_key_file").strip()] if signing else []
     edge = platform["edge"].apply(lambda image: edge_request(settings, image, also))
     core = _core_request(settings, platform)
+    own_secrets = core_secrets(secrets.values) if core else {}
     set_up = pulumi.Output.all(edge, core).apply(
-        lambda requests: set_up_of(
-            requests[0], requests[1], core_secrets(secrets.values) if core else {}, fingerprint_key
-        )
+        lambda requests: set_up_of(requests[0], requests[1], own_secrets, fingerprint_key)
     )
     set_up.apply(lambda wanted: announce_set_up(settings, known, wanted))
     agents: list[pulumi.Resource] = []
@@ -115,7 +114,7 @@ def declare_hosts(
                     registry_login=registry_login(settings, secrets),
                     edge=edge,
                     core=core,
-                    core_secrets=pulumi.Output.secret(core_secrets(secrets.values)) if core else {},
+                    core_secrets=pulumi.Output.secret(own_secrets) if core else {},
                     signers=signers,
                     set_up=known.get(host.name, "") if host.name in settings.skip_hosts else set_up.apply(to_text),
                     permit_ports=[

@@ -92,20 +92,24 @@ def read_promoted(settings: Settings) -> list[Mapping[str, Any]]:
 
 def _outputs_of(stack: str) -> dict[str, Any]:
     """Return the outputs of a stack of this project, empty when there is none yet."""
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value or {}
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": _full_name(stack)}).value or {}
     return with_history(found.get("outputs") or {})
 
 
 def _set_up_of(stack: str) -> dict[str, str]:
     """Return what each host of a stack was set up with at the last update, by host, as its agent's output."""
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
+    asked = {"stackName": _full_name(stack)}
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", asked).value or {}
     agents = {urn: told for urn, told in (found.get("outputs") or {}).items() if f"::{HOST_AGENT}::" in urn}
     return {
         urn.rpartition("::")[2].removesuffix(AGENT_SUFFIX): str((told.get("outputs") or {}).get(SET_UP) or "")
         for urn, told in agents.items()
     }
+
+
+def _full_name(stack: str) -> str:
+    """Return how the engine names a stack of this project."""
+    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
 
 
 def utc_now() -> str:

@@ -169,9 +169,7 @@ def judge_failures(service: str, candidate: Sample, current: Sample, thresholds:
     differ by so much. Where it was asked too seldom to tell, the allowed rate alone must leave as little doubt.
     """
     allowed = current.error_rate + thresholds.max_error_rate_increase
-    by_chance = chance(candidate.failures, candidate.attempts, allowed)
-    is_comparable = current.attempts >= thresholds.min_requests
-    if by_chance > CHANCE or (chance_alike(candidate, current) if is_comparable else by_chance) > EQUAL_CHANCE:
+    if _is_chance(candidate, current, allowed, is_comparable=current.attempts >= thresholds.min_requests):
         return None
     return Judgement(
         verdict=Verdict.BAD,
@@ -188,8 +186,7 @@ def judge_refusals(service: str, candidate: Sample, current: Sample, thresholds:
     """
     ours, theirs = candidate.refusing(), current.refusing()
     allowed = theirs.error_rate + thresholds.max_refusal_rate_increase
-    by_chance = chance(ours.failures, ours.attempts, allowed)
-    if current.attempts < thresholds.min_requests or by_chance > CHANCE or chance_alike(ours, theirs) > EQUAL_CHANCE:
+    if current.attempts < thresholds.min_requests or _is_chance(ours, theirs, allowed, is_comparable=True):
         return None
     return Judgement(
         verdict=Verdict.BAD,
@@ -197,6 +194,12 @@ def judge_refusals(service: str, candidate: Sample, current: Sample, thresholds:
         f"of 400 to 499 ({ours.error_rate:.1%}, current {theirs.error_rate:.1%}, allowed {allowed:.1%})",
         mend="mend the candidate; where it is meant to refuse them, `rollout.canary.max_refusal_rate_increase: 1`",
     )
+
+
+def _is_chance(candidate: Sample, current: Sample, allowed: float, *, is_comparable: bool) -> bool:
+    """Return whether the allowed rate, or that of two equal releases, explains the candidate's failures by chance."""
+    by_chance = chance(candidate.failures, candidate.attempts, allowed)
+    return by_chance > CHANCE or (chance_alike(candidate, current) if is_comparable else by_chance) > EQUAL_CHANCE
 
 
 def judge_times(service: str, candidate: Times, current: Times, thresholds: Thresholds) -> Judgement | None:
